@@ -1,0 +1,26 @@
+# `make demo` shows it, `make test` tests it; both install what they need.
+PORT ?= 8080
+export PORT
+
+.PHONY: demo demo-clean setup test lint
+demo: ## photos in a table, Label Studio on http://localhost:8080
+	@dev/setup.sh demo
+	@.venv/bin/python -m dev.demo
+
+demo-clean: ## remove all that the demo made
+	@rm -rf .demo
+
+setup: ## install what the tests and lint need
+	@dev/setup.sh test
+
+test: setup ## all tests, on SQLite and on PostgreSQL
+	.venv/bin/python -m pytest
+	TEST_DATABASE=postgresql .venv/bin/python -m pytest tests/integration
+
+lint: setup ## formatting, style, types, architecture, dependencies, Dockerfile
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/deptry .
+	.venv/bin/hadolint Dockerfile
