@@ -1,0 +1,139 @@
+"""Reading the two tables: keys in keyset pages, images by primary key, previews, and labeling templates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.table.schema import source_table, template_table
+
+# Keys are small; images are streamed, so that a statement's rows are never in memory as a whole.
+KEYS_PER_PAGE = 10_000
+IMAGES_PER_STATEMENT = 200
+
+
+@dataclass(frozen=True)
+class RowKey:
+    """Which row, and its name."""
+
+    id: int
+    original_name: str
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """One row with its image, as stored."""
+
+    id: int
+    original_name: str
+    base64_data: str | bytes | None
+
+    @property
+    def size(self) -> int:
+        """Length of the stored text in bytes."""
+        return len(self.base64_data or "")
+
+
+@dataclass(frozen=True)
+class RowPreview:
+    """One row without its image. size: bytes of the stored text; updated_at: naive, UTC."""
+
+    id: int
+    original_name: str
+    size: int
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Template:
+    """One labeling template; `schema` is what its `tp_schema` holds, parsed where it is JSON."""
+
+    id: int
+    name: str
+    schema: Any
+    is_active: bool
+
+
+def read_key_pages(connection: sa.Connection, table_name: str) -> Iterator[list[RowKey]]:
+    """The keys of all rows by id, in pages; the heavy column is not touched."""
+    table = source_table(table_name)
+    query = sa.select(table.c.id, table.c.original_name).order_by(table.c.id).limit(KEYS_PER_PAGE)
+    page = [RowKey(*row) for row in connection.execute(query)]
+    while page:
+        yield page
+        page = [RowKey(*row) for row in connection.execute(query.where(table.c.id > page[-1].id))]
+
+
+def read_rows(connection: sa.Connection, table_name: str, ids: Sequence[int]) -> Iterator[SourceRow]:
+    """The rows of these ids with their images, by id; memory holds one at a time. Rows gone meanwhile are left out.
+
+    The rows are streamed: use `connection` for nothing else before the last one.
+    """
+    table = source_table(table_name)
+    query = sa.select(table.c.id, table.c.original_name, table.c.base64_data).order_by(table.c.id)
+    for start in range(0, len(ids), IMAGES_PER_STATEMENT):
+        statement = query.where(table.c.id.in_(ids[start : start + IMAGES_PER_STATEMENT]))
+        # One row a fetch: the reader decides how many it holds at once, by their bytes.
+        streaming = connection.execution_options(stream_results=True, max_row_buffer=1)
+        try:
+            for row in streaming.execute(statement):
+                yield SourceRow(row.id, row.original_name, row.base64_data)
+        except BaseException:
+            # Closing a half-read result would first fetch all the rest of it.
+            connection.invalidate()
+            raise
+        finally:
+            connection.execution_options(stream_results=False)
+
+
+def read_previews(connection: sa.Connection, table_name: str, limit: int) -> list[RowPreview]:
+    """The first `limit` rows by id, without their images."""
+    table = source_table(table_name)
+    size = sa.func.coalesce(sa.func.octet_length(table.c.base64_data), 0)
+    query = (
+        sa.select(table.c.id, table.c.original_name, size.label("size"), table.c.updated_at)
+        .order_by(table.c.id)
+        .limit(limit)
+    )
+    return [RowPreview(*row) for row in connection.execute(query)]
+
+
+def count_rows(connection: sa.Connection, table_name: str) -> int:
+    """How many rows the table has."""
+    table = source_table(table_name)
+    return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+def find_template(connection: sa.Connection, id_or_name: str) -> Template:
+    """The template of that id, or of that name; a name of digits only is found where no id fits.
+
+    Raises:
+        InvalidInputError: there is none, or it is inactive; the message lists the active ones.
+    """
+    table = template_table()
+    templates = connection.execute(sa.select(table).order_by(table.c.id)).all()
+    by_id = [row for row in templates if str(row.id) == id_or_name]
+    by_name = [row for row in templates if row.tp_name == id_or_name]
+    active = ", ".join(f"{row.id} ({row.tp_name})" for row in templates if row.tp_is_active) or "none"
+    for row in by_id + by_name:
+        if not row.tp_is_active:
+            raise InvalidInputError(
+                f"The template {id_or_name!r} is inactive (tp_is_active = 0). Active templates: {active}."
+            )
+        return Template(row.id, row.tp_name, _parsed(row.tp_schema), bool(row.tp_is_active))
+    raise InvalidInputError(f"There is no template {id_or_name!r} in {table.name}. Active templates: {active}.")
+
+
+def _parsed(value: Any) -> Any:
+    if isinstance(value, (str, bytes)):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
