@@ -1,0 +1,16 @@
+"""The Django app."""
+
+from django.apps import AppConfig
+
+
+class PolarDBBridgeConfig(AppConfig):
+    name = "polardb_bridge"
+    verbose_name = "PolarDB Bridge"
+    # Label Studio finds a task's storage link by the pattern `.*io_storages_` in the accessor's name
+    # (tasks/models.py, get_storage_link), and the accessor starts with this label.
+    label = "polardb_io_storages"
+
+    def ready(self) -> None:
+        from polardb_bridge.webhooks import signals
+
+        signals.connect()

@@ -1,0 +1,65 @@
+"""What this package reads from the environment, in one place.
+
+Nothing here is a Django setting: Label Studio shows all settings to superusers on its /version/ page, and
+`POLARDB_URL` holds a password.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.table.connection import ConnectionParameters
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The environment, read and checked.
+
+    database: the account that the management commands use, from `POLARDB_URL`.
+    allowed_hosts: host names, addresses and networks that storages may connect to although they are private.
+    tls_ca: file with the certificate authorities that sign database servers; the system's where None.
+    redis_url: Redis for background jobs; everything runs in the serving process where None.
+    """
+
+    database: ConnectionParameters | None
+    allowed_hosts: tuple[str, ...]
+    tls_ca: str | None
+    redis_url: str | None
+
+
+def configuration() -> Configuration:
+    """Read the environment.
+
+    Raises:
+        InvalidInputError: a variable cannot be read; the message names it and shows no secret.
+    """
+    url = os.environ.get("POLARDB_URL", "").strip()
+    tls_ca = os.environ.get("POLARDB_TLS_CA", "").strip() or None
+    if tls_ca and not Path(tls_ca).is_file():
+        raise InvalidInputError(f"POLARDB_TLS_CA: there is no file {tls_ca}.")
+    try:
+        database = ConnectionParameters.from_url(url) if url else None
+    except InvalidInputError as error:
+        raise InvalidInputError(f"POLARDB_URL: {error}", field=error.field) from None
+    hosts = [host.strip() for host in os.environ.get("POLARDB_ALLOWED_HOSTS", "").split(",")]
+    return Configuration(
+        database=database,
+        allowed_hosts=tuple(host for host in hosts if host),
+        tls_ca=tls_ca,
+        redis_url=os.environ.get("REDIS_URL", "").strip() or None,
+    )
+
+
+def command_database() -> ConnectionParameters:
+    """The account of the management commands.
+
+    Raises:
+        InvalidInputError: `POLARDB_URL` is not set or cannot be read.
+    """
+    database = configuration().database
+    if database is None:
+        raise InvalidInputError("Set POLARDB_URL to your database: mysql://user:password@host:3306/database")
+    return database

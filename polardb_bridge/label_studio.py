@@ -1,0 +1,108 @@
+"""What Label Studio 1.23 did not mean as an extension point, wrapped here and nowhere else.
+
+Each entry says what Label Studio does and why that is not enough; `tests/integration/test_label_studio.py`
+fails where a new release changes it. Nothing of Label Studio is imported before a function needs it: the
+settings are made with `load_settings`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tasks.models import Task
+    from users.models import User
+
+
+def package_folder() -> Path:
+    """The folder of the installed `label_studio` package."""
+    import label_studio
+
+    return Path(label_studio.__file__).parent
+
+
+def load_settings() -> dict[str, Any]:
+    """Label Studio's own settings, by name.
+
+    `core.settings.label_studio` reads `django.conf.settings` while it is being imported (lines 44 and 49), which
+    fails unless it is itself the settings module. So Django is shown Label Studio's base settings for that time.
+    """
+    from django.conf import UserSettingsHolder, global_settings, settings
+    from django.utils.functional import empty
+
+    folder = str(package_folder())
+    # Label Studio's modules import one another by top-level names (`core`, `tasks`, …).
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    base = importlib.import_module("core.settings.base")
+    stand_in = UserSettingsHolder(global_settings)
+    for name, value in vars(base).items():
+        if name.isupper():
+            setattr(stand_in, name, value)
+    settings._wrapped = stand_in
+    try:
+        module = importlib.import_module("core.settings.label_studio")
+    finally:
+        settings._wrapped = empty
+    return {name: value for name, value in vars(module).items() if name.isupper()}
+
+
+def disable_telemetry() -> None:
+    """Keep Label Studio from reporting to its makers unless the environment asks for it.
+
+    The error reports of server and browser go to HumanSignal's Sentry by default, and usage to their analytics.
+    Call before `load_settings`: Sentry starts while the settings are imported.
+    """
+    for name in ("SENTRY_DSN", "FRONTEND_SENTRY_DSN", "COLLECT_ANALYTICS", "LATEST_VERSION_CHECK"):
+        if not any(prefix + name in os.environ for prefix in ("LABEL_STUDIO_", "HEARTEX_", "")):
+            os.environ[name] = "" if name.endswith("DSN") else "false"
+
+
+@contextmanager
+def acting_user(user: User | None) -> Iterator[None]:
+    """Run as `user` where nobody acts yet: in a command or a job.
+
+    Label Studio writes task states (FSM) only where a user is in its request context.
+    """
+    from core.current_request import CurrentContext
+
+    if user is None or CurrentContext.get_user() is not None:
+        yield
+        return
+    CurrentContext.set_user(user)
+    try:
+        yield
+    finally:
+        CurrentContext.clear()
+
+
+def create_task_states(tasks: Sequence[Task], organization_id: int | None, user: User | None) -> None:
+    """Write the first state (FSM) of new tasks in one statement.
+
+    Label Studio's own storage sync calls `backfill_fsm_states_for_tasks`, which takes several queries a task.
+    """
+    from core.current_request import CurrentContext
+    from fsm.state_choices import TaskStateChoices
+    from fsm.state_models import TaskState
+
+    if not CurrentContext.is_fsm_enabled():
+        return
+    TaskState.objects.bulk_create(
+        TaskState(
+            task=task,
+            project_id=task.project_id,
+            organization_id=organization_id,
+            state=TaskStateChoices.CREATED,
+            transition_name="task_created",
+            triggered_by=user,
+            context_data={"skip_validation": True, "reason": "Created by storage sync"},
+            reason="Created by storage sync",
+        )
+        for task in tasks
+    )

@@ -1,0 +1,156 @@
+"""The REST API of our storages: Label Studio's views, with its gaps closed.
+
+Label Studio's own views save the changes when a person only tests a connection, hide why a connection failed, let
+any signed-in user connect to any host, and answer a failed sync with a traceback.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.permissions import all_permissions
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from io_storages.api import (
+    ExportStorageDetailAPI,
+    ExportStorageFormLayoutAPI,
+    ExportStorageListAPI,
+    ExportStorageSyncAPI,
+    ImportStorageDetailAPI,
+    ImportStorageFormLayoutAPI,
+    ImportStorageListAPI,
+    ImportStorageSyncAPI,
+)
+from rest_framework import generics
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from polardb_bridge.errors import BridgeError
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.serializers import (
+    PolarDBExportStorageSerializer,
+    PolarDBImportStorageSerializer,
+    as_validation_error,
+    keep_password,
+)
+
+
+class _BridgeErrorsMixin:
+    """Our errors as 400 answers, on the field that caused them."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, BridgeError):
+            exc = as_validation_error(exc)
+        response: Response = super().handle_exception(exc)
+        return response
+
+
+class _CreateMixin(_BridgeErrorsMixin):
+    """Nothing is saved that does not work."""
+
+    def perform_create(self, serializer: Any) -> None:
+        project = serializer.validated_data["project"]
+        if not project.has_permission(self.request.user):  # type: ignore[attr-defined]
+            raise PermissionDenied("You do not have permission to create storages for this project.")
+        serializer.Meta.model(**serializer.validated_data).validate_connection()
+        serializer.save()
+
+
+class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
+    """Test the connection of a storage as it stands in the form; nothing is saved."""
+
+    permission_required = all_permissions.storages_change
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        self.storage_in_form().validate_connection()
+        return Response()
+
+    def storage_in_form(self) -> Any:
+        """The saved storage, if the form names one, with the form's values on it."""
+        model = self.serializer_class.Meta.model
+        storage_id = self.request.data.get("id")
+        storage = model()
+        if storage_id:
+            storage = generics.get_object_or_404(model, pk=storage_id)
+            if not storage.has_permission(self.request.user):
+                raise PermissionDenied
+        serializer = self.get_serializer(storage if storage_id else None, data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        for name, value in keep_password(serializer.validated_data).items():
+            setattr(storage, name, value)
+        return storage
+
+
+@extend_schema(tags=["Storage: PolarDB"])
+class PolarDBImportStorageListAPI(_CreateMixin, ImportStorageListAPI):
+    queryset = PolarDBImportStorage.objects.all()
+    serializer_class = PolarDBImportStorageSerializer
+
+
+@extend_schema(tags=["Storage: PolarDB"])
+class PolarDBImportStorageDetailAPI(_BridgeErrorsMixin, ImportStorageDetailAPI):
+    queryset = PolarDBImportStorage.objects.all()
+    serializer_class = PolarDBImportStorageSerializer
+
+
+@extend_schema(tags=["Storage: PolarDB"])
+class PolarDBImportStorageSyncAPI(_BridgeErrorsMixin, ImportStorageSyncAPI):
+    serializer_class = PolarDBImportStorageSerializer
+
+
+@extend_schema(tags=["Storage: PolarDB"])
+class PolarDBImportStorageValidateAPI(_ValidateAPI):
+    serializer_class = PolarDBImportStorageSerializer
+
+
+@extend_schema(tags=["Storage: PolarDB"])
+class PolarDBImportStorageFilesAPI(_ValidateAPI):
+    """The first rows of the table, for the form's preview."""
+
+    serializer_class = PolarDBImportStorageSerializer
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        storage = self.storage_in_form()
+        storage.validate_connection()
+        limit = max(1, min(int(request.data.get("limit") or settings.DEFAULT_STORAGE_LIST_LIMIT), 1000))
+        files = [storage.get_unified_metadata(row) for row in storage.preview_rows(limit + 1)]
+        if len(files) > limit:
+            # How Label Studio's page is told that there are more.
+            files[limit:] = [{"key": None, "name": None, "size": None, "last_modified": None}]
+        return Response({"files": files})
+
+
+class PolarDBImportStorageFormLayoutAPI(ImportStorageFormLayoutAPI):
+    pass
+
+
+@extend_schema(tags=["Storage: PolarDB"])
+class PolarDBExportStorageListAPI(_CreateMixin, ExportStorageListAPI):
+    queryset = PolarDBExportStorage.objects.all()
+    serializer_class = PolarDBExportStorageSerializer
+
+    def perform_create(self, serializer: Any) -> None:
+        super().perform_create(serializer)
+        if settings.SYNC_ON_TARGET_STORAGE_CREATION:
+            serializer.instance.sync()
+
+
+@extend_schema(tags=["Storage: PolarDB"])
+class PolarDBExportStorageDetailAPI(_BridgeErrorsMixin, ExportStorageDetailAPI):
+    queryset = PolarDBExportStorage.objects.all()
+    serializer_class = PolarDBExportStorageSerializer
+
+
+@extend_schema(tags=["Storage: PolarDB"])
+class PolarDBExportStorageSyncAPI(_BridgeErrorsMixin, ExportStorageSyncAPI):
+    serializer_class = PolarDBExportStorageSerializer
+
+
+@extend_schema(tags=["Storage: PolarDB"])
+class PolarDBExportStorageValidateAPI(_ValidateAPI):
+    serializer_class = PolarDBExportStorageSerializer
+
+
+class PolarDBExportStorageFormLayoutAPI(ExportStorageFormLayoutAPI):
+    pass

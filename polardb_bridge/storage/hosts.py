@@ -1,0 +1,58 @@
+"""Which database hosts a storage may connect to.
+
+Anybody who may add a storage could otherwise make this server connect anywhere in its network. Label Studio's own
+guard (`SSRF_PROTECTION_ENABLED`, on by default) refuses private addresses; `POLARDB_ALLOWED_HOSTS` and the host of
+`POLARDB_URL` are let through.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from core.utils.exceptions import LabelStudioAPIException, SsrfBlockedUrlError
+from core.utils.io import resolve_host_for_ssrf
+from django.conf import settings
+
+from polardb_bridge.conf import configuration
+from polardb_bridge.errors import ReconfigureError
+
+
+def checked_address(host: str, port: int) -> str:
+    """The address to connect to for `host`: a checked IP address, or the host itself where it is let through.
+
+    Raises:
+        ReconfigureError: the host's address is private and not let through, or its name is not known.
+    """
+    if not settings.SSRF_PROTECTION_ENABLED or is_allowed(host):
+        return host
+    try:
+        address: str = resolve_host_for_ssrf(host, port)
+    except SsrfBlockedUrlError:
+        raise ReconfigureError(
+            f"Connections to {host} are blocked: its address is private or reserved. "
+            "An administrator can allow it with POLARDB_ALLOWED_HOSTS.",
+            field="host",
+        ) from None
+    except LabelStudioAPIException:
+        raise ReconfigureError(f"The host name {host!r} is not known.", field="host") from None
+    return address
+
+
+def is_allowed(host: str) -> bool:
+    """Whether the environment lets `host` through by its name, its address, or a network around that address."""
+    config = configuration()
+    allowed = [*config.allowed_hosts, *([config.database.host] if config.database else [])]
+    if host.lower() in (entry.lower() for entry in allowed):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in map(_network, allowed) if network)
+
+
+def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return None

@@ -1,0 +1,207 @@
+"""Import and export storages of a PolarDB table, and the links between rows and tasks."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models, transaction
+from django.utils import timezone
+from encrypted_fields.fields import EncryptedTextField
+from io_storages.base_models import ExportStorage, ImportStorage, ImportStorageLink, ProjectStorageMixin
+
+from polardb_bridge.conf import configuration
+from polardb_bridge.errors import BridgeError
+from polardb_bridge.storage.hosts import checked_address
+from polardb_bridge.storage.signals import export_sync_requested
+from polardb_bridge.table import privileges, rows
+from polardb_bridge.table.connection import DEFAULT_PORT, ConnectionParameters, connect
+from polardb_bridge.table.schema import source_table, validate_table
+
+
+class PolarDBStorageMixin(models.Model):
+    """The address of a table, and the account that reads or writes it."""
+
+    class Tls(models.TextChoices):
+        DISABLED = "disabled", "Disabled"
+        REQUIRED = "required", "Required"
+        VERIFY_CA = "verify_ca", "Verify the certificate"
+        VERIFY_IDENTITY = "verify_identity", "Verify certificate and host name"
+
+    host = models.CharField(max_length=255, help_text="Name or address of the database server")
+    port = models.PositiveIntegerField(
+        default=DEFAULT_PORT, validators=[MinValueValidator(1), MaxValueValidator(65535)], help_text="TCP port"
+    )
+    database = models.CharField(max_length=64, help_text="Database (schema) that holds the table")
+    user = models.CharField(max_length=128, help_text="Database user")
+    password = EncryptedTextField(blank=True, null=True, help_text="Password of the user; stored encrypted")
+    table = models.CharField(max_length=64, help_text="Source table")
+    tls = models.CharField(
+        max_length=16, choices=Tls.choices, default=Tls.DISABLED, help_text="Encryption of the connection"
+    )
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.title or 'PolarDB table'} ({self.address})"
+
+    @property
+    def address(self) -> str:
+        """Where the table is, for messages: `host:port/database.table`."""
+        return f"{self.host}:{self.port}/{self.database}.{self.table}"
+
+    def connection_parameters(self) -> ConnectionParameters:
+        """How to connect, with the host checked.
+
+        Raises:
+            ReconfigureError: the host may not be connected to.
+            InvalidInputError: a field is empty or out of range.
+        """
+        return ConnectionParameters(
+            host=self.host,
+            port=self.port,
+            database=self.database,
+            user=self.user,
+            password=self.password or "",
+            tls=self.tls,
+            address=checked_address(self.host, self.port),
+            tls_ca=configuration().tls_ca,
+        )
+
+    def validate_connection(self, client: Any = None) -> None:
+        """Connect, check the table's columns and the privileges that this direction needs.
+
+        Raises:
+            BridgeError: what is wrong, with the field that caused it.
+        """
+        with connect(self.connection_parameters()) as connection:
+            validate_table(connection, source_table(self.table))
+            self._check_privileges(connection)
+
+    def _check_privileges(self, connection: Any) -> None:
+        raise NotImplementedError
+
+
+class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStorage):
+    """Rows of a table become tasks."""
+
+    class ImageDelivery(models.TextChoices):
+        DATA_URI = "data_uri", "Inside the task (data URI)"
+
+    image_delivery = models.CharField(
+        max_length=16,
+        choices=ImageDelivery.choices,
+        default=ImageDelivery.DATA_URI,
+        help_text="How images reach Label Studio",
+    )
+
+    # Label Studio asks for it on every import storage (base_models.py, _scan_and_create_links; Data Manager).
+    use_blob_urls = True
+    # Nothing in our tasks is an address that Label Studio would have to sign.
+    presign = False
+    url_scheme = "polardb"
+
+    class Meta:
+        verbose_name = "PolarDB import storage"
+
+    def can_resolve_url(self, url: Any) -> bool:
+        return False
+
+    def iter_objects(self) -> Iterator[rows.RowPreview]:
+        """The first rows, as Label Studio's storages list their objects."""
+        yield from self.preview_rows(settings.DEFAULT_STORAGE_LIST_LIMIT)
+
+    def preview_rows(self, limit: int) -> list[rows.RowPreview]:
+        """The first `limit` rows without their images.
+
+        Raises:
+            BridgeError: the table cannot be read.
+        """
+        with connect(self.connection_parameters()) as connection:
+            return rows.read_previews(connection, self.table, limit)
+
+    def get_unified_metadata(self, obj: rows.RowPreview) -> dict[str, Any]:
+        return {
+            "key": str(obj.id),
+            "name": obj.original_name,
+            "size": obj.size,
+            "last_modified": obj.updated_at.isoformat() + "Z",
+        }
+
+    def scan_and_create_links(self) -> None:
+        """What Label Studio's `sync` calls, in the process or on a worker."""
+        from polardb_bridge.storage.sync import sync_rows  # it imports this module
+
+        sync_rows(self)
+
+    def info_set_queued(self) -> bool:
+        """Take the storage for one sync; False while another one runs.
+
+        Label Studio's own method checks this on PostgreSQL only, and takes a killed sync for a running one.
+        """
+        with transaction.atomic():
+            current = type(self).objects.select_for_update().get(pk=self.pk)
+            if current.is_syncing:
+                return False
+            current._update_queued_status()
+        self.refresh_from_db()
+        return True
+
+    @property
+    def is_syncing(self) -> bool:
+        """Whether a sync is under way: one that has not pinged for five progress intervals is dead."""
+        if self.status not in (self.Status.QUEUED, self.Status.IN_PROGRESS):
+            return False
+        alive_at = self.meta.get("time_last_ping") or self.meta.get("time_queued")
+        if self.status == self.Status.QUEUED and self.last_sync_job:
+            return True  # waits for a worker, however long that takes
+        return alive_at is not None and timezone.now() - datetime.fromisoformat(alive_at) < timedelta(
+            seconds=5 * settings.STORAGE_IN_PROGRESS_TIMER
+        )
+
+    def info_set_failed(self) -> None:
+        """Like Label Studio's, with a sentence in place of a traceback where we know what is wrong."""
+        # Label Studio's method needs this time, which a sync that failed before its start has not set.
+        self.meta.setdefault("time_in_progress", str(timezone.now()))
+        super().info_set_failed()
+        error = sys.exc_info()[1]
+        if isinstance(error, BridgeError):
+            self.traceback = str(error)
+            self.save(update_fields=["traceback"])
+
+    def _check_privileges(self, connection: Any) -> None:
+        privileges.check_select(connection, self.table)
+
+
+class PolarDBExportStorage(PolarDBStorageMixin, ExportStorage):
+    """Annotations go back into the rows that their tasks came from."""
+
+    class Meta:
+        verbose_name = "PolarDB export storage"
+
+    def sync(self, save_only_new_annotations: bool = False) -> None:
+        """Write the current state of every annotated task into its row again."""
+        export_sync_requested.send(sender=type(self), storage=self)
+
+    def _check_privileges(self, connection: Any) -> None:
+        privileges.check_update(connection, self.table)
+
+
+class PolarDBImportStorageLink(ImportStorageLink):
+    """Which row a task came from: `key` is the row's id."""
+
+    storage = models.ForeignKey(PolarDBImportStorage, on_delete=models.CASCADE, related_name="links")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["storage", "key"], name="polardb_one_task_per_row")]
+
+    @property
+    def row_id(self) -> int | None:
+        """The row's id, None where `key` is not one."""
+        return int(self.key) if re.fullmatch(r"-?\d{1,19}", self.key) else None

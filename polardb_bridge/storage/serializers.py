@@ -1,0 +1,62 @@
+"""Storages as JSON. The password goes in and never comes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from io_storages.serializers import ExportStorageSerializer, ImportStorageSerializer
+from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
+
+from polardb_bridge.errors import BridgeError, InvalidInputError
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.table.schema import check_table_name
+
+
+def as_validation_error(error: BridgeError) -> serializers.ValidationError:
+    """The same message, on the form field that caused it."""
+    return serializers.ValidationError({error.field or "non_field_errors": [str(error)]})
+
+
+class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
+    """What both directions share: the type, the write-only password and who may use which project."""
+
+    type = serializers.ReadOnlyField(default="polardb")
+    password = serializers.CharField(
+        write_only=True, required=False, allow_blank=True, allow_null=True, trim_whitespace=False
+    )
+
+    def validate_table(self, value: str) -> str:
+        try:
+            return check_table_name(value)
+        except InvalidInputError as error:
+            raise serializers.ValidationError(str(error)) from None
+
+    def validate_project(self, project: Any) -> Any:
+        # Label Studio checks the project when a storage is created, not when one is changed, validated or listed.
+        request = self.context.get("request")
+        if request is not None and not project.has_permission(request.user):
+            raise PermissionDenied("You do not have permission to use storages of this project.")
+        if self.instance is not None and self.instance.project_id != project.pk:
+            raise serializers.ValidationError("A storage stays in its project; add a new one there.")
+        return project
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        return super().update(instance, keep_password(validated_data))
+
+
+def keep_password(values: dict[str, Any]) -> dict[str, Any]:
+    """Drop an empty password: forms send one where the person did not type it again."""
+    return {name: value for name, value in values.items() if name != "password" or value}
+
+
+class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorageSerializer):
+    class Meta:
+        model = PolarDBImportStorage
+        fields = "__all__"
+
+
+class PolarDBExportStorageSerializer(PolarDBStorageSerializerMixin, ExportStorageSerializer):
+    class Meta:
+        model = PolarDBExportStorage
+        fields = "__all__"

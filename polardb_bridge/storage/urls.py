@@ -1,0 +1,22 @@
+"""Routes below /api/storages/, named as Label Studio names those of its own storages."""
+
+from django.urls import path
+
+from polardb_bridge.storage import api
+
+app_name = "polardb"
+
+urlpatterns = [
+    path("polardb/", api.PolarDBImportStorageListAPI.as_view(), name="import-list"),
+    path("polardb", api.PolarDBImportStorageListAPI.as_view()),
+    path("polardb/<int:pk>", api.PolarDBImportStorageDetailAPI.as_view(), name="import-detail"),
+    path("polardb/<int:pk>/sync", api.PolarDBImportStorageSyncAPI.as_view(), name="import-sync"),
+    path("polardb/validate", api.PolarDBImportStorageValidateAPI.as_view(), name="import-validate"),
+    path("polardb/form", api.PolarDBImportStorageFormLayoutAPI.as_view(), name="import-form"),
+    path("polardb/files", api.PolarDBImportStorageFilesAPI.as_view(), name="import-files"),
+    path("export/polardb", api.PolarDBExportStorageListAPI.as_view(), name="export-list"),
+    path("export/polardb/<int:pk>", api.PolarDBExportStorageDetailAPI.as_view(), name="export-detail"),
+    path("export/polardb/<int:pk>/sync", api.PolarDBExportStorageSyncAPI.as_view(), name="export-sync"),
+    path("export/polardb/validate", api.PolarDBExportStorageValidateAPI.as_view(), name="export-validate"),
+    path("export/polardb/form", api.PolarDBExportStorageFormLayoutAPI.as_view(), name="export-form"),
+]

@@ -1,0 +1,1 @@
+"""Write-back: annotation events mark tasks as dirty in an outbox, and delivery writes their current state into rows."""

@@ -1,0 +1,55 @@
+"""The outbox: what still has to be written into which table, in Label Studio's own database."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+from tasks.models import Task
+
+from polardb_bridge.storage.models import PolarDBExportStorage
+
+
+class PendingWriteback(models.Model):
+    """A dirty mark: the row of `task` may differ from Label Studio.
+
+    token changes whenever the task becomes dirty again, so that a delivery clears only the state it has written.
+    claim and claimed_until say which delivery works on the mark; a dead one's claim runs out.
+    not_before keeps a mark for a moment, while the change that it announces is not yet saved.
+    problem says why a person must look at it; delivery leaves such a mark alone until somebody asks for it again.
+    """
+
+    storage = models.ForeignKey(PolarDBExportStorage, on_delete=models.CASCADE, related_name="pending_writebacks")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="polardb_pending_writebacks")
+    token = models.UUIDField(default=uuid.uuid4)
+    dirty_since = models.DateTimeField(default=timezone.now)
+    not_before = models.DateTimeField(default=timezone.now)
+    claim = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["storage", "task"], name="polardb_one_mark_per_task")]
+        indexes = [models.Index(fields=["storage", "not_before"], name="polardb_due_marks")]
+
+    def __str__(self) -> str:
+        return f"task {self.task_id} of storage {self.storage_id}"
+
+
+class WritebackState(models.Model):
+    """How delivery into one table goes.
+
+    attempts: failed ones since the last success. retry_at: when to try again, None where nothing is wrong.
+    needs_person: the error does not go away by itself; it is still tried again, seldom.
+    """
+
+    storage = models.OneToOneField(PolarDBExportStorage, on_delete=models.CASCADE, related_name="writeback_state")
+    attempts = models.PositiveIntegerField(default=0)
+    retry_at = models.DateTimeField(null=True)
+    needs_person = models.BooleanField(default=False)
+    last_error = models.TextField(blank=True, default="")
+    last_success_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"write-back of storage {self.storage_id}"
