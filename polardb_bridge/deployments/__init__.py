@@ -1,0 +1,1 @@
+"""Ready-made labeling projects for a table."""

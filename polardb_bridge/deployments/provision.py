@@ -1,0 +1,121 @@
+"""A template and a source table to a project that is ready for labeling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.label_config import validate_label_config
+from django.conf import settings
+from django.db import transaction
+from organizations.models import Organization
+from projects.models import Project
+from rest_framework.exceptions import ValidationError
+from users.models import User
+
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.label_studio import acting_user
+from polardb_bridge.labeling import labeling_config
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.table.connection import ConnectionParameters, connect
+from polardb_bridge.table.privileges import check_select, check_update
+from polardb_bridge.table.rows import find_template
+from polardb_bridge.table.schema import source_table, template_table, validate_table
+
+DEFAULT_NAME = "my_project"
+
+
+@dataclass(frozen=True)
+class ProvisionedProject:
+    """A project with its storages. created: False where it was there already; then nothing was changed."""
+
+    project: Project
+    import_storage: PolarDBImportStorage | None
+    export_storage: PolarDBExportStorage | None
+    created: bool
+
+    @property
+    def url(self) -> str:
+        """Where people label; from LABEL_STUDIO_HOST where that is set."""
+        host = settings.HOSTNAME or f"http://localhost:{settings.INTERNAL_PORT}"
+        return f"{host}/projects/{self.project.pk}/data"
+
+
+def provision_project(
+    parameters: ConnectionParameters, *, template: str, source: str, name: str = DEFAULT_NAME, owner: User | None = None
+) -> ProvisionedProject:
+    """Create the project `name` for the table `source` with the labels of `template`; all of it or nothing.
+
+    template: id or name of a row of `annotation_template`. owner: the first user where None.
+
+    Raises:
+        BridgeError: the template, table, name or user is unknown or unfit, or the database cannot be reached.
+    """
+    _check_name(name)
+    owner = owner or _first_user()
+    with connect(parameters) as connection:
+        validate_table(connection, template_table())
+        chosen = find_template(connection, template)
+        validate_table(connection, source_table(source))
+        check_select(connection, source)
+        check_update(connection, source)
+    config = labeling_config(chosen.schema)
+    try:
+        validate_label_config(config)
+    except ValidationError as error:
+        raise InvalidInputError(f"Label Studio does not accept the labels of template {template!r}: {error}") from None
+    with transaction.atomic(), acting_user(owner):
+        organization = _organization_of(owner)
+        existing = Project.objects.filter(title=name, organization=organization).first()
+        if existing:
+            return ProvisionedProject(existing, *_storages(existing), created=False)
+        project = Project.objects.create(
+            title=name, label_config=config, organization=organization, created_by=owner, is_published=True
+        )
+        where = {
+            "project": project,
+            "title": source,
+            "host": parameters.host,
+            "port": parameters.port,
+            "database": parameters.database,
+            "user": parameters.user,
+            "password": parameters.password,
+            "table": source,
+            "tls": parameters.tls,
+        }
+        import_storage = PolarDBImportStorage.objects.create(**where)
+        export_storage = PolarDBExportStorage.objects.create(**where, can_delete_objects=True)
+    return ProvisionedProject(project, import_storage, export_storage, created=True)
+
+
+def _check_name(name: str) -> None:
+    shortest, longest = settings.PROJECT_TITLE_MIN_LEN, settings.PROJECT_TITLE_MAX_LEN
+    if not shortest <= len(name) <= longest:
+        raise InvalidInputError(f"The project's name {name!r} does not have {shortest} to {longest} characters.")
+
+
+def _first_user() -> User:
+    user = User.objects.order_by("pk").first()
+    if user is None:
+        raise InvalidInputError("There is no user yet. Create one first: ./manage.py createsuperuser")
+    return user
+
+
+def _organization_of(user: User) -> Organization:
+    """The user's organization; made as Label Studio does at the first sign-up where there is none."""
+    if user.active_organization:
+        return user.active_organization
+    organization = Organization.objects.order_by("pk").first()
+    if organization is None:
+        organization = Organization.create_organization(created_by=user, title="Label Studio")
+    else:
+        organization.add_user(user)
+    user.active_organization = organization
+    user.save(update_fields=["active_organization"])
+    return organization
+
+
+def _storages(project: Project) -> tuple[PolarDBImportStorage | None, PolarDBExportStorage | None]:
+    return (
+        PolarDBImportStorage.objects.filter(project=project).first(),
+        PolarDBExportStorage.objects.filter(project=project).first(),
+    )

@@ -1,0 +1,43 @@
+"""What the commands share: one clear line on failure, JSON for programs, progress for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from polardb_bridge.errors import BridgeError
+
+
+class BridgeCommand(BaseCommand):
+    """Exits with 1 and one line for every error of this package."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            output: str | None = super().execute(*args, **options)
+        except BridgeError as error:
+            raise CommandError(str(error)) from None
+        except KeyboardInterrupt:
+            raise CommandError("Interrupted; run it again to go on.", returncode=130) from None
+        return output
+
+    def add_json_option(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+    def print_json(self, value: dict[str, Any]) -> None:
+        self.stdout.write(json.dumps(value, ensure_ascii=False, default=str))
+
+    def progress(self, quiet: bool) -> Progress:
+        """A progress bar on standard error, drawn only where a person watches."""
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(file=sys.stderr),
+            disable=quiet or not sys.stderr.isatty(),
+        )

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from users.models import User
+
+from polardb_bridge.conf import command_database
+from polardb_bridge.deployments.provision import DEFAULT_NAME, provision_project
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.management.base import BridgeCommand
+from polardb_bridge.management.sync import sync_with_progress
+
+
+class Command(BridgeCommand):
+    help = (
+        "Make a labeling project for a source table: the labels come from a row of annotation_template, the rows "
+        "become tasks, and submitted annotations go back into the rows. A project of that name that is there already "
+        "is left as it is. "
+        "Example: provision_project --template 1 --source polardb4ai_annotation_source_animal --name mark_animal"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--template", required=True, metavar="ID_OR_NAME", help="a row of annotation_template")
+        parser.add_argument("--source", required=True, metavar="TABLE", help="source table")
+        parser.add_argument("--name", default=DEFAULT_NAME, help="the project's title (default: %(default)s)")
+        parser.add_argument("--user", metavar="EMAIL", help="owner of the project (default: the first user)")
+        self.add_json_option(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        owner = None
+        if options["user"]:
+            owner = User.objects.filter(email=options["user"]).first()
+            if owner is None:
+                raise InvalidInputError(f"There is no user {options['user']!r}.")
+        provisioned = provision_project(
+            command_database(),
+            template=options["template"],
+            source=options["source"],
+            name=options["name"],
+            owner=owner,
+        )
+        project, storage = provisioned.project, provisioned.import_storage
+        report = None
+        if provisioned.created and storage:
+            report = sync_with_progress(self, storage, quiet=options["json"])
+        if options["json"]:
+            self.print_json(
+                {
+                    "project_id": project.pk,
+                    "url": provisioned.url,
+                    "created": provisioned.created,
+                    "import_storage_id": storage.pk if storage else None,
+                    "export_storage_id": provisioned.export_storage.pk if provisioned.export_storage else None,
+                    "sync": vars(report) if report else None,
+                }
+            )
+        elif provisioned.created:
+            self.stdout.write(f"Project {project.pk} is ready: {provisioned.url}")
+        else:
+            self.stdout.write(
+                f"Project {options['name']!r} exists already (id {project.pk}, {provisioned.url}); nothing was changed."
+            )

@@ -1,0 +1,28 @@
+"""Syncing with a progress bar, for the commands that sync."""
+
+from __future__ import annotations
+
+from polardb_bridge.management.base import BridgeCommand
+from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.storage.sync import SyncReport, run_sync
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.rows import count_rows
+
+
+def sync_with_progress(
+    command: BridgeCommand, storage: PolarDBImportStorage, *, force: bool = False, quiet: bool = False
+) -> SyncReport:
+    """Sync `storage`, and print what came of it unless `quiet`."""
+    with command.progress(quiet) as progress:
+        bar = progress.add_task("Syncing", total=None)
+        if not progress.disable:
+            with connect(storage.connection_parameters()) as connection:
+                progress.update(bar, total=count_rows(connection, storage.table))
+        report = run_sync(storage, force=force, on_progress=lambda done: progress.update(bar, completed=done.rows))
+    if not quiet:
+        for reason in report.errors:
+            command.stderr.write(reason)
+        command.stdout.write(
+            f"{storage.table}: {report.created} new tasks, {report.existed} there already, {report.failed} rows failed"
+        )
+    return report
