@@ -1,0 +1,86 @@
+"""Real servers, a fresh database a test, and a user with a project."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from source_data import Source
+
+from dev.servers import MariaDB
+from polardb_bridge.table.connection import ConnectionParameters, begin, dispose
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    with tempfile.TemporaryDirectory(prefix="polardb-bridge-mariadb-") as folder:
+        server = MariaDB(Path(folder))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session", params=["mariadb", *(["MYSQL_URL"] if os.environ.get("MYSQL_URL") else [])])
+def server_url(request: pytest.FixtureRequest) -> str:
+    """An account that may create databases: the private MariaDB, and the server of MYSQL_URL where that is set."""
+    if request.param == "mariadb":
+        server: MariaDB = request.getfixturevalue("mariadb")
+        return server.url("mysql")
+    return os.environ["MYSQL_URL"]
+
+
+@pytest.fixture
+def database(server_url: str) -> Iterator[ConnectionParameters]:
+    """An empty database."""
+    admin = ConnectionParameters.from_url(server_url)
+    name = f"bridge_{secrets.token_hex(4)}"
+    with begin(admin) as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    parameters = ConnectionParameters(admin.host, name, admin.user, admin.password, admin.port)
+    yield parameters
+    dispose(parameters)
+    with begin(admin) as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name}")
+
+
+@pytest.fixture
+def source(database: ConnectionParameters) -> Source:
+    """A source table and a template table, made by the documented DDL to the letter; one template, no row."""
+    return Source.create(database)
+
+
+@pytest.fixture
+def user(db: None) -> Any:
+    from organizations.models import Organization
+    from users.models import User
+
+    user = User.objects.create_superuser(email="admin@example.com", password="correct-horse-9")
+    user.active_organization = Organization.create_organization(created_by=user, title="Label Studio")
+    user.save()
+    return user
+
+
+@pytest.fixture
+def api(user: Any) -> Any:
+    """A client that is signed in as `user`."""
+    from rest_framework.test import APIClient
+
+    client = APIClient()
+    client.force_authenticate(user)
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture(autouse=True)
+def clear_request_context() -> Iterator[None]:
+    """Label Studio keeps the acting user in a thread-local; the next test has no such user."""
+    yield
+    import sys
+
+    if "core.current_request" in sys.modules:
+        sys.modules["core.current_request"].CurrentContext.clear()
