@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sessions import signed_in
 from source_data import Source
 
 from dev.servers import MariaDB
@@ -67,13 +68,8 @@ def user(db: None) -> Any:
 
 @pytest.fixture
 def api(user: Any) -> Any:
-    """A client that is signed in as `user`."""
-    from rest_framework.test import APIClient
-
-    client = APIClient()
-    client.force_authenticate(user)
-    client.force_login(user)
-    return client
+    """A browser's session of `user`."""
+    return signed_in(user.email, "correct-horse-9")
 
 
 @pytest.fixture(autouse=True)

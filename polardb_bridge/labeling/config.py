@@ -11,8 +11,8 @@ from polardb_bridge.errors import InvalidInputError
 
 SUPPORTED_TYPES = ("ObjectDetection",)
 
-# XML 1.0 has no way to write these, not even escaped.
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# XML 1.0 cannot hold most of these, and turns tabs and line breaks of an attribute into spaces.
+_NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 def labeling_config(schema: Any) -> str:

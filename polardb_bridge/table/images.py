@@ -34,10 +34,6 @@ class DecodedImage:
     data: bytes
     media_type: str
 
-    @property
-    def data_uri(self) -> str:
-        return f"data:{self.media_type};base64,{base64.b64encode(self.data).decode('ascii')}"
-
 
 def decode_image(text: str | bytes | None) -> DecodedImage:
     """Decode a row's `base64_data`.
@@ -50,6 +46,16 @@ def decode_image(text: str | bytes | None) -> DecodedImage:
     """
     data = decode_base64(text)
     return DecodedImage(data, check_image(data))
+
+
+def data_uri(text: str | bytes | None) -> str:
+    """A row's `base64_data` as a `data:` URI in plain base64, with the media type that its bytes show.
+
+    Raises:
+        RowError: as `decode_image`.
+    """
+    image = decode_image(text)
+    return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode('ascii')}"
 
 
 def decode_base64(text: str | bytes | None) -> bytes:

@@ -16,6 +16,7 @@ from polardb_bridge.table.schema import source_table, template_table
 # Keys are small; images are streamed, so that a statement's rows are never in memory as a whole.
 KEYS_PER_PAGE = 10_000
 IMAGES_PER_STATEMENT = 200
+LARGE_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -76,20 +77,34 @@ def read_rows(connection: sa.Connection, table_name: str, ids: Sequence[int]) ->
     The rows are streamed: use `connection` for nothing else before the last one.
     """
     table = source_table(table_name)
-    query = sa.select(table.c.id, table.c.original_name, table.c.base64_data).order_by(table.c.id)
+    size = sa.func.octet_length(table.c.base64_data)
+    small = sa.case((size <= LARGE_BYTES, table.c.base64_data))
+    query = sa.select(table.c.id, table.c.original_name, small, size > LARGE_BYTES).order_by(table.c.id)
     for start in range(0, len(ids), IMAGES_PER_STATEMENT):
         statement = query.where(table.c.id.in_(ids[start : start + IMAGES_PER_STATEMENT]))
         # One row a fetch: the reader decides how many it holds at once, by their bytes.
         streaming = connection.execution_options(stream_results=True, max_row_buffer=1)
         try:
-            for row in streaming.execute(statement):
-                yield SourceRow(row.id, row.original_name, row.base64_data)
+            for row_id, name, data, is_large in streaming.execute(statement):
+                yield (
+                    _read_large_row(connection.engine, table, row_id, name)
+                    if is_large
+                    else SourceRow(row_id, name, data)
+                )
         except BaseException:
             # Closing a half-read result would first fetch all the rest of it.
             connection.invalidate()
             raise
         finally:
             connection.execution_options(stream_results=False)
+
+
+def _read_large_row(engine: sa.Engine, table: sa.Table, row_id: int, name: str) -> SourceRow:
+    # The client library keeps a buffer as large as the largest row for as long as a connection lives.
+    with engine.connect() as connection:
+        data = connection.scalar(sa.select(table.c.base64_data).where(table.c.id == row_id))
+        connection.invalidate()
+    return SourceRow(row_id, name, data)
 
 
 def read_previews(connection: sa.Connection, table_name: str, limit: int) -> list[RowPreview]:

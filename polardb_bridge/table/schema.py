@@ -17,6 +17,8 @@ _TABLE_NAME = re.compile(r"[0-9A-Za-z_$\-\u0080-\uffff]{1,64}")
 
 _ON_UPDATE_NOW = sa.text("CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP")
 _NOW = sa.text("CURRENT_TIMESTAMP")
+# What an account without any privilege on a table is told, whether or not there is such a table.
+_SHOW_DENIED = 1142
 
 
 def check_table_name(name: str) -> str:
@@ -87,12 +89,15 @@ def validate_table(connection: sa.Connection, expected: sa.Table) -> None:
         ReconfigureError: the table is not there, or columns are missing or of a wrong type; all are named.
     """
     inspector = sa.inspect(connection)
+    unseen = f"There is no table {expected.name!r} in the database, or its user may not see it."
     try:
         found = {column["name"]: column["type"] for column in inspector.get_columns(expected.name)}
     except sa.exc.NoSuchTableError:
-        raise ReconfigureError(
-            f"There is no table {expected.name!r} in the database, or its user may not see it.", field="table"
-        ) from None
+        raise ReconfigureError(unseen, field="table") from None
+    except sa.exc.DBAPIError as error:
+        if error.orig is not None and error.orig.args[:1] == (_SHOW_DENIED,):
+            raise ReconfigureError(unseen, field="table") from None
+        raise
     problems = [
         f"column {column.name!r} is missing"
         if column.name not in found

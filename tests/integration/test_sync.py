@@ -1,0 +1,219 @@
+"""Rows to tasks."""
+
+import threading
+
+import pytest
+from source_data import TABLE, base64_text, image_bytes
+
+from polardb_bridge.errors import InvalidInputError, ReconfigureError
+from polardb_bridge.storage import sync
+from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.schema import source_table
+
+
+def tasks_of(provisioned):
+    from tasks.models import Task
+
+    return list(Task.objects.filter(project=provisioned.project).order_by("pk"))
+
+
+def test_each_row_becomes_a_task(provisioned, source):
+    jpeg = image_bytes("JPEG")
+    [first, second] = source.add(("cat.jpg", base64_text(jpeg)), ("狗.png", base64_text(image_bytes())))
+    report = run_sync(provisioned.import_storage)
+    assert (report.rows, report.created, report.failed) == (2, 2, 0)
+    one, two = tasks_of(provisioned)
+    assert one.data == {
+        "image": f"data:image/jpeg;base64,{base64_text(jpeg)}",
+        "original_name": "cat.jpg",
+        "id": first,
+    }
+    assert (two.data["id"], two.data["original_name"]) == (second, "狗.png")
+    assert [one.inner_id, two.inner_id] == [1, 2]
+    assert one.storage == provisioned.import_storage
+    assert one.get_storage_filename() == str(first)
+
+
+def test_what_label_studio_counts_is_as_after_its_own_import(provisioned, source):
+    source.add_images(3)
+    run_sync(provisioned.import_storage)
+    provisioned.project.refresh_from_db()
+    summary = provisioned.project.summary
+    summary.refresh_from_db()
+    assert summary.all_data_columns == {"image": 3, "original_name": 3, "id": 3}
+    assert summary.common_data_columns == ["id", "image", "original_name"]
+    assert provisioned.project.tasks.count() == 3
+
+
+def test_bad_rows_are_listed_and_hold_nothing_up(provisioned, source):
+    png = image_bytes(size=(300, 300))
+    ids = source.add(
+        ("good-1.png", base64_text(png)),
+        ("broken.jpg", "%%% not base64"),
+        ("null.jpg", None),
+        ("text.jpg", base64_text(b"hello")),
+        ("cut.png", base64_text(png[:-20])),
+        ("good-2.png", base64_text(png)),
+    )
+    run_sync(provisioned.import_storage)
+    storage = provisioned.import_storage
+    storage.refresh_from_db()
+    assert storage.status == storage.Status.COMPLETED_WITH_ERRORS
+    assert storage.last_sync_count == 2
+    assert storage.meta["tasks_failed_validation"] == 4
+    assert [task.data["original_name"] for task in tasks_of(provisioned)] == ["good-1.png", "good-2.png"]
+    reasons = storage.traceback.splitlines()
+    expected = ["not base64", "NULL", "not an image", "truncated"]
+    names = ["broken.jpg", "null.jpg", "text.jpg", "cut.png"]
+    for line, row_id, name, reason in zip(reasons, ids[1:5], names, expected, strict=True):
+        assert line.startswith(f"row {row_id} ({name}): ")
+        assert reason in line
+
+
+def test_only_the_first_hundred_bad_rows_are_listed_and_all_are_counted(provisioned, source):
+    source.add(*((f"{n}.jpg", None) for n in range(130)))
+    report = run_sync(provisioned.import_storage)
+    storage = provisioned.import_storage
+    storage.refresh_from_db()
+    assert report.failed == storage.meta["tasks_failed_validation"] == 130
+    assert len(storage.traceback.splitlines()) == 101
+    assert storage.traceback.endswith("… and 30 more rows")
+
+
+def test_a_second_sync_adds_only_what_is_new(provisioned, source):
+    source.add_images(2)
+    run_sync(provisioned.import_storage)
+    [new] = source.add(("new.png", base64_text(image_bytes())))
+    report = run_sync(provisioned.import_storage)
+    assert (report.created, report.existed) == (1, 2)
+    assert [task.data["id"] for task in tasks_of(provisioned)] == [1, 2, new]
+    assert [task.inner_id for task in tasks_of(provisioned)] == [1, 2, 3]
+
+
+def test_batches_are_bounded_by_rows_and_bytes(provisioned, source, monkeypatch):
+    sizes = []
+    create = sync._create_tasks
+    monkeypatch.setattr(
+        sync, "_create_tasks", lambda storage, batch: (sizes.append(len(batch)), create(storage, batch))
+    )
+    monkeypatch.setattr(sync, "BATCH_ROWS", 4)
+    source.add_images(9)
+    run_sync(provisioned.import_storage)
+    monkeypatch.setattr(sync, "BATCH_BYTES", 1)
+    source.add_images(2)
+    run_sync(provisioned.import_storage)
+    assert sizes == [4, 4, 1, 1, 1]
+
+
+def test_an_interrupted_sync_goes_on_where_it_stopped(provisioned, source, monkeypatch):
+    source.add_images(6)
+    monkeypatch.setattr(sync, "BATCH_ROWS", 2)
+    storage = provisioned.import_storage
+
+    def interrupt(report):
+        if report.created == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_sync(storage, on_progress=interrupt)
+    storage.refresh_from_db()
+    assert storage.status == storage.Status.FAILED
+    assert len(tasks_of(provisioned)) == 4
+    report = run_sync(storage)
+    assert (report.existed, report.created) == (4, 2)
+    assert sorted(task.data["id"] for task in tasks_of(provisioned)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_second_sync_at_the_same_time_does_nothing(provisioned, source):
+    source.add_images(1)
+    storage = provisioned.import_storage
+    assert storage.info_set_queued()
+    with pytest.raises(InvalidInputError, match="being synced now"):
+        run_sync(storage)
+    assert run_sync(storage, force=True).created == 1
+
+
+def test_a_dead_sync_does_not_block_the_next_one(provisioned, source):
+    source.add_images(1)
+    storage = provisioned.import_storage
+    storage.info_set_queued()
+    storage.info_set_in_progress()
+    storage.meta["time_last_ping"] = "2026-01-01 00:00:00+00:00"
+    storage.save()
+    assert run_sync(storage).created == 1
+
+
+def test_a_table_that_does_not_fit_fails_with_one_sentence(provisioned, source):
+    source.execute(f"ALTER TABLE {TABLE} DROP COLUMN mime_type")
+    storage = provisioned.import_storage
+    with pytest.raises(ReconfigureError, match="'mime_type' is missing"):
+        run_sync(storage)
+    storage.refresh_from_db()
+    assert storage.status == storage.Status.FAILED
+    assert storage.traceback == f"The table '{TABLE}' does not fit: column 'mime_type' is missing."
+
+
+def test_label_studios_own_sync_button_works(api, provisioned, source):
+    source.add_images(2)
+    answer = api.post(f"/api/storages/polardb/{provisioned.import_storage.pk}/sync")
+    assert answer.status_code == 200, answer.content
+    assert (answer.json()["status"], answer.json()["last_sync_count"]) == ("completed", 2)
+    page = api.get("/api/tasks", {"project": provisioned.project.pk, "fields": "all"}).json()
+    assert [task["storage_filename"] for task in page["tasks"]] == ["1", "2"]
+
+
+def test_an_image_of_20_mb_becomes_a_task(provisioned, source):
+    """Larger than the 16 MiB that MariaDB takes in one statement by default."""
+    image = image_bytes("BMP", (2700, 2600))
+    assert len(image) > 20 * 1024 * 1024
+    text = base64_text(image)
+    with connect(source.parameters) as connection:
+        limit = connection.exec_driver_sql("SELECT @@GLOBAL.max_allowed_packet").scalar()
+        connection.exec_driver_sql("SET GLOBAL max_allowed_packet = 1073741824")
+        connection.invalidate()
+    try:
+        source.add(("big.bmp", text))
+    finally:
+        with connect(source.parameters) as connection:
+            connection.exec_driver_sql(f"SET GLOBAL max_allowed_packet = {limit}")
+            connection.invalidate()
+    assert run_sync(provisioned.import_storage).created == 1
+    [task] = tasks_of(provisioned)
+    assert task.data["image"] == f"data:image/bmp;base64,{text}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_syncs_at_once_make_no_duplicates(provisioned, source):
+    from django.db import connection
+
+    source.add_images(30)
+    storage = provisioned.import_storage
+    outcomes = []
+
+    def one():
+        try:
+            outcomes.append(run_sync(type(storage).objects.get(pk=storage.pk)).created)
+        except InvalidInputError:
+            outcomes.append(0)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(outcomes) == 30
+    assert len(tasks_of(provisioned)) == 30
+    assert len({task.inner_id for task in tasks_of(provisioned)}) == 30
+
+
+def test_the_source_table_is_never_written(provisioned, source):
+    ids = source.add_images(2)
+    before = [source.row(row_id) for row_id in ids]
+    run_sync(provisioned.import_storage)
+    assert [source.row(row_id) for row_id in ids] == before
+    with connect(source.parameters) as connection:
+        columns = connection.exec_driver_sql(f"SHOW COLUMNS FROM {TABLE}").all()
+    assert [column[0] for column in columns] == list(source_table(TABLE).columns.keys())

@@ -1,0 +1,64 @@
+from xml.etree import ElementTree
+
+import pytest
+from label_studio_sdk.label_interface import LabelInterface
+
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.labeling import labeling_config
+
+
+def schema(*labels):
+    return {"type": "ObjectDetection", "labels": list(labels)}
+
+
+def test_a_schema_becomes_rectangle_labels_on_the_image_with_its_name_above():
+    config = labeling_config(schema("cat", "dog"))
+    interface = LabelInterface(config)
+    interface.validate()
+    control = interface.get_control("label")
+    assert control.tag == "RectangleLabels"
+    assert control.to_name == ["image"]
+    assert control.labels == ["cat", "dog"]
+    image = interface.get_object("image")
+    assert (image.tag, image.value) == ("Image", "$image")
+    header, *others = ElementTree.fromstring(config)
+    assert (header.tag, header.get("value")) == ("Header", "$original_name")
+    assert [element.tag for element in others] == ["Image", "RectangleLabels"]
+
+
+@pytest.mark.parametrize("label", ["<b>", "a & b", "say \"hi\" 'now'", "猫", "😀 cat", "]]>", "&amp;", "x" * 500])
+def test_any_label_survives(label):
+    config = labeling_config(schema(label))
+    assert [element.get("value") for element in ElementTree.fromstring(config).iter("Label")] == [label]
+    assert LabelInterface(config).get_control("label").labels == [label]
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "message"),
+    [
+        (None, "tp_schema", "not a JSON object but null"),
+        ([], "tp_schema", "not a JSON object but a list"),
+        ("cat", "tp_schema", "not a JSON object but a string"),
+        ({}, "tp_schema.type", "type is missing; supported: ObjectDetection"),
+        (
+            {"type": "Segmentation", "labels": ["a"]},
+            "tp_schema.type",
+            "'Segmentation' is not supported; supported: Obj",
+        ),
+        ({"type": ["ObjectDetection"], "labels": ["a"]}, "tp_schema.type", "is not supported"),
+        ({"type": "ObjectDetection"}, "tp_schema.labels", "labels is missing"),
+        ({"type": "ObjectDetection", "labels": "cat"}, "tp_schema.labels", "labels is not a list but a string"),
+        (schema(), "tp_schema.labels", "labels is empty"),
+        (schema("cat", 3), "tp_schema.labels", "label 2 is not a string but a number"),
+        (schema("cat", None), "tp_schema.labels", "label 2 is not a string but null"),
+        (schema(""), "tp_schema.labels", "label 1 is empty"),
+        (schema("cat", " "), "tp_schema.labels", "label 2 is empty"),
+        (schema("cat", "dog", "cat"), "tp_schema.labels", r"label 3 \('cat'\) is there twice"),
+        (schema("a\x00b"), "tp_schema.labels", "control character"),
+        (schema("a\tb"), "tp_schema.labels", "control character"),
+    ],
+)
+def test_a_wrong_schema_is_refused_with_the_field(value, field, message):
+    with pytest.raises(InvalidInputError, match=message) as caught:
+        labeling_config(value)
+    assert caught.value.field == field
