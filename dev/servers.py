@@ -118,13 +118,14 @@ class Server:
 
 
 class MariaDB(Server):
-    """A MariaDB with a `root` account without password, reachable on 127.0.0.1 only."""
+    """A MariaDB with a `root` account, reachable on 127.0.0.1 only."""
 
     name = "mariadb"
 
-    def __init__(self, folder: Path, port: int | None = None, options: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, port: int | None = None, options: Sequence[str] = (), password: str = "") -> None:
         super().__init__(folder, port)
         self.options = list(options)
+        self.password = password
 
     @property
     def data(self) -> Path:
@@ -134,8 +135,16 @@ class MariaDB(Server):
         return [f"--user={pwd.getpwuid(os.geteuid()).pw_name}"]
 
     def prepare(self) -> None:
-        if (self.data / "mysql").exists():
-            return
+        if not (self.data / "mysql").exists():
+            self._install()
+        self._init_file.touch(mode=0o600)
+        self._init_file.write_text(f"ALTER USER root@localhost IDENTIFIED BY '{self.password}';\n")
+
+    @property
+    def _init_file(self) -> Path:
+        return self.folder / "init.sql"
+
+    def _install(self) -> None:
         unfinished = self.folder / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         with self.log.open("ab") as log:
@@ -166,14 +175,15 @@ class MariaDB(Server):
             f"--pid-file={self.folder / 'mariadb.pid'}",
             "--bind-address=127.0.0.1",
             f"--port={self.port}",
+            f"--init-file={self._init_file}",
             "--character-set-server=utf8mb4",
             *self._user_options(),
             *self.options,
         ]
 
-    def url(self, database: str = "", user: str = "root", password: str = "") -> str:
-        secret = f":{password}" if password else ""
-        return f"mysql://{user}{secret}@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str = "") -> str:
+        secret = f":{self.password}" if self.password else ""
+        return f"mysql://root{secret}@127.0.0.1:{self.port}/{database}"
 
 
 class PostgreSQL(Server):
