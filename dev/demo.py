@@ -27,7 +27,7 @@ PHOTOS = ROOT / "dev" / "photos"
 DATABASE = "labeling"
 TABLE = "polardb4ai_annotation_source_animal"
 TEMPLATE = "animals"
-LABELS = ["cat", "dog", "bird", "horse", "car", "plane"]
+LABELS = ["cat", "dog", "horse", "cow", "sheep", "bird", "plane"]
 PROJECT = "mark_animal"
 START_TIMEOUT_S = 120
 

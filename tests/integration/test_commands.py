@@ -1,0 +1,173 @@
+"""The management commands, as a shell runs them."""
+
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+from source_data import TABLE, base64_text, image_bytes
+
+from polardb_bridge.deployments.provision import provision_project
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.table.connection import ConnectionParameters
+
+
+def url_of(parameters: ConnectionParameters) -> str:
+    secret = f":{parameters.password}" if parameters.password else ""
+    return f"mysql://{parameters.user}{secret}@{parameters.host}:{parameters.port}/{parameters.database}"
+
+
+@pytest.fixture
+def run(database, monkeypatch, capsys):
+    """Run a command on `database`; what it printed."""
+    monkeypatch.setenv("POLARDB_URL", url_of(database))
+
+    def run(*arguments):
+        capsys.readouterr()
+        call_command(*arguments)
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_create_tables(run, database):
+    assert json.loads(run("create_tables", "--source", "animals", "--source", "cars", "--json")) == {
+        "created": ["annotation_template", "animals", "cars"],
+        "existed": [],
+    }
+    assert "animals: exists already, and fits" in run("create_tables", "--source", "animals")
+
+
+def test_create_tables_refuses_a_table_that_does_not_fit(run, database, source):
+    source.execute("CREATE TABLE odd (id int PRIMARY KEY)")
+    with pytest.raises(CommandError, match="'base64_data' is missing"):
+        run("create_tables", "--source", "odd")
+
+
+def test_load_images(run, source, tmp_path):
+    (tmp_path / "cat.png").write_bytes(image_bytes())
+    (tmp_path / "notes.txt").write_text("hello")
+    assert json.loads(run("load_images", str(tmp_path), "--table", TABLE, "--json")) == {
+        "loaded": ["cat.png"],
+        "existed": [],
+        "skipped": ["notes.txt: the file is not an image"],
+    }
+    output = run("load_images", str(tmp_path), "--table", TABLE)
+    assert "skipped notes.txt: the file is not an image" in output
+    assert "0 loaded, 1 there already, 1 skipped" in output
+
+
+def test_provision_project_makes_a_project_with_tasks_once(run, source, user):
+    from projects.models import Project
+    from tasks.models import Task
+
+    source.add_images(2)
+    source.add(("bad.png", "!"))
+    arguments = ("provision_project", "--template", "1", "--source", TABLE, "--name", "mark_animal", "--json")
+    first = json.loads(run(*arguments))
+    assert first["created"] is True
+    assert first["url"].endswith(f"/projects/{first['project_id']}/data")
+    assert (first["sync"]["created"], first["sync"]["failed"]) == (2, 1)
+    project = Project.objects.get(pk=first["project_id"])
+    assert (project.title, project.created_by) == ("mark_animal", user)
+    assert project.get_parsed_config()["label"]["labels"] == ["cat", "dog"]
+
+    second = json.loads(run(*arguments))
+    assert second == {**first, "created": False, "sync": None}
+    assert "exists already" in run(*arguments[:-1])
+    assert (Project.objects.count(), Task.objects.count()) == (1, 2)
+
+
+def test_a_project_is_called_my_project_unless_named(run, source, user):
+    from projects.models import Project
+
+    run("provision_project", "--template", "animals", "--source", TABLE)
+    assert Project.objects.get().title == "my_project"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--template", "9", "--source", TABLE], "no template '9' in annotation_template. Active templates: 1"),
+        (["--template", "off", "--source", TABLE], "'off' is inactive"),
+        (["--template", "broken", "--source", TABLE], "labels is empty"),
+        (["--template", "1", "--source", "nope"], "no table 'nope'"),
+        (["--template", "1", "--source", "a`b"], "cannot be a table's name"),
+        (["--template", "1", "--source", TABLE, "--name", "x"], "3 to 50 characters"),
+        (["--template", "1", "--source", TABLE, "--user", "who@example.com"], "no user 'who@example.com'"),
+    ],
+)
+def test_provision_project_refuses_what_does_not_fit_and_leaves_nothing(run, source, user, arguments, message):
+    from projects.models import Project
+
+    source.execute("INSERT INTO annotation_template (tp_name, tp_schema, tp_is_active) VALUES ('off', '{}', 0)")
+    source.execute(
+        "INSERT INTO annotation_template (tp_name, tp_schema)"
+        """ VALUES ('broken', '{"type": "ObjectDetection", "labels": []}')"""
+    )
+    with pytest.raises(CommandError, match=message):
+        run("provision_project", *arguments)
+    assert Project.objects.count() == 0
+
+
+def test_nothing_is_left_of_a_project_whose_storages_fail(source, user, monkeypatch):
+    from projects.models import Project
+
+    from polardb_bridge.deployments import provision
+
+    def fail(**fields):
+        raise InvalidInputError("stop here")
+
+    monkeypatch.setattr(provision.PolarDBExportStorage.objects, "create", fail)
+    with pytest.raises(InvalidInputError, match="stop here"):
+        provision_project(source.parameters, template="1", source=TABLE, name="half-made")
+    assert not Project.objects.filter(title="half-made").exists()
+
+
+def test_without_a_user_it_says_how_to_make_one(run, source, db):
+    with pytest.raises(CommandError, match="createsuperuser"):
+        run("provision_project", "--template", "1", "--source", TABLE)
+
+
+def test_a_user_without_organization_gets_one(source, db):
+    from users.models import User
+
+    User.objects.create_superuser(email="first@example.com", password="correct-horse-9")
+    provisioned = provision_project(source.parameters, template="1", source=TABLE, name="animals")
+    assert provisioned.project.organization.created_by.email == "first@example.com"
+
+
+def test_sync_storage(run, provisioned, source):
+    source.add(("a.png", base64_text(image_bytes())), ("bad.png", None))
+    storage_id = str(provisioned.import_storage.pk)
+    report = json.loads(run("sync_storage", "--storage-id", storage_id, "--json"))
+    assert (report["created"], report["failed"]) == (1, 1)
+    assert "0 new tasks, 1 there already, 1 rows failed" in run("sync_storage", "--storage-id", storage_id)
+    provisioned.import_storage.info_set_queued()
+    with pytest.raises(CommandError, match="--force"):
+        run("sync_storage", "--storage-id", storage_id)
+    assert "1 there already" in run("sync_storage", "--storage-id", storage_id, "--force")
+
+
+def test_check_storage(run, provisioned, source):
+    storage_id = str(provisioned.import_storage.pk)
+    assert "is fine" in run("check_storage", "--storage-id", storage_id)
+    assert json.loads(run("check_storage", "--storage-id", storage_id, "--export", "--json"))["ok"] is True
+    source.execute(f"ALTER TABLE {TABLE} DROP COLUMN mime_type")
+    with pytest.raises(CommandError, match="'mime_type' is missing"):
+        run("check_storage", "--storage-id", storage_id)
+    with pytest.raises(CommandError, match="no PolarDB import storage 999"):
+        run("check_storage", "--storage-id", "999")
+
+
+def test_without_polardb_url_it_says_how_to_set_it(monkeypatch, db):
+    monkeypatch.delenv("POLARDB_URL", raising=False)
+    with pytest.raises(CommandError, match="Set POLARDB_URL"):
+        call_command("create_tables")
+
+
+@pytest.mark.parametrize("name", ["create_tables", "load_images", "provision_project", "sync_storage", "check_storage"])
+def test_help_teaches_with_an_example(name, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        call_command(name, "--help")
+    assert stopped.value.code in (0, None)
+    assert f"Example: {name}" in " ".join(capsys.readouterr().out.split())
