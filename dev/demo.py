@@ -14,8 +14,9 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import asdict, dataclass
+from io import StringIO
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -68,7 +69,7 @@ def main() -> int:
                 where = os.environ["POLARDB_URL"] = start_mariadb(running, accounts)
             os.environ["LABEL_STUDIO_BASE_DATA_DIR"] = str(FOLDER / "label-studio")
             os.environ["DJANGO_SETTINGS_MODULE"] = "polardb_bridge.settings"
-            url = set_up(accounts)
+            url = set_up(accounts, port)
             start_label_studio(running, port)
             print(f"\n  Label Studio  http://localhost:{port}{url}")
             print(f"  User          {accounts.user}\n  Password      {accounts.password}")
@@ -95,7 +96,7 @@ def start_mariadb(running: ExitStack, accounts: Accounts) -> str:
     return server.url(DATABASE)
 
 
-def set_up(accounts: Accounts) -> str:
+def set_up(accounts: Accounts, port: int) -> str:
     """Tables, photos, user and project, as far as they are not there yet; the project's path."""
     print("Preparing Label Studio (about a minute at the first time) …", flush=True)
     os.environ.setdefault("LOG_LEVEL", "ERROR")
@@ -103,10 +104,14 @@ def set_up(accounts: Accounts) -> str:
     import django
 
     django.setup()
+    from django.conf import settings
     from django.core.management import call_command
     from users.models import User
 
-    call_command("migrate", verbosity=0)
+    # As `label-studio start` does: addresses that the commands print have this port.
+    settings.INTERNAL_PORT = str(port)
+    with redirect_stdout(StringIO()):  # Label Studio's migrations print
+        call_command("migrate", verbosity=0)
     call_command("create_tables", source=[TABLE])
     insert_template()
     call_command("load_images", PHOTOS, table=TABLE)

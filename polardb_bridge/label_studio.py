@@ -8,8 +8,10 @@ settings are made with `load_settings`.
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +38,10 @@ def load_settings() -> dict[str, Any]:
     from django.conf import UserSettingsHolder, global_settings, settings
     from django.utils.functional import empty
 
+    # Until its own logging is set up, Label Studio prints all it does (base.py), unless somebody has set up logging.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # Label Studio asks the database for a column while its modules are imported (projects/models.py, get_queryset).
+    warnings.filterwarnings("ignore", message="Accessing the database during app initialization")
     folder = str(package_folder())
     # Label Studio's modules import one another by top-level names (`core`, `tasks`, …).
     if folder not in sys.path:
