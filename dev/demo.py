@@ -59,6 +59,8 @@ def main() -> int:
             print(f"Port {port} is in use. Choose another one: make demo PORT={port + 1}", file=sys.stderr)
             return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # A shell that starts the demo in the background has SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     FOLDER.mkdir(exist_ok=True)
     accounts = Accounts.of_this_demo()
     try:
