@@ -28,7 +28,7 @@ PHOTOS = ROOT / "dev" / "photos"
 DATABASE = "labeling"
 TABLE = "polardb4ai_annotation_source_animal"
 TEMPLATE = "animals"
-LABELS = ["cat", "dog", "horse", "cow", "sheep", "bird", "plane"]
+LABELS = ["cat", "dog", "horse", "cow", "sheep", "bird", "car", "plane"]
 PROJECT = "mark_animal"
 START_TIMEOUT_S = 120
 

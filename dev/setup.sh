@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 purpose=${1:-test}
 
 # A server's `-core` package, where there is one, brings the programs without a service on the machine.
-programs=(cc:gcc pkg-config:pkg-config mariadb_config:libmariadb-dev mariadbd:mariadb-server-core)
+programs=(cc:gcc pkg-config:pkg-config mariadb_config:libmariadb-dev mariadbd:mariadb-server-core
+  my_print_defaults:mariadb-client-core)
 if [ "$purpose" = test ]; then
   programs+=(redis-server:redis-server pg_isready:postgresql chromium:chromium)
 fi
@@ -34,10 +35,10 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "Installing ${missing[*]} needs administrator rights."
   fi
   "${as_root[@]}" apt-get update -qq
-  # Ubuntu 22.04 has the server's programs under a name with its version.
+  # Ubuntu 22.04 has MariaDB's programs under names with its version.
   for i in "${!missing[@]}"; do
-    if [ "${missing[$i]}" = mariadb-server-core ] && ! apt-cache show mariadb-server-core >/dev/null 2>&1; then
-      missing[$i]=$(apt-cache pkgnames mariadb-server-core- | sort -V | tail -n 1)
+    if [[ ${missing[$i]} = mariadb-*-core ]] && ! apt-cache show "${missing[$i]}" >/dev/null 2>&1; then
+      missing[$i]=$(apt-cache pkgnames "${missing[$i]}-" | sort -V | tail -n 1)
     fi
   done
   # Nothing that is installed here may start a service: everything runs on private servers.
@@ -57,6 +58,7 @@ extra=''
 stamp=.venv/installed-$purpose
 if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
   echo "Installing Python packages into .venv (some minutes at the first time) …"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".$extra"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+  .venv/bin/python -m pip install --quiet --editable ".$extra"
   touch "$stamp"
 fi

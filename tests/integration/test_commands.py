@@ -151,7 +151,8 @@ def test_sync_storage(run, provisioned, source):
 def test_check_storage(run, provisioned, source):
     storage_id = str(provisioned.import_storage.pk)
     assert "is fine" in run("check_storage", "--storage-id", storage_id)
-    assert json.loads(run("check_storage", "--storage-id", storage_id, "--export", "--json"))["ok"] is True
+    export_id = str(provisioned.export_storage.pk)
+    assert json.loads(run("check_storage", "--storage-id", export_id, "--export", "--json"))["ok"] is True
     source.execute(f"ALTER TABLE {TABLE} DROP COLUMN mime_type")
     with pytest.raises(CommandError, match="'mime_type' is missing"):
         run("check_storage", "--storage-id", storage_id)

@@ -1,0 +1,107 @@
+"""No password of a database is shown or logged, whatever goes wrong."""
+
+import logging
+import traceback
+
+import pytest
+from django.core.management import CommandError, call_command
+from source_data import TABLE, region
+
+from polardb_bridge.errors import BridgeError
+from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.table.connection import connect, dispose, engine_for
+from polardb_bridge.webhooks.delivery import deliver_due
+
+SECRET = "hunter2-and-more"
+
+
+@pytest.fixture
+def everything_logged(caplog):
+    """All log records of all loggers from here on, with their tracebacks, as text."""
+    caplog.set_level(logging.DEBUG)
+    for name in ("sqlalchemy", "django", "polardb_bridge"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    return lambda: caplog.text
+
+
+@pytest.fixture
+def secret_account(project, source):
+    """The project's storages connect with an account that has a password."""
+    source.execute(f"CREATE USER secretive IDENTIFIED BY '{SECRET}'")
+    source.execute(f"GRANT SELECT, UPDATE ON {source.parameters.database}.{TABLE} TO secretive")
+    for storage in (project.provisioned.import_storage, project.export_storage):
+        storage.user, storage.password = "secretive", SECRET
+        storage.save()
+    yield project
+    dispose(project.export_storage.connection_parameters())
+    source.execute("DROP USER secretive")
+
+
+def test_nothing_is_shown_while_all_goes_well(secret_account, everything_logged):
+    run_sync(secret_account.provisioned.import_storage)
+    secret_account.submit(1, region())
+    secret_account.deliver()
+    parameters = secret_account.export_storage.connection_parameters()
+    shown = f"{parameters!r} {parameters} {engine_for(parameters)!r} {engine_for(parameters).url}"
+    assert SECRET not in shown + everything_logged()
+
+
+@pytest.mark.parametrize("fault", ["password changed", "server gone", "table gone", "column gone"])
+def test_nothing_is_shown_when_it_fails(secret_account, source, everything_logged, capsys, fault):
+    storages = (secret_account.provisioned.import_storage, secret_account.export_storage)
+    if fault == "password changed":
+        source.execute("ALTER USER secretive IDENTIFIED BY 'another'")
+    elif fault == "table gone":
+        source.execute(f"DROP TABLE {TABLE}")
+    elif fault == "column gone":
+        source.execute(f"ALTER TABLE {TABLE} DROP COLUMN annotation_data")
+    else:
+        for storage in storages:
+            storage.port = 1
+            storage.save()
+    import_storage = storages[0]
+    with pytest.raises(BridgeError) as failed:
+        run_sync(import_storage)
+    import_storage.refresh_from_db()
+    secret_account.submit(1, region())
+    reports = deliver_due()
+    assert all(report.error for report in reports.values())
+    answers = [
+        secret_account.api.post(f"/api/storages/polardb/{import_storage.pk}/sync"),
+        secret_account.api.get("/api/storages", {"project": import_storage.project_id}),
+    ]
+    with pytest.raises(CommandError) as command:
+        call_command("check_storage", "--storage-id", str(import_storage.pk))
+    shown = [
+        "".join(traceback.format_exception(failed.value)),
+        str(command.value),
+        import_storage.traceback,
+        *(answer.content.decode() for answer in answers),
+        *(report.error for report in reports.values()),
+        *capsys.readouterr(),
+        everything_logged(),
+    ]
+    assert not any(SECRET in text for text in shown)
+
+
+def test_a_wrong_url_in_the_environment_is_not_repeated(monkeypatch, db):
+    monkeypatch.setenv("POLARDB_URL", f"mysql://user:{SECRET}@host:port/db")
+    with pytest.raises(CommandError) as failed:
+        call_command("create_tables")
+    assert "POLARDB_URL" in str(failed.value)
+    assert SECRET not in "".join(traceback.format_exception(failed.value))
+
+
+def test_the_database_of_label_studio_holds_it_encrypted(secret_account):
+    from django.db import connection
+
+    storage = secret_account.export_storage
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT password FROM {storage._meta.db_table} WHERE id = {storage.pk}")
+        [stored] = cursor.fetchone()
+    assert stored.startswith("gAAAA"), "a Fernet token"
+    assert SECRET not in stored
+    storage.refresh_from_db()
+    assert storage.password == SECRET
+    with connect(storage.connection_parameters()):
+        pass
