@@ -11,6 +11,9 @@ class PolarDBBridgeConfig(AppConfig):
     label = "polardb_io_storages"
 
     def ready(self) -> None:
+        from polardb_bridge import label_studio
+        from polardb_bridge.storage.models import PolarDBImportStorageLink
         from polardb_bridge.webhooks import signals
 
+        label_studio.prefetch_import_links(PolarDBImportStorageLink)
         signals.connect()

@@ -3,7 +3,11 @@
 from core.urls import urlpatterns as label_studio_urlpatterns
 from django.urls import include, path
 
+from polardb_bridge.storage import links
+from polardb_bridge.storage.media import ImageView
+
 urlpatterns = [
+    path(links.PATH, ImageView.as_view(), name="polardb-image"),
     path("api/storages/", include("polardb_bridge.storage.urls")),
     *label_studio_urlpatterns,
 ]

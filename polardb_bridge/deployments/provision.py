@@ -41,11 +41,18 @@ class ProvisionedProject:
 
 
 def provision_project(
-    parameters: ConnectionParameters, *, template: str, source: str, name: str = DEFAULT_NAME, owner: User | None = None
+    parameters: ConnectionParameters,
+    *,
+    template: str,
+    source: str,
+    name: str = DEFAULT_NAME,
+    owner: User | None = None,
+    image_delivery: str = PolarDBImportStorage.ImageDelivery.AUTO.value,
 ) -> ProvisionedProject:
     """Create the project `name` for the table `source` with the labels of `template`; all of it or nothing.
 
     template: id or name of a row of `annotation_template`. owner: the first user where None.
+    image_delivery: how images reach Label Studio, one of `PolarDBImportStorage.ImageDelivery`.
 
     Raises:
         BridgeError: the template, table, name or user is unknown or unfit, or the database cannot be reached.
@@ -82,7 +89,7 @@ def provision_project(
             "table": source,
             "tls": parameters.tls,
         }
-        import_storage = PolarDBImportStorage.objects.create(**where)
+        import_storage = PolarDBImportStorage.objects.create(**where, image_delivery=image_delivery)
         export_storage = PolarDBExportStorage.objects.create(**where, can_delete_objects=True)
     return ProvisionedProject(project, import_storage, export_storage, created=True)
 

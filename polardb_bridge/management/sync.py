@@ -22,7 +22,14 @@ def sync_with_progress(
     if not quiet:
         for reason in report.errors:
             command.stderr.write(reason)
-        command.stdout.write(
-            f"{storage.table}: {report.created} new tasks, {report.existed} there already, {report.failed} rows failed"
-        )
+        command.stdout.write(f"{storage.table}: {in_words(report)}")
     return report
+
+
+def in_words(report: SyncReport) -> str:
+    """The counts of a report for a person; what follows rows is named only where it happened."""
+    words = [f"{report.created} new tasks", f"{report.existed} there already"]
+    words += [f"{report.updated} refreshed"] if report.updated else []
+    words += [f"{report.removed} of deleted rows removed"] if report.removed else []
+    words += [f"{report.kept} of deleted rows kept"] if report.kept else []
+    return ", ".join([*words, f"{report.failed} rows failed"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -92,26 +91,35 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
     """Rows of a table become tasks."""
 
     class ImageDelivery(models.TextChoices):
+        AUTO = "auto", "Automatic: inside the tasks for small tables, by link for large ones"
         DATA_URI = "data_uri", "Inside the task (data URI)"
+        LINK = "link", "By link: read from the row when somebody looks at it"
 
     image_delivery = models.CharField(
         max_length=16,
         choices=ImageDelivery.choices,
-        default=ImageDelivery.DATA_URI,
+        default=ImageDelivery.AUTO,
         help_text="How images reach Label Studio",
     )
+    delivery_in_use = models.CharField(
+        max_length=16, blank=True, default="", help_text="What `auto` was at the first sync; it stays that"
+    )
+    regex_filter = models.TextField(
+        blank=True, default="", help_text="Only rows whose original_name matches this regular expression become tasks"
+    )
+    only_unannotated = models.BooleanField(default=False, help_text="Only rows without a result become tasks")
 
     # Label Studio asks for it on every import storage (base_models.py, _scan_and_create_links; Data Manager).
     use_blob_urls = True
-    # Nothing in our tasks is an address that Label Studio would have to sign.
-    presign = False
-    url_scheme = "polardb"
 
     class Meta:
         verbose_name = "PolarDB import storage"
 
     def can_resolve_url(self, url: Any) -> bool:
         return False
+
+    def resolve_uri(self, uri: Any, task: Any = None) -> None:
+        """Nothing: our tasks hold addresses that browsers use as they are."""
 
     def iter_objects(self) -> Iterator[rows.RowPreview]:
         """The first rows, as Label Studio's storages list their objects."""
@@ -194,14 +202,16 @@ class PolarDBExportStorage(PolarDBStorageMixin, ExportStorage):
 
 
 class PolarDBImportStorageLink(ImportStorageLink):
-    """Which row a task came from: `key` is the row's id."""
+    """Which row a task came from.
 
+    key: the row's id as text, for Label Studio. version: the row's `updated_at` (seconds since 1970) that the task
+    shows. vanished: the row was not there at the last sync.
+    """
+
+    row_id = models.BigIntegerField()
+    version = models.BigIntegerField(default=0)
+    vanished = models.BooleanField(default=False)
     storage = models.ForeignKey(PolarDBImportStorage, on_delete=models.CASCADE, related_name="links")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["storage", "key"], name="polardb_one_task_per_row")]
-
-    @property
-    def row_id(self) -> int | None:
-        """The row's id, None where `key` is not one."""
-        return int(self.key) if re.fullmatch(r"-?\d{1,19}", self.key) else None
+        constraints = [models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_one_task_per_row_id")]

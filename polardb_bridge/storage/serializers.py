@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from io_storages.serializers import ExportStorageSerializer, ImportStorageSerializer
@@ -51,9 +52,17 @@ def keep_password(values: dict[str, Any]) -> dict[str, Any]:
 
 
 class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorageSerializer):
+    def validate_regex_filter(self, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise serializers.ValidationError(f"This is not a regular expression: {error}.") from None
+        return value
+
     class Meta:
         model = PolarDBImportStorage
         fields = "__all__"
+        read_only_fields = ("delivery_in_use",)
 
 
 class PolarDBExportStorageSerializer(PolarDBStorageSerializerMixin, ExportStorageSerializer):

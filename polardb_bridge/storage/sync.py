@@ -1,8 +1,8 @@
-"""Rows of a table to tasks: the pipeline behind "Sync".
+"""Rows of a table to tasks, and tasks kept in step with their rows: what "Sync" does.
 
-Keys first, which is cheap; then the images of the new rows only, in batches bounded by rows and by bytes. Tasks and
-their links are created together in one transaction a batch, so a sync that is interrupted anywhere leaves nothing
-half-made, and the next one goes on with the rows that have no link yet.
+Keys first, which is cheap, compared page by page with the tasks there are; then the images of new and changed rows
+only. Tasks are written in batches bounded by rows and by bytes, each with its links in one transaction: a sync that is
+interrupted anywhere leaves nothing half-made, and the next one goes on with what is still to do.
 """
 
 from __future__ import annotations
@@ -10,63 +10,58 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from django.conf import settings
-from django.db import transaction
+import sqlalchemy as sa
 from io_storages.base_models import storage_background_failure
-from projects.models import Project, ProjectSummary
-from tasks.models import Task
-from webhooks.models import WebhookAction
-from webhooks.utils import emit_webhooks_for_instance
 
 from polardb_bridge.errors import InvalidInputError, RowError
-from polardb_bridge.label_studio import acting_user, create_task_states
+from polardb_bridge.label_studio import acting_user
+from polardb_bridge.storage import task_writer
+from polardb_bridge.storage.changes import Changes, LinkedRow, compare
+from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.task_writer import TaskData
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.images import data_uri
-from polardb_bridge.table.rows import RowKey, SourceRow, read_key_pages, read_rows
+from polardb_bridge.table.rows import RowKey, SourceRow, read_key_pages, read_rows, table_bytes
 from polardb_bridge.table.schema import source_table, validate_table
 
 logger = logging.getLogger(__name__)
 
-BATCH_ROWS = 500
+BATCH_ROWS = 1000
 BATCH_BYTES = 4 * 1024 * 1024
+REMOVED_AT_ONCE = 500
 LISTED_ERRORS = 100
-# SQLite takes at most 32,766 parameters in a statement.
-LOOKED_UP_AT_ONCE = 5000
+# `auto`: below this, pages of data-URI tasks stay quick; above, they take seconds.
+LARGEST_DATA_URI_TABLE = 64 * 1024 * 1024
 
 Progress = Callable[["SyncReport"], None]
 
 
 @dataclass
 class SyncReport:
-    """What a sync did so far. rows: read from the table; errors: the first bad rows, each with id and reason."""
+    """What a sync did so far, or would do.
+
+    rows: read from the table. existed: tasks that needed nothing. updated: tasks of changed rows. removed, kept: tasks
+    of deleted rows without and with work in them. errors: the first bad rows, each with id and reason.
+    """
 
     rows: int = 0
     created: int = 0
     existed: int = 0
+    updated: int = 0
+    removed: int = 0
+    kept: int = 0
     failed: int = 0
     errors: list[str] = field(default_factory=list)
 
-    def decoded(self, row: SourceRow) -> _NewTask | None:
-        """Count the row and decode it; None where it is bad."""
-        self.rows += 1
-        try:
-            return _new_task(row)
-        except RowError as error:
-            self.failed += 1
-            if len(self.errors) < LISTED_ERRORS:
-                self.errors.append(f"row {row.id} ({row.original_name}): {error}")
-            return None
-
-
-@dataclass(frozen=True)
-class _NewTask:
-    row_id: int
-    data: dict[str, object]
-    size: int
+    def add_error(self, row: SourceRow, error: RowError) -> None:
+        self.failed += 1
+        if len(self.errors) < LISTED_ERRORS:
+            self.errors.append(f"row {row.id} ({row.original_name}): {error}")
 
 
 def run_sync(storage: PolarDBImportStorage, *, force: bool = False, on_progress: Progress | None = None) -> SyncReport:
@@ -90,33 +85,163 @@ def run_sync(storage: PolarDBImportStorage, *, force: bool = False, on_progress:
 
 
 def sync_rows(storage: PolarDBImportStorage, on_progress: Progress | None = None) -> SyncReport:
-    """Create a task for every row that has none; `storage` must be queued.
+    """Bring the tasks of `storage`, which must be queued, in step with its rows.
 
     Raises:
         BridgeError: the table cannot be read.
     """
     storage.info_set_in_progress()
+    logger.info("Sync of storage %s from %s begins", storage.pk, storage.address)
     _return_large_blocks()
     report = SyncReport()
-    project = storage.project
-    logger.info("Sync of storage %s from %s begins", storage.pk, storage.address)
-    with acting_user(project.created_by), connect(storage.connection_parameters()) as connection:
+
+    def progress() -> None:
+        # Without this, Label Studio takes a sync of more than 25 s for a dead one (base_models.py, health_check).
+        storage.info_update_progress(last_sync_count=report.created, tasks_existed=report.existed)
+        if on_progress:
+            on_progress(report)
+
+    with acting_user(storage.project.created_by), connect(storage.connection_parameters()) as connection:
         validate_table(connection, source_table(storage.table))
-        for keys in read_key_pages(connection, storage.table):
-            new_ids = _without_task(storage, keys)
-            report.existed += len(keys) - len(new_ids)
-            report.rows += len(keys) - len(new_ids)
-            _ping(storage, report, on_progress)
-            for batch in _batches(read_rows(connection, storage.table, new_ids), report):
-                _create_tasks(storage, batch)
-                report.created += len(batch)
-                _ping(storage, report, on_progress)
+        _decide_delivery(storage, connection)
+        for changes in _changes(storage, connection):
+            _apply(storage, connection, changes, report, progress)
         # What Label Studio's own sync does at its end (io_storages/base_models.py, _scan_and_create_links).
-        project.update_tasks_states(
+        storage.project.update_tasks_states(
             maximum_annotations_changed=False, overlap_cohort_percentage_changed=False, tasks_number_changed=True
         )
     _finish(storage, report)
     return report
+
+
+def plan_sync(storage: PolarDBImportStorage) -> SyncReport:
+    """What a sync would do now; nothing is changed. Images are not read: bad rows count as new ones.
+
+    Raises:
+        BridgeError: the table cannot be read.
+    """
+    report = SyncReport()
+    with connect(storage.connection_parameters()) as connection:
+        validate_table(connection, source_table(storage.table))
+        for changes in _changes(storage, connection):
+            report.rows += changes.unchanged + len(changes.new) + len(changes.changed)
+            report.existed += changes.unchanged
+            report.created += len(changes.new)
+            report.updated += len(changes.changed)
+            for batch in _chunks(changes.vanished, REMOVED_AT_ONCE):
+                removed, kept = task_writer.count_removable(batch)
+                report.removed += removed
+                report.kept += kept
+    return report
+
+
+def _decide_delivery(storage: PolarDBImportStorage, connection: sa.Connection) -> None:
+    """Settle how images reach Label Studio: once, so that a table which grows does not end up with both ways."""
+    kinds = storage.ImageDelivery
+    decided = storage.image_delivery
+    if decided == kinds.AUTO:
+        is_small = table_bytes(connection, storage.table) <= LARGEST_DATA_URI_TABLE
+        decided = storage.delivery_in_use or (kinds.DATA_URI if is_small else kinds.LINK)
+    if storage.delivery_in_use != decided:
+        storage.delivery_in_use = decided
+        storage.save(update_fields=["delivery_in_use"])
+
+
+def _changes(storage: PolarDBImportStorage, connection: sa.Connection) -> Iterator[Changes]:
+    """The differences between rows and tasks, a page of rows at a time."""
+    links = PolarDBImportStorageLink.objects.filter(storage=storage)
+    linked = links.values_list("row_id", "task_id", "version", "vanished")
+    pattern = re.compile(storage.regex_filter) if storage.regex_filter else None
+
+    def is_wanted(key: RowKey) -> bool:
+        return not (storage.only_unannotated and key.is_annotated) and not (
+            pattern and not pattern.match(key.original_name)
+        )
+
+    previous: int | None = None
+    for keys in read_key_pages(connection, storage.table, with_results=storage.only_unannotated):
+        last = keys[-1].id
+        within = linked.filter(row_id__lte=last)
+        if previous is not None:
+            within = within.filter(row_id__gt=previous)
+        changes = compare(keys, (LinkedRow(*row) for row in within))
+        changes.new = [key for key in changes.new if is_wanted(key)]
+        yield changes
+        previous = last
+    beyond = linked if previous is None else linked.filter(row_id__gt=previous)
+    yield compare([], (LinkedRow(*row) for row in beyond))
+
+
+def _apply(
+    storage: PolarDBImportStorage,
+    connection: sa.Connection,
+    changes: Changes,
+    report: SyncReport,
+    progress: Callable[[], None],
+) -> None:
+    report.existed += changes.unchanged
+    report.rows += changes.unchanged
+    progress()
+    links = {key.id: link for key, link in changes.changed}
+    keys = sorted([*changes.new, *(key for key, _ in changes.changed)], key=lambda key: key.id)
+    for batch in _batches(_task_data(storage, connection, keys, report)):
+        new = [data for data in batch if data.row_id not in links]
+        changed = [(data, links[data.row_id]) for data in batch if data.row_id in links]
+        if new:
+            task_writer.create_tasks(storage, new)
+        if changed:
+            task_writer.refresh_tasks(storage, changed)
+        report.created += len(new)
+        report.updated += len(changed)
+        progress()
+    for vanished in _chunks(changes.vanished, REMOVED_AT_ONCE):
+        removed, kept = task_writer.remove_tasks(storage, vanished)
+        report.removed += removed
+        report.kept += kept
+        progress()
+
+
+def _task_data(
+    storage: PolarDBImportStorage, connection: sa.Connection, keys: list[RowKey], report: SyncReport
+) -> Iterator[TaskData]:
+    """What the tasks of these rows hold; bad rows go to the report."""
+    if storage.delivery_in_use == storage.ImageDelivery.LINK:
+        for key in keys:
+            report.rows += 1
+            yield TaskData(key.id, key.version, ImageLink(storage.pk, key.id, key.version).url, key.original_name)
+        return
+    versions = {key.id: key.version for key in keys}
+
+    def decoded(row: SourceRow) -> TaskData | None:
+        report.rows += 1
+        try:
+            if "\x00" in row.original_name:
+                raise RowError("original_name has a NUL character")
+            return TaskData(row.id, versions[row.id], data_uri(row.base64_data), row.original_name)
+        except RowError as error:
+            report.add_error(row, error)
+            return None
+
+    # `map` and `filter` hold no row while the next one is read: one of them can be large.
+    yield from filter(None, map(decoded, read_rows(connection, storage.table, list(versions))))
+
+
+def _batches(rows: Iterable[TaskData]) -> Iterator[list[TaskData]]:
+    batch: list[TaskData] = []
+    size = 0
+    for data in rows:
+        if batch and (len(batch) == BATCH_ROWS or size + data.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(data)
+        size += data.size
+    if batch:
+        yield batch
+
+
+def _chunks(links: list[LinkedRow], size: int) -> Iterator[list[LinkedRow]]:
+    for start in range(0, len(links), size):
+        yield links[start : start + size]
 
 
 def _return_large_blocks() -> None:
@@ -129,85 +254,24 @@ def _return_large_blocks() -> None:
         ctypes.CDLL(None).mallopt(-3, 1024 * 1024)
 
 
-def _without_task(storage: PolarDBImportStorage, keys: list[RowKey]) -> list[int]:
-    links = PolarDBImportStorageLink.objects.filter(storage=storage)
-    linked: set[str] = set()
-    for start in range(0, len(keys), LOOKED_UP_AT_ONCE):
-        part = [str(key.id) for key in keys[start : start + LOOKED_UP_AT_ONCE]]
-        linked.update(links.filter(key__in=part).values_list("key", flat=True))
-    return [key.id for key in keys if str(key.id) not in linked]
-
-
-def _batches(rows: Iterator[SourceRow], report: SyncReport) -> Iterator[list[_NewTask]]:
-    """Decode `rows`; bad ones go to the report, good ones come out in batches."""
-    batch: list[_NewTask] = []
-    size = 0
-    for task in filter(None, map(report.decoded, rows)):
-        if batch and (len(batch) == BATCH_ROWS or size + task.size > BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(task)
-        size += task.size
-    if batch:
-        yield batch
-
-
-def _new_task(row: SourceRow) -> _NewTask:
-    if "\x00" in row.original_name:
-        raise RowError("original_name has a NUL character")
-    image = data_uri(row.base64_data)
-    return _NewTask(row.id, {"image": image, "original_name": row.original_name, "id": row.id}, len(image))
-
-
-def _create_tasks(storage: PolarDBImportStorage, batch: list[_NewTask]) -> None:
-    project = storage.project
-    with transaction.atomic():
-        # One at a time may number a project's tasks and add up its summary.
-        Project.objects.select_for_update().only("pk").get(pk=project.pk)
-        last = Task.objects.filter(project=project).order_by("-inner_id").values_list("inner_id", flat=True).first()
-        tasks = Task.objects.bulk_create(
-            Task(
-                data=new.data,
-                project=project,
-                overlap=project.maximum_annotations,
-                inner_id=(last or 0) + number,
-            )
-            for number, new in enumerate(batch, 1)
-        )
-        PolarDBImportStorageLink.objects.bulk_create(
-            PolarDBImportStorageLink(storage=storage, task=task, key=str(new.row_id))
-            for task, new in zip(tasks, batch, strict=True)
-        )
-        ProjectSummary.objects.select_for_update().get_or_create(project=project)[0].update_data_columns(tasks)
-        create_task_states(tasks, project.organization_id, project.created_by)
-    ids = [task.pk for task in tasks]
-    for start in range(0, len(ids), settings.WEBHOOK_BATCH_SIZE):
-        part = ids[start : start + settings.WEBHOOK_BATCH_SIZE]
-        emit_webhooks_for_instance(project.organization, project, WebhookAction.TASKS_CREATED, part)
-
-
-def _ping(storage: PolarDBImportStorage, report: SyncReport, on_progress: Progress | None) -> None:
-    # Without this, Label Studio takes a sync of more than 25 s for a dead one (base_models.py, health_check).
-    storage.info_update_progress(last_sync_count=report.created, tasks_existed=report.existed)
-    if on_progress:
-        on_progress(report)
-
-
 def _finish(storage: PolarDBImportStorage, report: SyncReport) -> None:
-    logger.info(
-        "Sync of storage %s ended: %s created, %s existed, %s failed",
-        *(storage.pk, report.created, report.existed, report.failed),
-    )
+    logger.info("Sync of storage %s ended: %s", storage.pk, report)
+    counts = {
+        "tasks_existed": report.existed,
+        "tasks_updated": report.updated,
+        "tasks_removed": report.removed,
+        "tasks_kept": report.kept,
+    }
     if report.failed:
         hidden = report.failed - len(report.errors)
         more = [f"… and {hidden} more rows"] if hidden else []
         storage.info_set_completed_with_errors(
             last_sync_count=report.created,
             validation_errors=[*report.errors, *more],
-            tasks_existed=report.existed,
             tasks_failed_validation=report.failed,
+            **counts,
         )
     else:
         storage.traceback = ""
         storage.save(update_fields=["traceback"])
-        storage.info_set_completed(last_sync_count=report.created, tasks_existed=report.existed)
+        storage.info_set_completed(last_sync_count=report.created, **counts)

@@ -31,6 +31,8 @@ class ConnectionParameters:
 
     address: the IP address to connect to instead of `host`, where a caller has resolved and checked it.
     tls_ca: path of a file with the certificate authorities to trust; the system's where None.
+    timeout_s: how long a statement may keep quiet; half of it where it waits for a lock. None: a minute, and the
+    server's own limit for locks.
     """
 
     host: str
@@ -41,6 +43,7 @@ class ConnectionParameters:
     tls: str = "disabled"
     address: str | None = None
     tls_ca: str | None = None
+    timeout_s: int | None = None
 
     def __post_init__(self) -> None:
         if not self.host:
@@ -134,6 +137,9 @@ def _create_engine(parameters: ConnectionParameters) -> sa.Engine:
             if parameters.tls != "disabled":
                 _require_encryption(cursor, parameters)
             cursor.execute("SET time_zone = '+00:00'")
+            if parameters.timeout_s:
+                # Below the timeout: a statement that waits for a lock ends with an answer, not with a lost connection.
+                cursor.execute(f"SET innodb_lock_wait_timeout = {max(1, parameters.timeout_s // 2)}")
         finally:
             cursor.close()
 
@@ -161,9 +167,9 @@ def _connect_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
         "port": parameters.port,
         "database": parameters.database,
         "charset": "utf8mb4",
-        "connect_timeout": CONNECT_TIMEOUT_S,
-        "read_timeout": READ_TIMEOUT_S,
-        "write_timeout": WRITE_TIMEOUT_S,
+        "connect_timeout": min(CONNECT_TIMEOUT_S, parameters.timeout_s or CONNECT_TIMEOUT_S),
+        "read_timeout": parameters.timeout_s or READ_TIMEOUT_S,
+        "write_timeout": parameters.timeout_s or WRITE_TIMEOUT_S,
         # A hostile server could otherwise ask for files of this machine.
         "local_infile": 0,
         "ssl_mode": parameters.tls.upper(),

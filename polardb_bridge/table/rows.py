@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.table.schema import source_table, template_table
+from polardb_bridge.errors import InvalidInputError, RowError
+from polardb_bridge.table.schema import check_table_name, source_table, template_table
 
 # Keys are small; images are streamed, so that a statement's rows are never in memory as a whole.
 KEYS_PER_PAGE = 10_000
@@ -21,10 +21,12 @@ LARGE_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class RowKey:
-    """Which row, and its name."""
+    """Which row, and its name. version: its `updated_at`, in seconds since 1970. is_annotated: it holds a result."""
 
     id: int
     original_name: str
+    version: int
+    is_annotated: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,15 @@ class Template:
     is_active: bool
 
 
-def read_key_pages(connection: sa.Connection, table_name: str) -> Iterator[list[RowKey]]:
-    """The keys of all rows by id, in pages; the heavy column is not touched."""
+def read_key_pages(connection: sa.Connection, table_name: str, with_results: bool = False) -> Iterator[list[RowKey]]:
+    """The keys of all rows by id, in pages; the heavy column is not touched.
+
+    with_results: find out which rows hold a result, too.
+    """
     table = source_table(table_name)
-    query = sa.select(table.c.id, table.c.original_name).order_by(table.c.id).limit(KEYS_PER_PAGE)
+    is_annotated = sa.or_(table.c.annotation_count > 0, table.c.annotation_data.is_not(None))
+    columns = [table.c.id, table.c.original_name, sa.func.unix_timestamp(table.c.updated_at)]
+    query = sa.select(*columns, *([is_annotated] if with_results else [])).order_by(table.c.id).limit(KEYS_PER_PAGE)
     page = [RowKey(*row) for row in connection.execute(query)]
     while page:
         yield page
@@ -105,6 +112,31 @@ def _read_large_row(engine: sa.Engine, table: sa.Table, row_id: int, name: str) 
         data = connection.scalar(sa.select(table.c.base64_data).where(table.c.id == row_id))
         connection.invalidate()
     return SourceRow(row_id, name, data)
+
+
+def read_image(connection: sa.Connection, table_name: str, row_id: int) -> str | bytes | None:
+    """The stored text of one row's image.
+
+    Raises:
+        RowError: there is no such row.
+    """
+    table = source_table(table_name)
+    row = connection.execute(sa.select(table.c.base64_data).where(table.c.id == row_id)).first()
+    if row is None:
+        raise RowError("the row is gone")
+    data: str | bytes | None = row[0]
+    return data
+
+
+def table_bytes(connection: sa.Connection, table_name: str) -> int:
+    """About how many bytes the table's rows take, as the server counts them; instant."""
+    size = connection.scalar(
+        sa.text(
+            "SELECT data_length FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = :name"
+        ),
+        {"name": check_table_name(table_name)},
+    )
+    return int(size or 0)
 
 
 def read_previews(connection: sa.Connection, table_name: str, limit: int) -> list[RowPreview]:

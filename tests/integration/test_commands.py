@@ -142,6 +142,10 @@ def test_sync_storage(run, provisioned, source):
     report = json.loads(run("sync_storage", "--storage-id", storage_id, "--json"))
     assert (report["created"], report["failed"]) == (1, 1)
     assert "0 new tasks, 1 there already, 1 rows failed" in run("sync_storage", "--storage-id", storage_id)
+    source.add(("b.png", base64_text(image_bytes())))
+    assert "would do this: 2 new tasks, 1 there already" in run("sync_storage", "--storage-id", storage_id, "--dry-run")
+    assert json.loads(run("sync_storage", "--storage-id", storage_id, "--dry-run", "--json"))["created"] == 2
+    source.execute(f"DELETE FROM {TABLE} WHERE original_name = 'b.png'")
     provisioned.import_storage.info_set_queued()
     with pytest.raises(CommandError, match="--force"):
         run("sync_storage", "--storage-id", storage_id)

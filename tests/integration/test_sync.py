@@ -6,7 +6,7 @@ import pytest
 from source_data import TABLE, base64_text, image_bytes
 
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
-from polardb_bridge.storage import sync
+from polardb_bridge.storage import sync, task_writer
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import source_table
@@ -93,9 +93,9 @@ def test_a_second_sync_adds_only_what_is_new(provisioned, source):
 
 def test_batches_are_bounded_by_rows_and_bytes(provisioned, source, monkeypatch):
     sizes = []
-    create = sync._create_tasks
+    create = task_writer.create_tasks
     monkeypatch.setattr(
-        sync, "_create_tasks", lambda storage, batch: (sizes.append(len(batch)), create(storage, batch))
+        task_writer, "create_tasks", lambda storage, batch: (sizes.append(len(batch)), create(storage, batch))
     )
     monkeypatch.setattr(sync, "BATCH_ROWS", 4)
     source.add_images(9)

@@ -10,6 +10,7 @@ from polardb_bridge.deployments.provision import DEFAULT_NAME, provision_project
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.management.sync import sync_with_progress
+from polardb_bridge.storage.models import PolarDBImportStorage
 
 
 class Command(BridgeCommand):
@@ -25,6 +26,12 @@ class Command(BridgeCommand):
         parser.add_argument("--source", required=True, metavar="TABLE", help="source table")
         parser.add_argument("--name", default=DEFAULT_NAME, help="the project's title (default: %(default)s)")
         parser.add_argument("--user", metavar="EMAIL", help="owner of the project (default: the first user)")
+        parser.add_argument(
+            "--image-delivery",
+            choices=PolarDBImportStorage.ImageDelivery.values,
+            default=PolarDBImportStorage.ImageDelivery.AUTO,
+            help="images inside the tasks, by link, or as fits the table's size (default: %(default)s)",
+        )
         self.add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,6 +46,7 @@ class Command(BridgeCommand):
             source=options["source"],
             name=options["name"],
             owner=owner,
+            image_delivery=options["image_delivery"],
         )
         project, storage = provisioned.project, provisioned.import_storage
         report = None

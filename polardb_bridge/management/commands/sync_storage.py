@@ -5,13 +5,15 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from polardb_bridge.management.base import BridgeCommand
-from polardb_bridge.management.sync import sync_with_progress
+from polardb_bridge.management.sync import in_words, sync_with_progress
 from polardb_bridge.storage.lookup import find_import_storage
+from polardb_bridge.storage.sync import plan_sync
 
 
 class Command(BridgeCommand):
     help = (
-        "Make tasks of the rows that have none yet, for one PolarDB import storage. Rows that cannot be read are "
+        "Bring the tasks of one PolarDB import storage in step with its rows: new rows become tasks, changed ones "
+        "refresh theirs, tasks of deleted rows go unless somebody has worked on them. Rows that cannot be read are "
         "named; the others are not held up. It can be interrupted and repeated. Example: sync_storage --storage-id 1"
     )
 
@@ -20,10 +22,16 @@ class Command(BridgeCommand):
         parser.add_argument(
             "--force", action="store_true", help="start although a sync seems to be under way, as after a crash"
         )
+        parser.add_argument("--dry-run", action="store_true", help="only say what a sync would do now")
         self.add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         storage = find_import_storage(options["storage_id"])
-        report = sync_with_progress(self, storage, force=options["force"], quiet=options["json"])
+        if options["dry_run"]:
+            report = plan_sync(storage)
+            if not options["json"]:
+                self.stdout.write(f"A sync would do this: {in_words(report)}")
+        else:
+            report = sync_with_progress(self, storage, force=options["force"], quiet=options["json"])
         if options["json"]:
             self.print_json({"storage_id": storage.pk, **vars(report)})

@@ -1,0 +1,128 @@
+"""Making, refreshing and removing tasks in bulk, with all that Label Studio does beside its own single saves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from projects.models import Project, ProjectSummary
+from tasks.models import AnnotationDraft, Task
+from webhooks.models import WebhookAction
+from webhooks.utils import emit_webhooks_for_instance
+
+from polardb_bridge.label_studio import create_task_states
+from polardb_bridge.storage.changes import LinkedRow
+from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+
+COLUMNS = ("image", "original_name", "id")
+META_KEY = "polardb"
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """The data of a row's task. size: its bytes, about."""
+
+    row_id: int
+    version: int
+    image: str
+    original_name: str
+
+    @property
+    def values(self) -> dict[str, object]:
+        return dict(zip(COLUMNS, (self.image, self.original_name, self.row_id), strict=True))
+
+    @property
+    def size(self) -> int:
+        return len(self.image) + len(self.original_name)
+
+
+def create_tasks(storage: PolarDBImportStorage, batch: Sequence[TaskData]) -> None:
+    """Tasks and their links, all or none."""
+    project = storage.project
+    with transaction.atomic():
+        # One at a time may number a project's tasks and add up its summary.
+        Project.objects.select_for_update().only("pk").get(pk=project.pk)
+        last = Task.objects.filter(project=project).order_by("-inner_id").values_list("inner_id", flat=True).first()
+        tasks = Task.objects.bulk_create(
+            Task(data=data.values, project=project, overlap=project.maximum_annotations, inner_id=(last or 0) + number)
+            for number, data in enumerate(batch, 1)
+        )
+        PolarDBImportStorageLink.objects.bulk_create(
+            PolarDBImportStorageLink(
+                storage=storage, task=task, key=str(data.row_id), row_id=data.row_id, version=data.version
+            )
+            for task, data in zip(tasks, batch, strict=True)
+        )
+        _summary(project).update_data_columns(tasks)
+        create_task_states(tasks, project.organization_id, project.created_by)
+    ids = [task.pk for task in tasks]
+    for start in range(0, len(ids), settings.WEBHOOK_BATCH_SIZE):
+        part = ids[start : start + settings.WEBHOOK_BATCH_SIZE]
+        emit_webhooks_for_instance(project.organization, project, WebhookAction.TASKS_CREATED, part)
+
+
+def refresh_tasks(storage: PolarDBImportStorage, batch: Sequence[tuple[TaskData, LinkedRow]]) -> None:
+    """Put the rows' present images and names into their tasks; annotations and other data stay."""
+    with transaction.atomic():
+        tasks = Task.objects.select_for_update().in_bulk([link.task_id for _, link in batch])
+        for data, link in batch:
+            task = tasks[link.task_id]
+            task.data = {**task.data, **data.values}
+            task.updated_at = timezone.now()
+            task.meta = {key: value for key, value in (task.meta or {}).items() if key != META_KEY}
+        Task.objects.bulk_update(tasks.values(), ["data", "meta", "updated_at"], batch_size=100)
+        links = PolarDBImportStorageLink.objects.in_bulk(list(tasks), field_name="task_id")
+        for data, link in batch:
+            links[link.task_id].version = data.version
+            links[link.task_id].vanished = False
+        PolarDBImportStorageLink.objects.bulk_update(links.values(), ["version", "vanished"], batch_size=200)
+
+
+def remove_tasks(storage: PolarDBImportStorage, batch: Sequence[LinkedRow]) -> tuple[int, int]:
+    """Remove the tasks of rows that are gone, but keep and mark those that somebody has worked on.
+
+    Returns:
+        How many were removed, and how many kept.
+    """
+    project = storage.project
+    with transaction.atomic():
+        tasks = Task.objects.select_for_update().filter(pk__in=[link.task_id for link in batch])
+        worked_on = _worked_on(tasks)
+        removed = [link.task_id for link in batch if link.task_id not in worked_on]
+        _mark_vanished([link for link in batch if link.task_id in worked_on and not link.vanished])
+        if removed:
+            _summary(project).remove_data_columns([{"data": dict.fromkeys(COLUMNS)}] * len(removed))
+            Task.delete_tasks_without_signals_from_task_ids(removed)
+    if removed:
+        deleted = [{"id": task_id} for task_id in removed]
+        emit_webhooks_for_instance(project.organization, project, WebhookAction.TASKS_DELETED, deleted)
+    return len(removed), len(batch) - len(removed)
+
+
+def count_removable(batch: Sequence[LinkedRow]) -> tuple[int, int]:
+    """What `remove_tasks` would return."""
+    kept = len(_worked_on(Task.objects.filter(pk__in=[link.task_id for link in batch])))
+    return len(batch) - kept, kept
+
+
+def _worked_on(tasks: QuerySet[Task]) -> set[int]:
+    ids = list(tasks.values_list("pk", flat=True))
+    annotated = Task.objects.filter(pk__in=ids, annotations__isnull=False).values_list("pk", flat=True)
+    drafted = AnnotationDraft.objects.filter(task__in=ids).values_list("task_id", flat=True)
+    return {*annotated, *drafted}
+
+
+def _mark_vanished(links: Sequence[LinkedRow]) -> None:
+    tasks = Task.objects.in_bulk([link.task_id for link in links])
+    for task in tasks.values():
+        task.meta = {**(task.meta or {}), META_KEY: {"row": "deleted"}}
+    Task.objects.bulk_update(tasks.values(), ["meta"], batch_size=100)
+    PolarDBImportStorageLink.objects.filter(task__in=list(tasks)).update(vanished=True)
+
+
+def _summary(project: Project) -> ProjectSummary:
+    return ProjectSummary.objects.select_for_update().get_or_create(project=project)[0]

@@ -1,0 +1,147 @@
+"""Images by link."""
+
+import re
+import time
+
+import pytest
+from sessions import signed_in
+from source_data import TABLE, base64_text, image_bytes
+
+from polardb_bridge.storage import media
+from polardb_bridge.storage.image_cache import ImageCache
+from polardb_bridge.storage.sync import run_sync
+
+PNG = image_bytes(size=(40, 30))
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(monkeypatch):
+    monkeypatch.setattr(media, "_cache", ImageCache())
+
+
+@pytest.fixture
+def linked(provisioned, source):
+    """The address of the only task's image."""
+    from tasks.models import Task
+
+    storage = provisioned.import_storage
+    storage.image_delivery = "link"
+    storage.save()
+    source.add(("cat.jpg", base64_text(PNG)))
+    run_sync(storage)
+    return Task.objects.get(project=storage.project).data["image"]
+
+
+def test_the_image_is_the_rows_bytes_with_the_type_that_they_show(api, linked):
+    answer = api.get(linked)
+    assert answer.status_code == 200
+    assert answer.content == PNG
+    assert answer["Content-Type"] == "image/png"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Cache-Control"] == "private, max-age=86400"
+    assert answer["Content-Length"] == str(len(PNG))
+
+
+def test_what_the_browser_has_is_not_sent_again(api, linked):
+    etag = api.get(linked)["ETag"]
+    again = api.get(linked, HTTP_IF_NONE_MATCH=etag)
+    assert (again.status_code, again.content) == (304, b"")
+    assert api.get(linked, HTTP_IF_NONE_MATCH='"other"').status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "part"),
+    [
+        ("bytes=0-3", 206, PNG[:4]),
+        ("bytes=10-", 206, PNG[10:]),
+        ("bytes=-5", 206, PNG[-5:]),
+        ("bytes=0-999999", 206, PNG),
+        ("bytes=999999-", 416, b""),
+        ("bytes=5-2", 416, b""),
+        ("bytes=-", 200, PNG),
+        ("lines=1-2", 200, PNG),
+        ("bytes=0-1,3-4", 200, PNG),
+    ],
+)
+def test_ranges(api, linked, asked, status, part):
+    answer = api.get(linked, HTTP_RANGE=asked)
+    assert (answer.status_code, answer.content) == (status, part)
+    if status == 206:
+        assert re.fullmatch(rf"bytes \d+-\d+/{len(PNG)}", answer["Content-Range"])
+    if status == 416:
+        assert answer["Content-Range"] == f"bytes */{len(PNG)}"
+
+
+def test_a_changed_image_is_shown_under_its_old_address_too(api, linked, source, provisioned):
+    api.get(linked)
+    other = image_bytes("JPEG")
+    source.execute(
+        f"UPDATE {TABLE} SET base64_data = '{base64_text(other)}', updated_at = updated_at + INTERVAL 1 MINUTE"
+    )
+    run_sync(provisioned.import_storage)
+    answer = api.get(linked)
+    assert (answer.content, answer["Content-Type"]) == (other, "image/jpeg")
+
+
+def test_several_viewers_cost_one_read(api, linked, source):
+    assert api.get(linked).status_code == 200
+    source.execute(f"DROP TABLE {TABLE}")
+    assert api.get(linked).status_code == 200
+
+
+def test_only_people_of_the_project_see_it(client, linked, user):
+    from organizations.models import OrganizationMember
+    from users.models import User
+
+    assert client.get(linked).status_code == 401
+    former = User.objects.create_user(email="former@example.com", password="correct-horse-9")
+    former.active_organization = user.active_organization
+    former.save()
+    OrganizationMember.objects.create(user=former, organization=user.active_organization).soft_delete()
+    assert signed_in(former.email, "correct-horse-9").get(linked).status_code == 404
+
+
+def test_a_token_is_enough(client, linked, user):
+    user.active_organization.jwt.legacy_api_tokens_enabled = True
+    user.active_organization.jwt.save()
+    answer = client.get(linked, HTTP_AUTHORIZATION=f"Token {user.auth_token.key}")
+    assert (answer.status_code, answer.content) == (200, PNG)
+
+
+def test_rows_without_a_task_cannot_be_reached(api, linked, source):
+    [unlinked] = source.add(("secret.png", base64_text(PNG)))
+    storage_id = linked.partition("?d=")[2].split("/")[0]
+    assert api.get(f"/data/polardb/?d={storage_id}/{unlinked}/1.jpg").status_code == 404
+
+
+@pytest.mark.parametrize("d", ["", "1/1 or 1=1/1.jpg", "../../x.jpg", "1/" + "9" * 30 + "/1.jpg", "999999/1/1.jpg"])
+def test_odd_addresses_are_not_found(api, linked, d):
+    assert api.get("/data/polardb/", {"d": d}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "content", [b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", b"<html><script>1</script>"]
+)
+def test_active_content_is_never_served(api, linked, source, content):
+    source.execute(f"UPDATE {TABLE} SET base64_data = '{base64_text(content)}'")
+    answer = api.get(linked)
+    assert answer.status_code == 404
+    assert answer["Content-Type"].startswith("text/plain")
+    assert content not in answer.content
+    assert "sandbox" in answer["Content-Security-Policy"]
+
+
+def test_a_deleted_row_is_not_found(api, linked, source):
+    source.execute(f"DELETE FROM {TABLE}")
+    answer = api.get(linked)
+    assert (answer.status_code, answer.content) == (404, b"Row 1: the row is gone.")
+
+
+def test_a_dead_database_is_said_within_three_seconds(api, linked, provisioned):
+    storage = provisioned.import_storage
+    storage.port = 1
+    storage.save()
+    begun = time.monotonic()
+    answer = api.get(linked)
+    assert time.monotonic() - begun < 3
+    assert (answer.status_code, answer["Retry-After"]) == (503, "10")

@@ -1,0 +1,23 @@
+from polardb_bridge.storage.changes import LinkedRow, compare
+from polardb_bridge.table.rows import RowKey
+
+
+def key(row_id, version=1):
+    return RowKey(row_id, f"{row_id}.png", version)
+
+
+def link(row_id, version=1, vanished=False):
+    return LinkedRow(row_id, task_id=row_id + 100, version=version, vanished=vanished)
+
+
+def test_each_row_is_new_changed_unchanged_or_vanished():
+    changes = compare([key(1), key(2, version=5), key(4), key(5)], [link(2), link(3), link(4), link(5, vanished=True)])
+    assert changes.new == [key(1)]
+    assert changes.changed == [(key(2, version=5), link(2)), (key(5), link(5, vanished=True))]
+    assert changes.vanished == [link(3)]
+    assert changes.unchanged == 1
+
+
+def test_nothing_compared_with_nothing():
+    changes = compare([], [])
+    assert (changes.new, changes.changed, changes.vanished, changes.unchanged) == ([], [], [], 0)

@@ -1,0 +1,53 @@
+from polardb_bridge.storage.image_cache import ImageCache
+from polardb_bridge.storage.links import ImageLink
+from polardb_bridge.table.images import DecodedImage
+
+
+def link(row_id, version=1):
+    return ImageLink(1, row_id, version)
+
+
+def image(size):
+    return DecodedImage(b"x" * size, "image/png")
+
+
+def test_an_image_is_found_under_its_own_link_only():
+    cache = ImageCache()
+    cache.put(link(1), image(10))
+    assert cache.get(link(1)) == image(10)
+    assert cache.get(link(2)) is None
+    assert cache.get(link(1, version=2)) is None
+
+
+def test_the_least_recently_used_go_first():
+    cache = ImageCache(max_bytes=100)
+    for row_id in range(5):
+        cache.put(link(row_id), image(20))
+    cache.get(link(0))
+    cache.put(link(9), image(20))
+    assert cache.get(link(0))
+    assert cache.get(link(1)) is None
+    assert cache.get(link(9))
+
+
+def test_a_large_image_does_not_push_out_all_others():
+    cache = ImageCache(max_bytes=100)
+    cache.put(link(1), image(10))
+    cache.put(link(2), image(90))
+    assert cache.get(link(2)) is None
+    assert cache.get(link(1))
+
+
+def test_putting_again_counts_once():
+    cache = ImageCache(max_bytes=100)
+    for _ in range(20):
+        cache.put(link(1), image(25))
+    cache.put(link(2), image(25))
+    assert cache.get(link(1))
+    assert cache.get(link(2))
+
+
+def test_an_old_image_is_forgotten():
+    cache = ImageCache(max_age_s=-1)
+    cache.put(link(1), image(1))
+    assert cache.get(link(1)) is None
