@@ -47,7 +47,7 @@ def provision_project(
     source: str,
     name: str = DEFAULT_NAME,
     owner: User | None = None,
-    image_delivery: str = PolarDBImportStorage.ImageDelivery.AUTO.value,
+    image_delivery: str = PolarDBImportStorage.ImageDelivery.AUTO,  # type: ignore[assignment]  # an enum to Django, a tuple to mypy
 ) -> ProvisionedProject:
     """Create the project `name` for the table `source` with the labels of `template`; all of it or nothing.
 
