@@ -184,9 +184,13 @@ def _connect_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
 
 @contextmanager
 def connect(parameters: ConnectionParameters) -> Iterator[sa.Connection]:
-    """A connection from the pool; driver errors raised within come out as this package's errors."""
+    """A connection from the pool for reading; driver errors raised within come out as this package's errors.
+
+    Each statement stands by itself: a long read in one transaction would keep ALTER TABLE waiting, and all others
+    behind that.
+    """
     with translated_errors(parameters), engine_for(parameters).connect() as connection:
-        yield connection
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from source_data import TABLE, base64_text, image_bytes
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
 from polardb_bridge.storage import sync, task_writer
 from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.table import rows
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import source_table
 
@@ -152,6 +153,28 @@ def test_a_table_that_does_not_fit_fails_with_one_sentence(provisioned, source):
     storage.refresh_from_db()
     assert storage.status == storage.Status.FAILED
     assert storage.traceback == f"The table '{TABLE}' does not fit: column 'mime_type' is missing."
+
+
+def test_a_table_that_is_altered_in_mid_sync_can_be_synced_on_later(provisioned, source, monkeypatch):
+    """The sync keeps nobody who alters the table waiting, fails with one sentence, and goes on when it fits again."""
+    monkeypatch.setattr(rows, "KEYS_PER_PAGE", 2)
+    monkeypatch.setattr(sync, "BATCH_ROWS", 1)
+    source.add_images(6)
+    storage = provisioned.import_storage
+
+    def alter(report):
+        if report.created == 2:
+            source.execute(f"ALTER TABLE {TABLE} RENAME COLUMN base64_data TO data")
+
+    with pytest.raises(ReconfigureError, match="lacks a column"):
+        run_sync(storage, on_progress=alter)
+    storage.refresh_from_db()
+    assert storage.status == storage.Status.FAILED
+    assert "lacks a column" in storage.traceback
+    assert len(tasks_of(provisioned)) == 2
+    source.execute(f"ALTER TABLE {TABLE} RENAME COLUMN data TO base64_data")
+    report = run_sync(storage)
+    assert (report.existed, report.created) == (2, 4)
 
 
 def test_label_studios_own_sync_button_works(api, provisioned, source):
