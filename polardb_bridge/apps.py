@@ -1,6 +1,7 @@
 """The Django app."""
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class PolarDBBridgeConfig(AppConfig):
@@ -12,8 +13,10 @@ class PolarDBBridgeConfig(AppConfig):
 
     def ready(self) -> None:
         from polardb_bridge import label_studio
+        from polardb_bridge.checks import check_storage_form
         from polardb_bridge.storage.models import PolarDBImportStorageLink
         from polardb_bridge.webhooks import signals
 
+        register(check_storage_form)
         label_studio.prefetch_import_links(PolarDBImportStorageLink)
         signals.connect()

@@ -4,6 +4,7 @@ Label Studio's environment variables keep their meaning (`DJANGO_DB`, `POSTGRE_*
 """
 
 import os
+from pathlib import Path
 
 from polardb_bridge import label_studio
 from polardb_bridge.conf import configuration
@@ -29,9 +30,14 @@ GET_STORAGE_LIST = "polardb_bridge.storage.types.storage_list"
 # use of it apart from others.
 SALT_KEY = os.environ.get("POLARDB_SALT_KEY", "polardb-bridge")
 
-# Label Studio's storage wizard knows only its own providers: with it, "Edit" of a PolarDB table would open an
-# empty Amazon S3 form. Under any other name than 'opensource' the page draws its forms from form_layout.yml.
-FRONTEND_SENTRY_ENVIRONMENT = os.environ.get("FRONTEND_SENTRY_ENVIRONMENT", "opensource-polardb")
+# Our base.html extends Label Studio's: it brings the scripts of storage/ui/ into every page.
+TEMPLATES: list[dict[str, list[object]]] = globals()["TEMPLATES"]
+TEMPLATES[0]["DIRS"].insert(0, Path(__file__).parent / "storage" / "ui" / "templates")
+
+# Which form the Cloud Storage page opens: its wizard, or the older form where we do not know this wizard.
+FRONTEND_SENTRY_ENVIRONMENT = os.environ.get(
+    "FRONTEND_SENTRY_ENVIRONMENT", label_studio.storage_form_environment(Path(globals()["REACT_APP_ROOT"]))
+)
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Annotations are delivered in the background while people submit: readers must not block the writer (WAL), a

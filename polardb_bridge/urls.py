@@ -8,6 +8,7 @@ from polardb_bridge.storage.media import ImageView
 
 urlpatterns = [
     path(links.PATH, ImageView.as_view(), name="polardb-image"),
+    path("polardb-ui/", include("polardb_bridge.storage.ui.urls")),
     path("api/storages/", include("polardb_bridge.storage.urls")),
     *label_studio_urlpatterns,
 ]

@@ -6,7 +6,7 @@ from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync import SyncReport, run_sync
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.rows import count_rows
+from polardb_bridge.table.size import count_rows
 
 
 def sync_with_progress(

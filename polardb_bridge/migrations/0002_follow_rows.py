@@ -25,9 +25,9 @@ class Migration(migrations.Migration):
             "image_delivery",
             models.CharField(
                 choices=[
-                    ("auto", "Automatic: inside the tasks for small tables, by link for large ones"),
+                    ("auto", "Automatic"),
                     ("data_uri", "Inside the task (data URI)"),
-                    ("link", "By link: read from the row when somebody looks at it"),
+                    ("link", "By link"),
                 ],
                 default="auto",
                 help_text="How images reach Label Studio",

@@ -23,11 +23,14 @@ from io_storages.api import (
 )
 from rest_framework import generics
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.fields import IntegerField
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from polardb_bridge.errors import BridgeError
+from polardb_bridge.storage.form import FormLayout, complete
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.preview import MOST_ROWS, preview
 from polardb_bridge.storage.serializers import (
     PolarDBExportStorageSerializer,
     PolarDBImportStorageSerializer,
@@ -113,16 +116,13 @@ class PolarDBImportStorageFilesAPI(_ValidateAPI):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         storage = self.storage_in_form()
         storage.validate_connection()
-        limit = max(1, min(int(request.data.get("limit") or settings.DEFAULT_STORAGE_LIST_LIMIT), 1000))
-        files = [storage.get_unified_metadata(row) for row in storage.preview_rows(limit + 1)]
-        if len(files) > limit:
-            # How Label Studio's page is told that there are more.
-            files[limit:] = [{"key": None, "name": None, "size": None, "last_modified": None}]
-        return Response({"files": files})
+        limit = IntegerField(min_value=1).run_validation(request.data.get("limit", MOST_ROWS))
+        return Response({"files": preview(storage, limit)})
 
 
 class PolarDBImportStorageFormLayoutAPI(ImportStorageFormLayoutAPI):
-    pass
+    def post_process_form(self, form_layout: FormLayout) -> FormLayout:
+        return complete(form_layout)
 
 
 @extend_schema(tags=["Storage: PolarDB"])
@@ -153,4 +153,5 @@ class PolarDBExportStorageValidateAPI(_ValidateAPI):
 
 
 class PolarDBExportStorageFormLayoutAPI(ExportStorageFormLayoutAPI):
-    pass
+    def post_process_form(self, form_layout: FormLayout) -> FormLayout:
+        return complete(form_layout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from polardb_bridge.conf import configuration
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.hosts import checked_address
 from polardb_bridge.storage.signals import export_sync_requested
-from polardb_bridge.table import privileges, rows
+from polardb_bridge.table import privileges
 from polardb_bridge.table.connection import DEFAULT_PORT, ConnectionParameters, connect
 from polardb_bridge.table.schema import source_table, validate_table
 
@@ -91,9 +90,9 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
     """Rows of a table become tasks."""
 
     class ImageDelivery(models.TextChoices):
-        AUTO = "auto", "Automatic: inside the tasks for small tables, by link for large ones"
+        AUTO = "auto", "Automatic"
         DATA_URI = "data_uri", "Inside the task (data URI)"
-        LINK = "link", "By link: read from the row when somebody looks at it"
+        LINK = "link", "By link"
 
     image_delivery = models.CharField(
         max_length=16,
@@ -120,27 +119,6 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
 
     def resolve_uri(self, uri: Any, task: Any = None) -> None:
         """Nothing: our tasks hold addresses that browsers use as they are."""
-
-    def iter_objects(self) -> Iterator[rows.RowPreview]:
-        """The first rows, as Label Studio's storages list their objects."""
-        yield from self.preview_rows(settings.DEFAULT_STORAGE_LIST_LIMIT)
-
-    def preview_rows(self, limit: int) -> list[rows.RowPreview]:
-        """The first `limit` rows without their images.
-
-        Raises:
-            BridgeError: the table cannot be read.
-        """
-        with connect(self.connection_parameters()) as connection:
-            return rows.read_previews(connection, self.table, limit)
-
-    def get_unified_metadata(self, obj: rows.RowPreview) -> dict[str, Any]:
-        return {
-            "key": str(obj.id),
-            "name": obj.original_name,
-            "size": obj.size,
-            "last_modified": obj.updated_at.isoformat() + "Z",
-        }
 
     def scan_and_create_links(self) -> None:
         """What Label Studio's `sync` calls, in the process or on a worker."""

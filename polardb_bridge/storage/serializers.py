@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import Any
 
 from io_storages.serializers import ExportStorageSerializer, ImportStorageSerializer
@@ -11,6 +12,7 @@ from rest_framework.exceptions import PermissionDenied
 
 from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.writeback import writeback_status
 from polardb_bridge.table.schema import check_table_name
 
 
@@ -66,6 +68,11 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
 
 
 class PolarDBExportStorageSerializer(PolarDBStorageSerializerMixin, ExportStorageSerializer):
+    writeback = serializers.SerializerMethodField()
+
+    def get_writeback(self, storage: PolarDBExportStorage) -> dict[str, Any]:
+        return asdict(writeback_status(storage))
+
     class Meta:
         model = PolarDBExportStorage
         fields = "__all__"

@@ -26,8 +26,9 @@ from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportSto
 from polardb_bridge.storage.task_writer import TaskData
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.images import data_uri
-from polardb_bridge.table.rows import RowKey, SourceRow, read_key_pages, read_rows, table_bytes
+from polardb_bridge.table.rows import RowKey, SourceRow, read_key_pages, read_rows
 from polardb_bridge.table.schema import source_table, validate_table
+from polardb_bridge.table.size import estimate_table_size
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ def _decide_delivery(storage: PolarDBImportStorage, connection: sa.Connection) -
     kinds = storage.ImageDelivery
     decided = storage.image_delivery
     if decided == kinds.AUTO:
-        is_small = table_bytes(connection, storage.table) <= LARGEST_DATA_URI_TABLE
+        is_small = estimate_table_size(connection, storage.table).bytes <= LARGEST_DATA_URI_TABLE
         decided = storage.delivery_in_use or (kinds.DATA_URI if is_small else kinds.LINK)
     if storage.delivery_in_use != decided:
         storage.delivery_in_use = decided

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from polardb_bridge.errors import BridgeError, InvalidInputError, ReconfigureErr
 TLS_MODES = ("disabled", "required", "verify_ca", "verify_identity")
 DEFAULT_PORT = 3306
 
-CONNECT_TIMEOUT_S = 5
+# A person waits for "Test connection" no longer than 5 s: this, then the probe where it fails.
+CONNECT_TIMEOUT_S = 3
+PROBE_TIMEOUT_S = 1
 READ_TIMEOUT_S = 60
 WRITE_TIMEOUT_S = 60
 # Below MySQL's shortest usual wait_timeout (PolarDB's proxies close idle connections after some minutes).
@@ -220,6 +223,12 @@ def _translate(error: exc.DBAPIError, parameters: ConnectionParameters) -> Bridg
     code = arguments[0] if arguments and isinstance(arguments[0], int) else 0
     said = str(arguments[1]) if len(arguments) > 1 else type(original).__name__
     server = f"{parameters.host}:{parameters.port}"
+    if code in (2002, 2003):
+        return _unreachable(parameters)
+    if code == 2013 and "initial communication packet" in said:
+        return RetryableError(
+            f"{server} takes connections, but does not answer like a MySQL server: check the port.", field="port"
+        )
     known = _REACTIONS.get(code)
     if known is None:
         return RetryableError(f"The database {parameters} answered with error {code}: {said}")
@@ -228,6 +237,18 @@ def _translate(error: exc.DBAPIError, parameters: ConnectionParameters) -> Bridg
         message.format(p=parameters, server=server, said=said, code=code) + f" (MySQL error {code})",
         field=field_name,
     )
+
+
+def _unreachable(parameters: ConnectionParameters) -> RetryableError:
+    """Why no connection can be made: MariaDB's client library says "(115)" for all reasons."""
+    host, port = parameters.host, parameters.port
+    try:
+        socket.create_connection((parameters.address or host, port), PROBE_TIMEOUT_S).close()
+    except ConnectionRefusedError:
+        return RetryableError(f"{host} refuses connections on port {port}: check the port.", field="port")
+    except OSError as error:
+        return RetryableError(f"{host} cannot be reached on port {port}: {error}.", field="host")
+    return RetryableError(f"{host} was slow to answer on port {port}. Try again.", field="host")
 
 
 _Reaction = tuple[type[BridgeError], str | None, str]
@@ -255,8 +276,6 @@ _REACTIONS: dict[int, _Reaction] = {
     1213: (RetryableError, None, "{server} ended a deadlock"),
     1290: (RetryableError, None, "{server} does not accept writes now: {said}"),
     1836: (RetryableError, None, "{server} is read-only now"),
-    2002: (RetryableError, "host", "Cannot connect to {server}: {said}"),
-    2003: (RetryableError, "host", "Cannot connect to {server}: {said}"),
     2006: (RetryableError, None, "{server} closed the connection"),
     2013: (RetryableError, None, "The connection to {server} was lost"),
     2055: (RetryableError, None, "The connection to {server} was lost"),

@@ -1,17 +1,16 @@
-"""Reading the two tables: keys in keyset pages, images by primary key, previews, and labeling templates."""
+"""Reading the two tables: keys in keyset pages, images by primary key, and labeling templates."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from polardb_bridge.errors import InvalidInputError, RowError
-from polardb_bridge.table.schema import check_table_name, source_table, template_table
+from polardb_bridge.table.schema import source_table, template_table
 
 # Keys are small; images are streamed, so that a statement's rows are never in memory as a whole.
 KEYS_PER_PAGE = 10_000
@@ -41,16 +40,6 @@ class SourceRow:
     def size(self) -> int:
         """Length of the stored text in bytes."""
         return len(self.base64_data or "")
-
-
-@dataclass(frozen=True)
-class RowPreview:
-    """One row without its image. size: bytes of the stored text; updated_at: naive, UTC."""
-
-    id: int
-    original_name: str
-    size: int
-    updated_at: datetime
 
 
 @dataclass(frozen=True)
@@ -126,35 +115,6 @@ def read_image(connection: sa.Connection, table_name: str, row_id: int) -> str |
         raise RowError("the row is gone")
     data: str | bytes | None = row[0]
     return data
-
-
-def table_bytes(connection: sa.Connection, table_name: str) -> int:
-    """About how many bytes the table's rows take, as the server counts them; instant."""
-    size = connection.scalar(
-        sa.text(
-            "SELECT data_length FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = :name"
-        ),
-        {"name": check_table_name(table_name)},
-    )
-    return int(size or 0)
-
-
-def read_previews(connection: sa.Connection, table_name: str, limit: int) -> list[RowPreview]:
-    """The first `limit` rows by id, without their images."""
-    table = source_table(table_name)
-    size = sa.func.coalesce(sa.func.octet_length(table.c.base64_data), 0)
-    query = (
-        sa.select(table.c.id, table.c.original_name, size.label("size"), table.c.updated_at)
-        .order_by(table.c.id)
-        .limit(limit)
-    )
-    return [RowPreview(*row) for row in connection.execute(query)]
-
-
-def count_rows(connection: sa.Connection, table_name: str) -> int:
-    """How many rows the table has."""
-    table = source_table(table_name)
-    return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
 
 
 def find_template(connection: sa.Connection, id_or_name: str) -> Template:

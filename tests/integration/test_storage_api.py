@@ -121,7 +121,9 @@ class TestBothDirections:
             "cannot be a table's name"
             in errors_of(api.post(f"{url}/validate", {**form, "table": "a`; DROP TABLE x"}, format="json"))["table"]
         )
-        assert "Cannot connect" in errors_of(api.post(f"{url}/validate", {**form, "port": 1}, format="json"))["host"]
+        assert (
+            "refuses connections" in errors_of(api.post(f"{url}/validate", {**form, "port": 1}, format="json"))["port"]
+        )
         assert api.post(f"{url}/validate", form, format="json").status_code == 200
 
     def test_a_test_of_a_saved_storage_uses_its_password_and_saves_nothing(self, url, model, api, form):

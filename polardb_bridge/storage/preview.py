@@ -1,0 +1,56 @@
+"""The first rows of a storage's table, as the form's preview shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.preview import PreviewRow, read_preview_rows
+from polardb_bridge.table.size import TableSize, read_table_size
+
+# Each row brings a picture.
+MOST_ROWS = 20
+
+
+def preview(storage: PolarDBImportStorage, limit: int) -> list[dict[str, Any]]:
+    """The first rows with what Label Studio shows of a file, and more.
+
+    Where the table has more rows, a last entry without a key tells so, as Label Studio's storages do; it holds the
+    table's size.
+
+    limit: how many rows; never more than MOST_ROWS.
+
+    Raises:
+        BridgeError: the table cannot be read.
+    """
+    with connect(storage.connection_parameters()) as connection:
+        size = read_table_size(connection, storage.table)
+        rows = read_preview_rows(connection, storage.table, min(limit, MOST_ROWS))
+    files = [_file(row) for row in rows]
+    return [*files, _rest(size)] if size.rows > len(files) else files
+
+
+def _rest(size: TableSize) -> dict[str, Any]:
+    return {
+        "key": None,
+        "name": None,
+        "size": None,
+        "last_modified": None,
+        "table_rows": size.rows,
+        "table_rows_are_estimated": size.rows_are_estimated,
+        "table_bytes": size.bytes,
+    }
+
+
+def _file(row: PreviewRow) -> dict[str, Any]:
+    return {
+        "key": str(row.id),
+        "name": row.original_name,
+        "size": row.size,
+        "last_modified": row.updated_at.isoformat() + "Z",
+        "media_type": row.thumbnail.media_type if row.thumbnail else row.media_type,
+        "annotated": row.is_annotated,
+        "thumbnail": row.thumbnail.data_uri if row.thumbnail else None,
+        "problem": row.problem,
+    }

@@ -1,0 +1,12 @@
+"""The script and the styles. Not below /static/, which web servers in front of Label Studio answer themselves."""
+
+from django.urls import path
+
+from polardb_bridge.storage.ui import views
+
+app_name = "polardb-ui"
+
+urlpatterns = [
+    path("wizard.js", views.script, name="script"),
+    path("wizard.css", views.styles, name="styles"),
+]

@@ -1,0 +1,69 @@
+// The card of a storage on the Cloud Storage page.
+
+// Rows of Label Studio's that say nothing true of a table: ours stand in their place.
+const REPLACED = { import: ["Tasks"], export: ["Status", "Annotations", "Last Sync"] };
+
+// The properties of the card's description list with our rows in it, or undefined where it is not a list of ours.
+// Label Studio gives the list a child that picks the rows of one type of storage.
+function describeTable(props) {
+  if (!Array.isArray(props.children)) return undefined;
+  const picker = props.children.find((child) => child?.props?.value === TYPE && Array.isArray(child.props.children));
+  const known = picker?.props.children.find((child) => child?.props?.case === "s3" || child?.props?.case?.includes?.("s3"));
+  if (!known) return undefined;
+  const { storage } = known.props;
+  // The list's own kind of row, as the S3 storage uses it.
+  const Item = known.type(known.props).type;
+  const direction = "writeback" in storage ? "export" : "import";
+  const rows = direction === "export" ? targetRows(storage) : sourceRows(storage);
+  const ours = [...addressRows(storage), ...rows].map(([term, content, help]) => h(Item, { key: term, term, help }, content));
+  return {
+    ...props,
+    children: props.children.flatMap((child) => {
+      if (child === picker) return ours;
+      return REPLACED[direction].includes(child?.props?.term) ? [] : [child];
+    }),
+  };
+}
+
+function addressRows(storage) {
+  return [
+    ["Table", `${storage.database}.${storage.table}`],
+    ["Host", `${storage.host}:${storage.port}`],
+  ];
+}
+
+function sourceRows(storage) {
+  const failed = storage.meta?.tasks_failed_validation ?? 0;
+  const synced = (storage.meta?.tasks_existed ?? 0) + (storage.last_sync_count ?? 0);
+  const reasons = (storage.traceback ?? "").split("\n").filter(Boolean);
+  const rows = [
+    ["Image delivery", choiceName("image_delivery", storage.delivery_in_use || storage.image_delivery)],
+    ["Rows synced", `${synced} (${storage.last_sync_count ?? 0} new)`],
+  ];
+  if (storage.status === "failed") rows.push(["Problem", h("span", { className: "polardb-negative" }, reasons[0])]);
+  if (storage.status === "completed_with_errors") rows.push(["Rows failed", h(Reasons, { count: failed, reasons })]);
+  return rows;
+}
+
+function targetRows({ writeback }) {
+  const { pending, failed, problems, last_written_at: written, error, retry_at: retry } = writeback;
+  const rows = [
+    ["Last written", written ? new Date(written).toLocaleString() : "Nothing yet"],
+    ["Pending", String(pending), "Tasks whose annotations are still to be written into their rows."],
+    ["Failed", failed ? h(Reasons, { count: failed, reasons: problems }) : "0", "Tasks whose annotations could not be written."],
+  ];
+  if (error) {
+    const next = retry ? ` Next attempt: ${new Date(retry).toLocaleTimeString()}.` : "";
+    rows.push(["Problem", h("span", { className: "polardb-negative" }, error + next)]);
+  }
+  return rows;
+}
+
+function Reasons({ count, reasons }) {
+  return h(
+    "details",
+    { className: "polardb-reasons" },
+    h("summary", { className: "polardb-negative" }, `${count} (show why)`),
+    h("ul", null, ...reasons.map((reason, index) => h("li", { key: index }, reason))),
+  );
+}

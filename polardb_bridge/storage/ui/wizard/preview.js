@@ -1,0 +1,85 @@
+// The wizard's preview step: the first rows of the table.
+
+// `footer` has the wizard's "Load Preview" button (start.js); the rest is what Label Studio gives its own step.
+function PreviewStep({ formData, filesPreview, footer }) {
+  const { isLoading } = footer.loadPreview ?? {};
+  return h(
+    "div",
+    { className: "polardb-step", "data-testid": "polardb-preview", ref: (element) => loadOnce(element, filesPreview, footer) },
+    h("h2", null, `First rows of ${formData.database}.${formData.table}`),
+    h("p", { className: "polardb-subtle" }, filesPreview ? summary(filesPreview) : "Each row of the table becomes one task."),
+    filesPreview?.length
+      ? h(RowTable, { files: shownRows(filesPreview) })
+      : h(
+          "p",
+          { className: "polardb-empty" },
+          isLoading ? "Reading the first rows…" : filesPreview ? "The table has no rows yet." : "No rows loaded.",
+        ),
+  );
+}
+
+// Read the rows when the step opens; `element` stays the same while it is open.
+function loadOnce(element, filesPreview, footer) {
+  if (!element || element.dataset.opened) return;
+  element.dataset.opened = "true";
+  if (filesPreview === null) queueMicrotask(() => footer.loadPreview?.mutate());
+}
+
+function shownRows(filesPreview) {
+  return filesPreview.filter((file) => file.key !== null);
+}
+
+// The table's size in words. Where the list does not show all rows, its last entry has no key and tells the size.
+function tableSize(filesPreview) {
+  const shown = shownRows(filesPreview);
+  const rest = filesPreview.find((file) => file.key === null);
+  const count = rest ? rest.table_rows : shown.length;
+  const bytes = rest ? rest.table_bytes : shown.reduce((sum, file) => sum + file.size, 0);
+  const rows = count === 1 ? "1 row" : `${count.toLocaleString("en")} rows`;
+  return { rows: rest?.table_rows_are_estimated ? `about ${rows}` : rows, bytes: `about ${readableSize(bytes)}` };
+}
+
+function summary(filesPreview) {
+  const { rows, bytes } = tableSize(filesPreview);
+  const shown = shownRows(filesPreview).length;
+  const first = shown < filesPreview.length ? ` The first ${shown} are shown.` : "";
+  return `The table has ${rows}, ${bytes}.${first} Each row becomes one task.`;
+}
+
+function readableSize(bytes) {
+  const units = ["bytes", "KB", "MB", "GB", "TB"];
+  const power = Math.min(Math.floor(Math.log(Math.max(bytes, 1)) / Math.log(1024)), units.length - 1);
+  return `${(bytes / 1024 ** power).toFixed(power > 1 ? 1 : 0)} ${units[power]}`;
+}
+
+function RowTable({ files }) {
+  const columns = ["Image", "Id", "Name", "Size", "Type", "Updated", "Annotated"];
+  return h(
+    "div",
+    { className: "polardb-rows" },
+    h(
+      "table",
+      null,
+      h("thead", null, h("tr", null, ...columns.map((title) => h("th", { key: title, scope: "col" }, title)))),
+      h("tbody", null, ...files.map((file) => h(Row, { key: file.key, file }))),
+    ),
+  );
+}
+
+function Row({ file }) {
+  return h(
+    "tr",
+    null,
+    h("td", null, file.thumbnail ? h("img", { src: file.thumbnail, alt: "" }) : h("span", { className: "polardb-no-image" })),
+    h("td", null, file.key),
+    h("td", { className: "polardb-name", title: file.name }, file.name, h(RowProblem, { text: file.problem })),
+    h("td", null, readableSize(file.size)),
+    h("td", null, file.media_type),
+    h("td", null, new Date(file.last_modified).toLocaleString()),
+    h("td", null, file.annotated ? "Yes" : "No"),
+  );
+}
+
+function RowProblem({ text }) {
+  return text ? h("span", { className: "polardb-row-problem" }, text) : null;
+}

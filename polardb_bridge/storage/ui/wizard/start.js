@@ -1,0 +1,68 @@
+// Puts our parts where they belong, by the properties that the wizard's own parts carry.
+
+const FALLBACK_KEY = "polardb-bridge-older-form";
+
+// Label Studio's frontend asks for this name each time it opens a form; under another name it opens the older one.
+function useOlderForm() {
+  if (window.APP_SETTINGS) window.APP_SETTINGS.sentry_environment = "opensource-polardb";
+}
+
+// Where the wizard is already open and cannot be filled: remember that, and begin again with the older form.
+function reloadWithOlderForm(error) {
+  console.warn("PolarDB table: Label Studio's storage wizard cannot be extended, its older form is used.", error);
+  sessionStorage.setItem(FALLBACK_KEY, "true");
+  location.reload();
+}
+
+// The footer of the wizard that is being rendered, for its preview step: the wizard makes the step, then the footer.
+let footer = null;
+
+// The type and the properties to make an element of, instead of those given.
+function replace(type, props) {
+  if (props.providers?.redis && props.storageTypes) {
+    addProvider(props.providers);
+  } else if (props.provider === TYPE && props.handleProviderFieldChange && typeof type === "function") {
+    return [connectionStep(type), props];
+  } else if (props.type === TYPE && props.onImportSettingsChange && "filesPreview" in props) {
+    footer = {};
+    return [PreviewStep, { ...props, footer }];
+  } else if (props.loadPreview && props.testConnection && footer) {
+    footer.loadPreview = props.loadPreview;
+    footer = null;
+  } else if (props.formData?.provider === TYPE && props.formatSize && "filesPreview" in props) {
+    return [ReviewStep, props];
+  } else {
+    const described = describeTable(props);
+    if (described) return [type, described];
+  }
+  return [type, props];
+}
+
+function addProvider(providers) {
+  if (providers[TYPE]) return;
+  try {
+    providers[TYPE] = makeProvider(providers);
+  } catch (error) {
+    reloadWithOlderForm(error);
+  }
+}
+
+function replacing(create) {
+  return (type, props, key) => {
+    if (props) {
+      try {
+        [type, props] = replace(type, props);
+      } catch (error) {
+        console.warn("PolarDB table:", error);
+      }
+    }
+    return create(type, props, key);
+  };
+}
+
+if (!jsxRuntime || sessionStorage.getItem(FALLBACK_KEY)) {
+  useOlderForm();
+} else {
+  jsxRuntime.jsx = replacing(jsx);
+  jsxRuntime.jsxs = replacing(jsxs);
+}

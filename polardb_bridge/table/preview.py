@@ -1,0 +1,112 @@
+"""A first look at a source table: its first rows with small pictures of their images."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from PIL import Image
+
+from polardb_bridge.errors import RowError
+from polardb_bridge.table.images import decode_image
+from polardb_bridge.table.schema import source_table
+
+# What is read at most for the pictures, in bytes of base64: of one row, and of all rows together.
+ROW_BYTES = 8 * 1024 * 1024
+ALL_BYTES = 32 * 1024 * 1024
+THUMBNAIL_PIXELS = 64
+# An image takes four bytes a pixel while it is made small.
+MOST_PIXELS = 50_000_000
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A row's image, made small: a `data:` URI, and the media type that the image's bytes show."""
+
+    data_uri: str
+    media_type: str
+
+
+@dataclass(frozen=True)
+class PreviewRow:
+    """One row. size: bytes of the stored text; media_type: as stored; updated_at: naive, UTC.
+
+    thumbnail is None where the image was not read or cannot be shown; problem then says why.
+    """
+
+    id: int
+    original_name: str
+    size: int
+    media_type: str
+    updated_at: datetime
+    is_annotated: bool
+    thumbnail: Thumbnail | None = None
+    problem: str = ""
+
+
+def read_preview_rows(connection: sa.Connection, table_name: str, limit: int) -> list[PreviewRow]:
+    """The first `limit` rows by id, with thumbnails as far as ROW_BYTES and ALL_BYTES allow."""
+    table = source_table(table_name)
+    query = (
+        sa.select(
+            table.c.id,
+            table.c.original_name,
+            sa.func.coalesce(sa.func.octet_length(table.c.base64_data), 0).label("size"),
+            table.c.mime_type,
+            table.c.updated_at,
+            sa.or_(table.c.annotation_data.is_not(None), table.c.annotation_count > 0).label("is_annotated"),
+        )
+        .order_by(table.c.id)
+        .limit(limit)
+    )
+    previews = []
+    bytes_left = ALL_BYTES
+    for row in connection.execute(query).all():
+        thumbnail, problem = None, ""
+        if row.size > min(ROW_BYTES, bytes_left):
+            problem = "Not loaded: the image is large"
+        else:
+            bytes_left -= row.size
+            text = connection.scalar(sa.select(table.c.base64_data).where(table.c.id == row.id))
+            try:
+                thumbnail = make_thumbnail(text)
+            except RowError as error:
+                problem = str(error)
+        previews.append(
+            PreviewRow(
+                row.id,
+                row.original_name,
+                row.size,
+                row.mime_type,
+                row.updated_at,
+                bool(row.is_annotated),
+                thumbnail,
+                problem,
+            )
+        )
+    return previews
+
+
+def make_thumbnail(text: str | bytes | None) -> Thumbnail:
+    """A small picture of a row's `base64_data`.
+
+    Raises:
+        RowError: it is not an image that can be labeled.
+    """
+    decoded = decode_image(text)
+    try:
+        with Image.open(io.BytesIO(decoded.data)) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise RowError(f"no picture here of so large an image ({image.width} x {image.height} pixels)")
+            image.draft("RGB", (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))  # JPEG: decode at a smaller scale
+            image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+            buffer = io.BytesIO()
+            image.convert("RGBA" if image.has_transparency_data else "RGB").save(buffer, "WEBP", quality=70)
+    except (OSError, SyntaxError, ValueError) as error:
+        # What Pillow's decoders raise for bad pixels behind a good header.
+        raise RowError(f"the image is damaged ({error})") from None
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Thumbnail(f"data:image/webp;base64,{data}", decoded.media_type)

@@ -1,0 +1,139 @@
+"""One Label Studio and one Chromium for a module of tests; a new user, project and database account for each test."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from source_data import Source, base64_text, image_bytes
+from storage_page import Account, LabelStudio, StoragePage
+
+from polardb_bridge.table.connection import begin
+
+PASSWORD = "right-horse-7"
+
+
+@pytest.fixture(scope="module")
+def label_studio_database(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database: a copy of the one that pytest-django has made for other tests, if there are any."""
+    from django.db import connections
+
+    copy = tmp_path_factory.mktemp("database") / "label_studio.sqlite3"
+    source = sqlite3.connect(connections["default"].settings_dict["NAME"])
+    target = sqlite3.connect(copy)
+    with closing(source), closing(target):
+        source.backup(target)
+        is_migrated = target.execute("SELECT 1 FROM sqlite_master WHERE name = 'django_migrations'").fetchone()
+    if not is_migrated:
+        LabelStudio(copy.parent).manage("migrate")
+    return copy
+
+
+@pytest.fixture(scope="module")
+def serve(
+    label_studio_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., LabelStudio]]:
+    """Start a Label Studio with a database of its own."""
+    servers: list[LabelStudio] = []
+
+    def start(path: str = "") -> LabelStudio:
+        server = LabelStudio(tmp_path_factory.mktemp("label-studio"), path)
+        (server.folder / "label_studio.sqlite3").write_bytes(label_studio_database.read_bytes())
+        server.start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def label_studio(serve: Callable[..., LabelStudio]) -> LabelStudio:
+    return serve()
+
+
+@pytest.fixture(scope="module")
+def browser(label_studio: LabelStudio) -> Iterator[Browser]:
+    # While Playwright runs, Django's ORM refuses to work in this process: no test of this folder uses it.
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=[
+                *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
+                *("--disable-sync", "--no-first-run"),
+            ],
+        )
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What our scripts complained about in the browser, and all uncaught errors."""
+    return []
+
+
+@pytest.fixture
+def context(browser: Browser, complaints: list[str]) -> Iterator[BrowserContext]:
+    """A clean browser; the test fails if our scripts complain in it."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    context.set_default_timeout(20_000)
+
+    def on_message(message: ConsoleMessage) -> None:
+        ours = "polardb-ui" in f"{message.location}{message.text}" or message.text.startswith("PolarDB table:")
+        if ours and message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    def on_page(page: Page) -> None:
+        page.on("console", on_message)
+        page.on("pageerror", lambda error: complaints.append(f"{error.message} {error.stack}"))
+
+    context.on("page", on_page)
+    yield context
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def storage_page(context: BrowserContext, label_studio: LabelStudio) -> StoragePage:
+    return StoragePage.open(context.new_page(), label_studio.url)
+
+
+@pytest.fixture
+def photos(source: Source) -> Source:
+    """`source` with three images that are large enough to draw on, and one row that is none."""
+    data = base64_text(image_bytes("JPEG", (640, 480)))
+    source.add(*((f"photo-{number}.jpg", data) for number in (1, 2, 3)), ("broken.jpg", "%%%"))
+    return source
+
+
+@contextmanager
+def _user(source: Source, name: str, privilege: str) -> Iterator[str]:
+    def execute(statement: str) -> None:
+        with begin(source.parameters) as connection:
+            connection.execute(sa.text(statement))
+
+    execute(f"CREATE USER {name}@'%' IDENTIFIED BY '{PASSWORD}'")
+    execute(f"GRANT {privilege} ON {source.parameters.database}.* TO {name}@'%'")
+    yield name
+    execute(f"DROP USER {name}@'%'")
+
+
+@pytest.fixture
+def account(photos: Source) -> Iterator[Account]:
+    """An account that may do everything in the database of `photos`."""
+    parameters = photos.parameters
+    with _user(photos, parameters.database, "ALL") as user:
+        yield Account(parameters.host, parameters.port, parameters.database, user, PASSWORD, photos.table)
+
+
+@pytest.fixture
+def reader(photos: Source, account: Account) -> Iterator[dict[str, Any]]:
+    """User and password of an account that may only read."""
+    with _user(photos, f"{account.database}_r", "SELECT") as user:
+        yield {"user": user, "password": PASSWORD}

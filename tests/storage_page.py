@@ -1,0 +1,176 @@
+"""Label Studio in a process of its own, and what a person does on its pages."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from playwright.sync_api import Locator, Page, expect
+
+from dev.servers import Server
+
+REPOSITORY = Path(__file__).parents[1]
+LABELING_CONFIG = """<View><Image name="image" value="$image"/>
+<RectangleLabels name="label" toName="image"><Label value="cat"/><Label value="dog"/></RectangleLabels></View>"""
+
+
+class LabelStudio(Server):
+    """Served by gunicorn as in production, under a strict Content-Security-Policy; `folder` holds its database."""
+
+    name = "label-studio"
+
+    def __init__(self, folder: Path, path: str = "") -> None:
+        """path: where it is mounted on its host, such as "/label-studio"; "" for the root."""
+        super().__init__(folder)
+        self.path = path
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}{self.path}"
+
+    @property
+    def local_files(self) -> Path:
+        return self.folder / "files"
+
+    def command(self) -> Sequence[str]:
+        return self._python(
+            "-m", "gunicorn", "polardb_bridge.wsgi", "--threads", "8", "--bind", f"127.0.0.1:{self.port}"
+        )
+
+    def manage(self, *arguments: str) -> None:
+        """Run a management command on the server's database."""
+        subprocess.run(self._python(str(REPOSITORY / "manage.py"), *arguments), check=True, capture_output=True)
+
+    def _python(self, *arguments: str) -> list[str]:
+        environment = {
+            "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings",
+            "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+            "LABEL_STUDIO_BASE_DATA_DIR": str(self.folder),
+            "DJANGO_DB": "sqlite",
+            "LS_CSP_REPORT_ONLY": "False",
+            "POLARDB_ALLOWED_HOSTS": "127.0.0.1",
+            "LOCAL_FILES_SERVING_ENABLED": "true",
+            "LOCAL_FILES_DOCUMENT_ROOT": str(self.local_files),
+        }
+        if self.path:
+            environment |= {"LABEL_STUDIO_HOST": self.url, "SCRIPT_NAME": self.path}
+        return ["env", *(f"{name}={value}" for name, value in environment.items()), sys.executable, *arguments]
+
+    def is_ready(self) -> bool:
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(f"{self.url}/health/", timeout=5).ok
+        return False
+
+
+@dataclass(frozen=True)
+class Account:
+    """A database account, as a person types it into the form."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str
+    table: str
+
+
+class StoragePage:
+    """The Cloud Storage page of a new project, signed in as a new user."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.project_id = 0
+
+    @classmethod
+    def open(cls, page: Page, url: str) -> StoragePage:
+        self = cls(page, url)
+        page.goto(f"{url}/user/signup")
+        page.fill("input[name=email]", f"user-{os.urandom(4).hex()}@example.com")
+        page.fill("input[name=password]", "correct-horse-9")
+        page.click("button[type=submit]")
+        page.wait_for_url(f"{url}/")
+        answer = self.api("POST", "/api/projects", {"title": "Animals", "label_config": LABELING_CONFIG})
+        self.project_id = answer["id"]
+        self.reload()
+        return self
+
+    def api(self, method: str, path: str, data: object = None) -> dict:
+        """Call the REST API as the signed-in user."""
+        tokens = [cookie["value"] for cookie in self.page.context.cookies() if cookie["name"] == "csrftoken"]
+        answer = self.page.request.fetch(
+            f"{self.url}{path}", method=method, data=data, headers={"X-CSRFToken": tokens[0], "Referer": self.url}
+        )
+        assert answer.ok, answer.text()
+        return answer.json()
+
+    def reload(self) -> None:
+        self.page.goto(f"{self.url}/projects/{self.project_id}/settings/storage")
+        expect(self._add_button("Source")).to_be_visible()
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def _add_button(self, direction: str) -> Locator:
+        # The page has it twice: beside the cards, and in the box that it shows while there are none.
+        return self.page.locator(f"button[aria-label='Add {direction} Storage']:visible:enabled")
+
+    def add(self, direction: str) -> None:
+        """Open the form for a new storage; direction: "Source" or "Target"."""
+        expect(self._add_button(direction)).to_be_visible()
+        self._add_button(direction).click()
+
+    def choose_provider(self, direction: str, name: str = "polardb") -> None:
+        """Open the wizard on its connection step; direction: "Source" or "Target"."""
+        self.add(direction)
+        self.page.get_by_test_id(f"storage-provider-{name}").click()
+        self.button("Next").click()
+
+    def fill(self, **values: object) -> None:
+        for name, value in values.items():
+            self.page.locator(f"input[name={name}]").fill(str(value))
+
+    def test_connection(self) -> None:
+        self.button("Test Connection").click()
+        expect(self.button("Connection Verified")).to_be_visible()
+
+    def field(self, name: str) -> Locator:
+        """The field with its label and its message."""
+        return self.page.locator("label", has=self.page.locator(f"input[name={name}]"))
+
+    def card(self, title: str) -> Locator:
+        return self.page.locator(".lsf-card", has_text=title)
+
+    def choose_on_card(self, title: str, action: str) -> None:
+        """Choose "Edit" or "Delete" in the menu of a storage's card."""
+        self.card(title).get_by_label("Storage options").click()
+        self.page.get_by_text(action, exact=True).locator("visible=true").click()
+
+    def add_source(self, account: Account, title: str = "Animals table") -> None:
+        """Through the wizard, with a first sync."""
+        self.choose_provider("Source")
+        self.fill(title=title, **vars(account))
+        self.test_connection()
+        self.button("Next").click()
+        expect(self.button("✓ Preview Loaded")).to_be_visible()
+        self.button("Next").click()
+        self.button("Save & Sync").click()
+        expect(self.card(title)).to_be_visible()
+
+    def add_target(self, account: Account, title: str = "Results") -> None:
+        self.choose_provider("Target")
+        self.fill(title=title, **vars(account))
+        self.test_connection()
+        self.button("Save").click()
+        expect(self.card(title)).to_be_visible()
+
+    def delete(self, title: str) -> None:
+        self.choose_on_card(title, "Delete")
+        self.button("Confirm").click()
+        expect(self.card(title)).to_have_count(0)
