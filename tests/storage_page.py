@@ -63,7 +63,7 @@ class LabelStudio(Server):
         return ["env", *(f"{name}={value}" for name, value in environment.items()), sys.executable, *arguments]
 
     def is_ready(self) -> bool:
-        with contextlib.suppress(requests.ConnectionError):
+        with contextlib.suppress(requests.RequestException):
             return requests.get(f"{self.url}/health/", timeout=5).ok
         return False
 

@@ -28,10 +28,13 @@ def preview(storage: PolarDBImportStorage, limit: int) -> list[dict[str, Any]]:
         size = read_table_size(connection, storage.table)
         rows = read_preview_rows(connection, storage.table, min(limit, MOST_ROWS))
     files = [_file(row) for row in rows]
-    return [*files, _rest(size)] if size.rows > len(files) else files
+    return [*files, _rest(size, rows)] if size.rows > len(files) else files
 
 
-def _rest(size: TableSize) -> dict[str, Any]:
+def _rest(size: TableSize, rows: list[PreviewRow]) -> dict[str, Any]:
+    shown_bytes = sum(row.size for row in rows)
+    # The server's statistics lag behind after a large load.
+    table_bytes = size.bytes if size.bytes >= shown_bytes else shown_bytes * size.rows // len(rows)
     return {
         "key": None,
         "name": None,
@@ -39,7 +42,7 @@ def _rest(size: TableSize) -> dict[str, Any]:
         "last_modified": None,
         "table_rows": size.rows,
         "table_rows_are_estimated": size.rows_are_estimated,
-        "table_bytes": size.bytes,
+        "table_bytes": table_bytes,
     }
 
 

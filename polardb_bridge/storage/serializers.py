@@ -44,6 +44,18 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
             raise serializers.ValidationError("A storage stays in its project; add a new one there.")
         return project
 
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        data = super().validate(data)
+        moved = self.instance is not None and any(
+            name in data and data[name] != getattr(self.instance, name) for name in ("host", "port")
+        )
+        if moved and self.instance.password and not data.get("password"):
+            # A server may ask its client for the password in plain text: the stored one is for its own server only.
+            raise serializers.ValidationError(
+                {"password": ["Type the password again: the stored one is only for the former host and port."]}
+            )
+        return data
+
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
         return super().update(instance, keep_password(validated_data))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -64,7 +65,7 @@ def browser(label_studio: LabelStudio) -> Iterator[Browser]:
     # While Playwright runs, Django's ORM refuses to work in this process: no test of this folder uses it.
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
+            executable_path=shutil.which("chromium"),
             args=[
                 *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
                 *("--disable-sync", "--no-first-run"),

@@ -40,7 +40,7 @@ function sourceRows(storage) {
     ["Image delivery", choiceName("image_delivery", storage.delivery_in_use || storage.image_delivery)],
     ["Rows synced", `${synced} (${storage.last_sync_count ?? 0} new)`],
   ];
-  if (storage.status === "failed") rows.push(["Problem", h("span", { className: "polardb-negative" }, reasons[0])]);
+  if (storage.status === "failed") rows.push(["Problem", h(StorageProblem, { text: reasons[0] })]);
   if (storage.status === "completed_with_errors") rows.push(["Rows failed", h(Reasons, { count: failed, reasons })]);
   return rows;
 }
@@ -54,9 +54,13 @@ function targetRows({ writeback }) {
   ];
   if (error) {
     const next = retry ? ` Next attempt: ${new Date(retry).toLocaleTimeString()}.` : "";
-    rows.push(["Problem", h("span", { className: "polardb-negative" }, error + next)]);
+    rows.push(["Problem", h(StorageProblem, { text: error.replace(/\.?$/, ".") + next })]);
   }
   return rows;
+}
+
+function StorageProblem({ text }) {
+  return h("span", { className: "polardb-negative polardb-wide" }, text);
 }
 
 function Reasons({ count, reasons }) {

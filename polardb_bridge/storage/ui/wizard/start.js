@@ -60,9 +60,10 @@ function replacing(create) {
   };
 }
 
-if (!jsxRuntime || sessionStorage.getItem(FALLBACK_KEY)) {
-  useOlderForm();
-} else {
+if (!jsxRuntime || sessionStorage.getItem(FALLBACK_KEY)) useOlderForm();
+
+// With the older form too: the cards of the storages are the same.
+if (jsxRuntime) {
   jsxRuntime.jsx = replacing(jsx);
   jsxRuntime.jsxs = replacing(jsxs);
 }
