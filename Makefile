@@ -16,6 +16,7 @@ setup: ## install what the tests and lint need
 test: setup ## all tests, on SQLite and on PostgreSQL
 	.venv/bin/python -m pytest
 	TEST_DATABASE=postgresql .venv/bin/python -m pytest tests/integration
+	TEST_DATABASE=postgresql .venv/bin/python -m pytest tests/faults -m postgresql_too
 
 lint: setup ## formatting, style, types, architecture, dependencies, Dockerfile
 	.venv/bin/ruff format --check .
@@ -24,6 +25,14 @@ lint: setup ## formatting, style, types, architecture, dependencies, Dockerfile
 	.venv/bin/lint-imports
 	.venv/bin/deptry .
 	.venv/bin/hadolint Dockerfile
+
+.PHONY: test-faults bench-writeback
+test-faults: setup ## write-back under faults: servers killed, frozen, cut off; on SQLite and, the main ones, on PostgreSQL
+	.venv/bin/python -m pytest tests/faults
+	TEST_DATABASE=postgresql .venv/bin/python -m pytest tests/faults -m postgresql_too
+
+bench-writeback: setup ## what write-back costs a submit, and how soon a result is in its row
+	.venv/bin/python -m bench.writeback
 
 .PHONY: bench
 bench: setup ## how fast rows become tasks, beside Label Studio's own ways; some 20 minutes (ROWS=… IMAGES=… make it shorter)

@@ -75,6 +75,10 @@ class Server:
             return True
         return False
 
+    def variables(self) -> dict[str, str] | None:
+        """The environment of the process; this process' own where None."""
+        return None
+
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.prepare()
@@ -84,6 +88,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
+                env=self.variables(),
                 # Ctrl-C in the terminal goes to the demo, which stops its servers in order.
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
@@ -105,6 +110,22 @@ class Server:
             self.process.kill()
             self.process.wait()
         self.process = None
+
+    def kill(self) -> None:
+        """End it at once, as a crash or the kernel would (SIGKILL)."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def freeze(self) -> None:
+        """Let it do nothing more while its connections stay open (SIGSTOP)."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
 
     def __enter__(self) -> Server:
         self.start()

@@ -15,8 +15,11 @@ class PolarDBBridgeConfig(AppConfig):
         from polardb_bridge import label_studio
         from polardb_bridge.checks import check_storage_form
         from polardb_bridge.storage.models import PolarDBImportStorageLink
-        from polardb_bridge.webhooks import signals
+        from polardb_bridge.webhooks import capture, signals
 
         register(check_storage_form)
         label_studio.prefetch_import_links(PolarDBImportStorageLink)
+        label_studio.capture_bulk_changes(capture.tasks_changed)
+        label_studio.capture_removed_duplicates(signals.move_links)
+        label_studio.remember_dead_redis()
         signals.connect()

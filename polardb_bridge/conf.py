@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from polardb_bridge.errors import InvalidInputError
@@ -22,12 +23,14 @@ class Configuration:
     allowed_hosts: host names, addresses and networks that storages may connect to although they are private.
     tls_ca: file with the certificate authorities that sign database servers; the system's where None.
     redis_url: Redis for background jobs; everything runs in the serving process where None.
+    reconcile_every: how often rows are compared with Label Studio, never where None; from `POLARDB_RECONCILE_MINUTES`.
     """
 
     database: ConnectionParameters | None
     allowed_hosts: tuple[str, ...]
     tls_ca: str | None
     redis_url: str | None
+    reconcile_every: timedelta | None
 
 
 def configuration() -> Configuration:
@@ -50,7 +53,19 @@ def configuration() -> Configuration:
         allowed_hosts=tuple(host for host in hosts if host),
         tls_ca=tls_ca,
         redis_url=os.environ.get("REDIS_URL", "").strip() or None,
+        reconcile_every=_reconcile_every(),
     )
+
+
+def _reconcile_every() -> timedelta | None:
+    text = os.environ.get("POLARDB_RECONCILE_MINUTES", "").strip() or "60"
+    try:
+        minutes = float(text)
+        return timedelta(minutes=minutes) if minutes > 0 else None
+    except (ValueError, OverflowError):
+        raise InvalidInputError(
+            f"POLARDB_RECONCILE_MINUTES: {text!r} is not a number of minutes (0 turns it off)."
+        ) from None
 
 
 def command_database() -> ConnectionParameters:

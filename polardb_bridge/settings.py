@@ -23,6 +23,7 @@ IO_STORAGES_IMPORT_LINK_NAMES: list[str] = [
 
 ROOT_URLCONF = "polardb_bridge.urls"
 WSGI_APPLICATION = "polardb_bridge.wsgi.application"
+ANNOTATION_MIXIN = "polardb_bridge.webhooks.capture.AnnotationMixin"
 GET_STORAGE_LIST = "polardb_bridge.storage.types.storage_list"
 
 # django-fernet-encrypted-fields derives its key from SECRET_KEY and this salt. The secret is SECRET_KEY, which
@@ -51,5 +52,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 # Label Studio's own edition has no Redis setting at all: without this, its queues are ignored.
 REDIS_URL = configuration().redis_url
 REDIS_ENABLED = REDIS_URL is not None
-if REDIS_ENABLED:
-    RQ_QUEUES = {name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 180} for name in globals()["RQ_QUEUES"]}
+if REDIS_URL:
+    # Label Studio asks Redis in every request (users/functions/last_activity.py) and would wait for ever for one that
+    # hangs. Workers raise the limit for their own connections (rq/worker.py, _set_connection).
+    _limited = REDIS_URL + ("&" if "?" in REDIS_URL else "?") + "socket_timeout=0.5&socket_connect_timeout=0.5"
+    RQ_QUEUES = {name: {"URL": _limited, "DEFAULT_TIMEOUT": 180} for name in globals()["RQ_QUEUES"]}

@@ -5,10 +5,12 @@ from django.urls import include, path
 
 from polardb_bridge.storage import links
 from polardb_bridge.storage.media import ImageView
+from polardb_bridge.webhooks.health import HealthAPI
 
 urlpatterns = [
     path(links.PATH, ImageView.as_view(), name="polardb-image"),
     path("polardb-ui/", include("polardb_bridge.storage.ui.urls")),
     path("api/storages/", include("polardb_bridge.storage.urls")),
+    path("polardb/health", HealthAPI.as_view(), name="polardb-health"),
     *label_studio_urlpatterns,
 ]

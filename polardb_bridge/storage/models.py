@@ -190,6 +190,8 @@ class PolarDBImportStorageLink(ImportStorageLink):
     version = models.BigIntegerField(default=0)
     vanished = models.BooleanField(default=False)
     storage = models.ForeignKey(PolarDBImportStorage, on_delete=models.CASCADE, related_name="links")
+    # Whether a result of this task was ever written into its row: reconciling leaves alone what others wrote.
+    has_result = models.BooleanField(default=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_one_task_per_row_id")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
@@ -120,6 +121,18 @@ def dispose(parameters: ConnectionParameters) -> None:
         engine.dispose()
 
 
+def _forget_inherited() -> None:
+    # A forked process shares its parent's sockets: using or closing one would break the parent's connection.
+    global _engines_lock
+    _engines_lock = threading.Lock()
+    _inherited.append(dict(_engines))
+    _engines.clear()
+
+
+_inherited: list[dict[ConnectionParameters, sa.Engine]] = []
+os.register_at_fork(after_in_child=_forget_inherited)
+
+
 def _create_engine(parameters: ConnectionParameters) -> sa.Engine:
     engine = sa.create_engine(
         sa.URL.create("mysql+mysqldb", username=parameters.user, password=parameters.password),
@@ -230,6 +243,9 @@ def _translate(error: exc.DBAPIError, parameters: ConnectionParameters) -> Bridg
             f"{server} takes connections, but does not answer like a MySQL server: check the port.", field="port"
         )
     known = _REACTIONS.get(code)
+    if known is None and isinstance(error, (exc.DataError, exc.IntegrityError)):
+        # SQL state 22 or 23: about what was written, not about the server.
+        return RowError(f"The database {parameters} does not take the value: {said} (MySQL error {code})")
     if known is None:
         return RetryableError(f"The database {parameters} answered with error {code}: {said}")
     reaction, field_name, message = known
@@ -268,6 +284,9 @@ _REACTIONS: dict[int, _Reaction] = {
     2026: (ReconfigureError, "tls", "The TLS connection to {server} failed: {said}"),
     1153: (RowError, None, "The value is larger than the server takes: raise max_allowed_packet there"),
     1406: (RowError, None, "The value is longer than its column: {said}"),
+    1366: (RowError, None, "The column's character set cannot hold the value (utf8mb4 can): {said}"),
+    1644: (RowError, None, "A trigger of the table refused the row: {said}"),
+    3157: (RowError, "annotation_data", "The result is nested more deeply than the server takes: {said}"),
     3140: (RowError, "annotation_data", "The result is not valid JSON to the server: {said}"),
     4025: (RowError, "annotation_data", "The result breaks a constraint of the table: {said}"),
     1040: (RetryableError, None, "{server} has too many connections"),

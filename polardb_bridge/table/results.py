@@ -1,16 +1,20 @@
-"""Writing annotation results into their rows."""
+"""Writing annotation results into their rows, and reading them back for comparison."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 import sqlalchemy as sa
 
-from polardb_bridge.table.schema import source_table
+from polardb_bridge.errors import RowError
+from polardb_bridge.table.schema import check_table_name, source_table
+
+_STATEMENT_ROWS = 100
+_STATEMENT_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -35,42 +39,162 @@ def write_results(connection: sa.Connection, table_name: str, results: Sequence[
 
     Returns:
         The row ids that the table does not have.
+
+    Raises:
+        RowError: one of the results is larger than the server takes in a statement.
     """
-    if not results:
+    missing: set[int] = set()
+    for values in _statements([_values(result) for result in results], _Limit(connection)):
+        missing |= _update(connection, table_name, values)
+    return missing
+
+
+@dataclass(frozen=True)
+class _Values:
+    """A result as the columns take it: JSON text; naive times in UTC."""
+
+    row_id: int
+    data: str | None
+    count: int
+    uid: str | None
+    created: datetime | None
+    updated: datetime
+
+    @property
+    def size(self) -> int:
+        """Bytes of `data` in a statement, where quotes and backslashes are escaped."""
+        encoded = (self.data or "").encode()
+        return len(encoded) + encoded.count(b'"') + encoded.count(b"\\") + encoded.count(b"'")
+
+
+def _values(result: RowResult) -> _Values:
+    return _Values(
+        result.row_id,
+        data=None if result.data is None else to_json(result.data),
+        count=result.count,
+        uid=result.uid,
+        created=_naive_utc(result.created_at) if result.created_at else None,
+        # Always a value: the column has ON UPDATE CURRENT_TIMESTAMP.
+        updated=_naive_utc(result.updated_at or datetime.now(timezone.utc)),
+    )
+
+
+class _Limit:
+    """The largest statement that the server takes; asked for only where a value is large."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._bytes: int | None = None
+
+    def check(self, values: _Values, size: int) -> None:
+        """The server would close the connection (MySQL error 2006), as if it were down: find out before."""
+        if size < _STATEMENT_BYTES:
+            return
+        if self._bytes is None:
+            self._bytes = int(self._connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one())
+        if size + _STATEMENT_BYTES // 16 > self._bytes:
+            raise RowError(
+                f"The result of row {values.row_id} takes {size:,} bytes in a statement and the server takes "
+                f"{self._bytes:,}: raise max_allowed_packet there."
+            )
+
+
+def _statements(all_values: Sequence[_Values], limit: _Limit) -> Iterator[list[_Values]]:
+    """Parts that fit into a statement each, by rows and bytes. By row id, so that two writers lock in one order."""
+    part: list[_Values] = []
+    total = 0
+    for values in sorted(all_values, key=lambda values: values.row_id):
+        size = values.size
+        limit.check(values, size)
+        if part and (len(part) == _STATEMENT_ROWS or total + size > _STATEMENT_BYTES):
+            yield part
+            part, total = [], 0
+        part.append(values)
+        total += size
+    if part:
+        yield part
+
+
+def _update(connection: sa.Connection, table_name: str, values: Sequence[_Values]) -> set[int]:
+    """One UPDATE for all rows: a round trip a row would make remote servers slow.
+
+    `CASE id WHEN … THEN …` works on every version; PolarDB (MySQL 8.0.13) has no `VALUES` table to join with.
+    """
+    name = connection.dialect.identifier_preparer.quote_identifier(check_table_name(table_name))
+    parameters: list[Any] = []
+
+    def case(column: str, otherwise: str) -> str:
+        chosen = [(v.row_id, getattr(v, column)) for v in values]
+        chosen = [(row_id, value) for row_id, value in chosen if value is not None]
+        if not chosen:
+            return otherwise
+        parameters.extend(part for pair in chosen for part in pair)
+        return f"CASE id {'WHEN %s THEN %s ' * len(chosen)}ELSE {otherwise} END"
+
+    assignments = [
+        f"annotation_data = {case('data', 'NULL')}",
+        f"annotation_count = {case('count', '0')}",
+        f"annotation_uid = {case('uid', 'NULL')}",
+        f"annotation_create_at = {case('created', 'annotation_create_at')}",
+        f"annotation_update_at = {case('updated', 'annotation_update_at')}",
+        # Unchanged: it tells when the image changed. It has ON UPDATE CURRENT_TIMESTAMP too.
+        "updated_at = updated_at",
+    ]
+    wanted = sorted({v.row_id for v in values})
+    places = ", ".join(["%s"] * len(wanted))
+    done = connection.exec_driver_sql(
+        # Names are checked and quoted, values are bound.
+        f"UPDATE {name} SET {', '.join(assignments)} WHERE id IN ({places})",  # noqa: S608
+        (*parameters, *wanted),
+    )
+    if done.rowcount == len(wanted):  # SQLAlchemy asks the server for matched rows (CLIENT_FOUND_ROWS)
         return set()
     table = source_table(table_name)
-    statement = (
-        sa.update(table)
-        .where(table.c.id == sa.bindparam("row"))
-        .values(
-            annotation_data=sa.bindparam("data", type_=sa.Text()),
-            annotation_count=sa.bindparam("count"),
-            annotation_uid=sa.bindparam("uid"),
-            annotation_create_at=sa.func.coalesce(
-                sa.bindparam("created", type_=sa.DateTime()), table.c.annotation_create_at
-            ),
-            # Always set: the column has ON UPDATE CURRENT_TIMESTAMP.
-            annotation_update_at=sa.bindparam("updated", type_=sa.DateTime()),
-            # Unchanged: it tells when the image changed. It has ON UPDATE CURRENT_TIMESTAMP too.
-            updated_at=table.c.updated_at,
-        )
-    )
-    done = connection.execute(statement, [_bound(result) for result in results])
-    if done.rowcount == len(results):  # SQLAlchemy asks the server for matched rows (CLIENT_FOUND_ROWS)
-        return set()
-    wanted = {result.row_id for result in results}
-    return wanted - set(connection.scalars(sa.select(table.c.id).where(table.c.id.in_(wanted))))
+    return set(wanted) - set(connection.scalars(sa.select(table.c.id).where(table.c.id.in_(wanted))))
 
 
-def _bound(result: RowResult) -> dict[str, Any]:
+@dataclass(frozen=True)
+class StoredResult:
+    """What a row holds now. data: parsed; None where the column is NULL, `Unreadable` where it is no JSON."""
+
+    row_id: int
+    data: Any
+    count: int
+    uid: str | None
+
+    def matches(self, result: RowResult) -> bool:
+        """Whether the row holds `result`. JSON is compared as values: MySQL keeps no order of keys and no spaces."""
+        return (self.data, self.count, self.uid) == (result.data, result.count, result.uid)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.data is None and self.uid is None
+
+
+class Unreadable:
+    """In place of stored data that is not JSON, or JSON's own null; equal to nothing that we write."""
+
+
+def read_results(connection: sa.Connection, table_name: str, row_ids: Sequence[int]) -> dict[int, StoredResult]:
+    """What the rows of these ids hold, by row id; rows that are not there are left out."""
+    table = source_table(table_name)
+    # As text: the type would parse it, and could not tell JSON's null from NULL.
+    data = sa.type_coerce(table.c.annotation_data, sa.Text())
+    query = sa.select(table.c.id, data, table.c.annotation_count, table.c.annotation_uid)
     return {
-        "row": result.row_id,
-        "data": None if result.data is None else to_json(result.data),
-        "count": result.count,
-        "uid": result.uid,
-        "created": _naive_utc(result.created_at),
-        "updated": _naive_utc(result.updated_at or datetime.now(timezone.utc)),
+        row_id: StoredResult(row_id, _parsed(text), count, uid)
+        for row_id, text, count, uid in connection.execute(query.where(table.c.id.in_(row_ids)))
     }
+
+
+def _parsed(text: Any) -> Any:
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return Unreadable()
+    return Unreadable() if value is None else value
 
 
 def to_json(value: Any) -> str:
@@ -83,6 +207,6 @@ def to_json(value: Any) -> str:
     return text
 
 
-def _naive_utc(time: datetime | None) -> datetime | None:
+def _naive_utc(time: datetime) -> datetime:
     """For a TIMESTAMP column of a session in UTC."""
-    return time.astimezone(timezone.utc).replace(tzinfo=None) if time else None
+    return time.astimezone(timezone.utc).replace(tzinfo=None)

@@ -6,14 +6,19 @@ row still ends up equal to Label Studio.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
+from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from polardb_bridge.errors import BridgeError, RowError
 from polardb_bridge.storage.models import PolarDBExportStorage
-from polardb_bridge.table.connection import begin
+from polardb_bridge.table.connection import ConnectionParameters, begin, dispose
 from polardb_bridge.table.results import RowResult, write_results
 from polardb_bridge.webhooks import outbox
 from polardb_bridge.webhooks.models import WritebackState
@@ -23,22 +28,25 @@ from polardb_bridge.webhooks.state import current_results
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-ROW_GONE = "the table has no row {row_id} any more"
+# How long a server may keep quiet before a delivery gives up; far below the length of a claim.
+TIMEOUT_S = 8
+ROW_GONE = "The table has no row {row_id} any more."
 
 
 @dataclass
 class DeliveryReport:
-    """What a delivery did: rows written, marks that wait for a person, and the error that ended it, if any."""
+    """What a delivery did: rows written, marks that now wait for a person, and the error that ended it, if any."""
 
     written: int = 0
     problems: int = 0
     error: str = ""
 
 
-def due_storages() -> list[PolarDBExportStorage]:
+def due_storages(*, workers_too: bool = False) -> list[PolarDBExportStorage]:
     """The export storages that have something to deliver and are not waiting for a retry."""
-    storages = PolarDBExportStorage.objects.filter(pending_writebacks__problem="").distinct()
-    return [storage for storage in storages.select_related("writeback_state") if _may_try(storage)]
+    marks = outbox.due_marks(workers_too=workers_too).filter(storage=OuterRef("pk"))
+    storages = PolarDBExportStorage.objects.filter(Exists(marks)).select_related("writeback_state")
+    return [storage for storage in storages if _may_try(storage)]
 
 
 def _may_try(storage: PolarDBExportStorage) -> bool:
@@ -51,87 +59,170 @@ def _may_try(storage: PolarDBExportStorage) -> bool:
 
 
 def deliver_due() -> dict[int, DeliveryReport]:
-    """Deliver what is due, by storage id."""
-    return {storage.pk: deliver(storage) for storage in due_storages()}
+    """Deliver what is due, one storage after the other; reports by storage id."""
+    return {storage.pk: deliver(storage) for storage in due_storages(workers_too=True)}
 
 
-def deliver(storage: PolarDBExportStorage) -> DeliveryReport:
-    """Deliver all due marks of `storage` in batches, until none is left or the table cannot be written."""
+def deliver(
+    storage: PolarDBExportStorage,
+    *,
+    workers_too: bool = True,
+    on_batch: Callable[[DeliveryReport], None] | None = None,
+) -> DeliveryReport:
+    """Deliver all due marks of `storage` in batches, until none is left or the table cannot be written.
+
+    workers_too: also those that are still left to a worker.
+    """
     report = DeliveryReport()
+    attempts = WritebackState.objects.filter(storage=storage).values_list("attempts", flat=True).first() or 0
     while True:
-        claim = outbox.claim_due(storage, BATCH)
+        # Smaller after each failure: what is too slow or too large for one batch goes through in parts.
+        claim = outbox.claim_due(storage, max(1, BATCH >> attempts), workers_too=workers_too)
         if not claim.marks:
             return report
         try:
-            problems = _write(storage, claim)
+            batch = _Batch(storage, claim, attempt=attempts + 1)
+            batch.write()
         except BridgeError as error:
             outbox.release(claim)
+            _close_connections(storage)
             _record_failure(storage, error)
             report.error = str(error)
             return report
         except BaseException:
             outbox.release(claim)
             raise
-        outbox.clear(claim, problems)
-        _record_success(storage)
-        report.written += len(claim.marks) - len(problems)
-        report.problems += len(problems)
+        with transaction.atomic():
+            outbox.set_has_result(batch.with_result)
+            outbox.clear(claim, batch.problems)
+            _record_success(storage)
+        attempts = 0
+        report.written += len(batch.written)
+        report.problems += len(batch.problems)
+        if on_batch:
+            on_batch(report)
 
 
-def _write(storage: PolarDBExportStorage, claim: outbox.Claim) -> dict[int, str]:
-    """Write the state of the claimed tasks; by task id, why a row could not be written."""
-    results = current_results(storage, claim.task_ids)
-    try:
-        return _write_all(storage, results)
-    except RowError:
-        return _write_one_by_one(storage, results)
+@dataclass
+class _Batch:
+    """The claimed marks on their way into the table. Tasks by id; problems: why a row could not be written."""
+
+    storage: PolarDBExportStorage
+    claim: outbox.Claim
+    attempt: int
+    written: list[int] = field(default_factory=list)
+    with_result: list[int] = field(default_factory=list)
+    problems: dict[int, str] = field(default_factory=dict)
+
+    def write(self) -> None:
+        parameters = writing_parameters(self.storage)
+        for results in current_results(self.storage, self.claim.task_ids):
+            try:
+                self._write(parameters, results)
+            except RowError:
+                # Nothing of it was committed. Which row it is, only the server knows.
+                self._write_one_by_one(parameters, results)
+
+    def _write(self, parameters: ConnectionParameters, results: dict[int, RowResult]) -> None:
+        with begin(parameters) as connection:
+            missing = write_results(connection, self.storage.table, list(results.values()))
+            self.claim.check()
+        for task_id, result in results.items():
+            if result.row_id in missing:
+                self._add_problem(task_id, result, ROW_GONE.format(row_id=result.row_id))
+                continue
+            self.written.append(task_id)
+            if result.data is not None:
+                self.with_result.append(task_id)
+            self._log(logging.DEBUG if len(results) > 1 else logging.INFO, task_id, result, "written")
+        if len(results) > 1:
+            logger.info("Write-back: storage %s, %s rows written", self.storage.pk, len(results) - len(missing))
+
+    def _write_one_by_one(self, parameters: ConnectionParameters, results: dict[int, RowResult]) -> None:
+        for task_id, result in results.items():
+            try:
+                self._write(parameters, {task_id: result})
+            except RowError as error:
+                self._add_problem(task_id, result, str(error))
+
+    def _add_problem(self, task_id: int, result: RowResult, reason: str) -> None:
+        self.problems[task_id] = reason
+        self._log(logging.WARNING, task_id, result, reason)
+
+    def _log(self, level: int, task_id: int, result: RowResult, what: str) -> None:
+        logger.log(
+            level,
+            "Write-back: storage %s, task %s, row %s, attempt %s: %s",
+            *(self.storage.pk, task_id, result.row_id, self.attempt, what),
+        )
 
 
-def _write_all(storage: PolarDBExportStorage, results: dict[int, RowResult]) -> dict[int, str]:
-    if not results:
-        return {}
-    with begin(storage.connection_parameters()) as connection:
-        missing = write_results(connection, storage.table, list(results.values()))
-    return {
-        task_id: ROW_GONE.format(row_id=result.row_id)
-        for task_id, result in results.items()
-        if result.row_id in missing
-    }
+def writing_parameters(storage: PolarDBExportStorage) -> ConnectionParameters:
+    """How write-back connects: with timeouts that are shorter than a claim."""
+    return replace(storage.connection_parameters(), timeout_s=TIMEOUT_S)
 
 
-def _write_one_by_one(storage: PolarDBExportStorage, results: dict[int, RowResult]) -> dict[int, str]:
-    problems: dict[int, str] = {}
-    for task_id, result in results.items():
-        try:
-            problems |= _write_all(storage, {task_id: result})
-        except RowError as error:
-            problems[task_id] = str(error)
-            logger.warning("Storage %s, task %s, row %s: %s", storage.pk, task_id, result.row_id, error)
-    return problems
+def _close_connections(storage: PolarDBExportStorage) -> None:
+    # A session keeps the privileges that it began with: the next attempt is to see the new ones.
+    with contextlib.suppress(BridgeError):
+        dispose(writing_parameters(storage))
 
 
 def _record_failure(storage: PolarDBExportStorage, error: BridgeError) -> None:
-    state, _ = WritebackState.objects.get_or_create(storage=storage)
-    state.attempts += 1
-    retry = next_try(error, state.attempts)
-    state.retry_at = timezone.now() + retry.delay
-    state.needs_person = retry.needs_person
-    state.last_error = str(error)
-    state.save()
+    with transaction.atomic():
+        WritebackState.objects.get_or_create(storage=storage)
+        state = WritebackState.objects.select_for_update().get(storage=storage)
+        state.attempts += 1
+        retry = next_try(error, state.attempts)
+        state.retry_at = timezone.now() + retry.delay
+        state.needs_person = retry.needs_person
+        state.last_error = str(error)
+        state.save(update_fields=["attempts", "retry_at", "needs_person", "last_error"])
     logger.warning(
-        "Write-back of storage %s failed (attempt %s, next in %.0f s): %s",
+        "Write-back: storage %s, attempt %s failed, next in %.0f s: %s",
         *(storage.pk, state.attempts, retry.delay.total_seconds(), error),
     )
 
 
 def _record_success(storage: PolarDBExportStorage) -> None:
-    WritebackState.objects.update_or_create(
-        storage=storage,
-        defaults={
-            "attempts": 0,
-            "retry_at": None,
-            "needs_person": False,
-            "last_error": "",
-            "last_success_at": timezone.now(),
-        },
-    )
+    values = {
+        "attempts": 0,
+        "retry_at": None,
+        "needs_person": False,
+        "last_error": "",
+        "last_success_at": timezone.now(),
+    }
+    if not WritebackState.objects.filter(storage=storage).update(**values):
+        WritebackState.objects.update_or_create(storage=storage, defaults=values)
+
+
+def retry_now(storage: PolarDBExportStorage) -> int:
+    """Forget the wait of `storage`, and make its marks that wait for a person due again; how many there were."""
+    WritebackState.objects.filter(storage=storage).update(retry_at=None, needs_person=False)
+    return outbox.retry_problems(storage)
+
+
+def deliver_everything(storage_id: int | None = None, *, retry_failed: bool = False) -> dict[int, DeliveryReport]:
+    """Deliver the marks of all storages, or of one, at once; reports by storage id.
+
+    Marks that another delivery has claimed are waited for: it writes them, or its claim runs out.
+
+    retry_failed: also the marks that wait for a person.
+    """
+    storages = PolarDBExportStorage.objects.order_by("pk")
+    if storage_id is not None:
+        storages = storages.filter(pk=storage_id)
+    reports = {}
+    for storage in storages:
+        if retry_failed:
+            retry_now(storage)
+        report = deliver(storage)
+        patient_until = time.monotonic() + 2 * outbox.CLAIM_LENGTH.total_seconds()
+        while not report.error and outbox.pending(storage).exists() and time.monotonic() < patient_until:
+            time.sleep(0.2)
+            more = deliver(storage)
+            report.written += more.written
+            report.problems += more.problems
+            report.error = more.error
+        reports[storage.pk] = report
+    return reports

@@ -1,6 +1,10 @@
-"""A thread of the serving process that delivers what is due.
+"""The thread of a serving process that delivers what is due.
 
-It starts with the WSGI application. Several processes may run one each: claims keep them apart.
+It starts with the WSGI application. Several processes may run one each: claims keep them apart. Every storage gets a
+thread of its own while it has something to do, so that a server that hangs holds up no other; storages whose last
+delivery failed share half of the threads.
+
+Where there is Redis, it asks a worker instead, and takes over what the worker leaves.
 """
 
 from __future__ import annotations
@@ -8,54 +12,140 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-from django.db import close_old_connections
+from django.db import connections
 
-from polardb_bridge.webhooks.delivery import deliver_due
+from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.webhooks import queue, reconcile, rewrite
+from polardb_bridge.webhooks.delivery import deliver, due_storages
 
 logger = logging.getLogger(__name__)
 
 # How long a mark of another process, or one that waits for a retry, can go unnoticed.
 POLL_S = 1.0
+# From a change to its delivery: the request that made it is answered first, and what comes together goes together.
+GATHER_S = 0.03
+THREADS = 8
+# How often a round looks whether a comparison is due.
+_RECONCILE_LOOK_S = 60.0
 
-_wake = threading.Event()
-_thread: threading.Thread | None = None
+_Key = tuple[str, int]
+
+
+class Drain:
+    """The thread of one process, and the threads of its storages."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="polardb-writeback")
+        self._lock = threading.Lock()
+        self._busy: set[_Key] = set()
+        self._failing: set[_Key] = set()
+        self._missed: set[_Key] = set()
+        self._next_reconcile = time.monotonic()
+
+    def start(self) -> None:
+        """Run in the background for as long as the process lives."""
+        threading.Thread(target=self.run, name="polardb-drain", daemon=True).start()
+
+    def wake(self) -> None:
+        """Deliver at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after what is under way."""
+        self._stopping.set()
+        self._wake.set()
+        self._pool.shutdown()
+
+    def run(self) -> None:
+        """Deliver what is due, until `stop`."""
+        while not self._stopping.is_set():
+            woken = self._wake.wait(POLL_S)
+            if woken:
+                time.sleep(GATHER_S)
+            self._wake.clear()
+            try:
+                self._round(woken)
+            except Exception:
+                # Label Studio's own database is away, or a bug: marks stay, the next round tries again.
+                logger.exception("Write-back round failed")
+                connections.close_all()
+
+    def _round(self, woken: bool) -> None:
+        if woken:
+            for storage in due_storages(workers_too=True):
+                if not queue.ask_worker(storage.pk):
+                    self._deliver(storage, workers_too=True)
+            return
+        for storage in due_storages():
+            self._deliver(storage, workers_too=False)
+        for storage_id in rewrite.waiting():
+            self._begin(("rewrite", storage_id), lambda storage_id=storage_id: rewrite.run(storage_id))
+        if time.monotonic() >= self._next_reconcile:
+            self._next_reconcile = time.monotonic() + _RECONCILE_LOOK_S
+            self._begin(("reconcile", 0), reconcile.reconcile_due)
+
+    def _deliver(self, storage: PolarDBExportStorage, *, workers_too: bool) -> None:
+        state = getattr(storage, "writeback_state", None)
+        failing = state is not None and state.attempts > 0
+        self._begin(("deliver", storage.pk), lambda: deliver(storage, workers_too=workers_too), failing=failing)
+
+    def _begin(self, key: _Key, work: Callable[[], object], *, failing: bool = False) -> None:
+        with self._lock:
+            if key in self._busy:
+                self._missed.add(key)
+                return
+            if failing and len(self._failing) >= THREADS // 2:
+                return  # the next round tries again
+            self._busy.add(key)
+            if failing:
+                self._failing.add(key)
+        self._pool.submit(self._work, key, work)
+
+    def _work(self, key: _Key, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception:
+            logger.exception("Write-back failed: %s %s", *key)
+            connections.close_all()
+        finally:
+            with self._lock:
+                self._busy.discard(key)
+                self._failing.discard(key)
+                missed = key in self._missed
+                self._missed.discard(key)
+            if missed:
+                self.wake()
+
+
+_drain: Drain | None = None
 
 
 def start() -> None:
     """Start the thread of this process, if it does not run yet."""
-    global _thread
-    if _thread is None or not _thread.is_alive():
-        _thread = threading.Thread(target=_run, name="polardb-writeback", daemon=True)
-        _thread.start()
+    global _drain
+    # A server that forks after it has loaded the application leaves the thread behind in the parent.
+    if _drain is None or _drain.process != os.getpid():
+        _drain = Drain()
+        _drain.start()
 
 
 def wake() -> None:
-    """Deliver at once; without a thread in this process, the next poll of a serving process does it."""
-    _wake.set()
+    """Deliver at once; in a process without a drain, the next poll of a serving process does it."""
+    if _drain is not None:
+        start()
+        _drain.wake()
 
 
 def _after_fork() -> None:
-    # A server that forks after it has loaded the application leaves the thread behind in the parent.
-    global _wake, _thread
-    _wake = threading.Event()
-    if _thread is not None:
-        _thread = None
+    if _drain is not None:
         start()
 
 
 os.register_at_fork(after_in_child=_after_fork)
-
-
-def _run() -> None:
-    while True:
-        _wake.wait(POLL_S)
-        _wake.clear()
-        close_old_connections()
-        try:
-            deliver_due()
-        except Exception:
-            # Label Studio's own database is away, or a bug: marks stay, the next round tries again.
-            logger.exception("Write-back round failed")
-        finally:
-            close_old_connections()

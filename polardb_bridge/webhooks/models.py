@@ -16,7 +16,7 @@ class PendingWriteback(models.Model):
 
     token changes whenever the task becomes dirty again, so that a delivery clears only the state it has written.
     claim and claimed_until say which delivery works on the mark; a dead one's claim runs out.
-    not_before keeps a mark for a moment, while the change that it announces is not yet saved.
+    not_before: until then a mark is left to a worker, where there is a queue; then serving processes take it too.
     problem says why a person must look at it; delivery leaves such a mark alone until somebody asks for it again.
     """
 
@@ -42,6 +42,7 @@ class WritebackState(models.Model):
 
     attempts: failed ones since the last success. retry_at: when to try again, None where nothing is wrong.
     needs_person: the error does not go away by itself; it is still tried again, seldom.
+    reconciled_at: when rows and Label Studio were last compared, or a comparison began.
     """
 
     storage = models.OneToOneField(PolarDBExportStorage, on_delete=models.CASCADE, related_name="writeback_state")
@@ -50,6 +51,7 @@ class WritebackState(models.Model):
     needs_person = models.BooleanField(default=False)
     last_error = models.TextField(blank=True, default="")
     last_success_at = models.DateTimeField(null=True)
+    reconciled_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"write-back of storage {self.storage_id}"

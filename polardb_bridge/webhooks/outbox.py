@@ -1,58 +1,69 @@
-"""Marking tasks as dirty, and claiming and clearing those marks."""
+"""Marking tasks as dirty, and claiming and clearing those marks.
+
+All statements that lock several marks take them by storage and task: no two of them can wait for each other.
+"""
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.errors import RetryableError
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
 from polardb_bridge.webhooks.models import PendingWriteback
 
-# Longer than any save takes; a mark made before its save is delivered after this only if the process died.
-SAVE_GRACE = timedelta(seconds=30)
-# Longer than any batch takes: connect, read and write timeouts of table/connection.py are shorter together.
-CLAIM_LENGTH = timedelta(seconds=150)
+# Another delivery may take over after this; a batch of an unresponsive server fails before (delivery.py, TIMEOUT_S).
+CLAIM_LENGTH = timedelta(seconds=30)
+# Nothing is committed later than this after its claim, so that a delivery that was frozen does no harm.
+_WORK_S = 20
+# How long a mark is left to a worker, where there is a queue, before a serving process takes it.
+WORKER_HEAD_START = timedelta(seconds=2)
+# SQLite takes at most 32,766 parameters in a statement.
+_TASKS_AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
 class Claim:
     """Marks of one storage that this delivery may work on until the claim runs out."""
 
-    id: uuid.UUID
-    marks: list[PendingWriteback]
+    storage_id: int
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    marks: list[PendingWriteback] = field(default_factory=list)
+    # Monotonic: setting the clock does not change it, and it goes on while a process is stopped.
+    deadline: float = field(default_factory=lambda: time.monotonic() + _WORK_S)
 
     @property
     def task_ids(self) -> list[int]:
         return [mark.task_id for mark in self.marks]
 
-
-def mark_dirty(project_id: int | None, task_ids: Iterable[int], *, wait: timedelta = timedelta()) -> bool:
-    """Record that these tasks' rows may differ, for every export storage of the project.
-
-    wait: not to be delivered before that.
-
-    Returns:
-        Whether there was anything to mark.
-    """
-    storage_ids = list(PolarDBExportStorage.objects.filter(project=project_id).values_list("pk", flat=True))
-    if not storage_ids:
-        return False
-    return _mark(((storage_id, task_id) for task_id in task_ids for storage_id in storage_ids), wait)
+    def check(self) -> None:
+        """Raise RetryableError where too little of the claim is left to commit anything."""
+        if time.monotonic() > self.deadline:
+            raise RetryableError("Writing took so long that another delivery may have taken over.")
 
 
-def mark_storage_dirty(storage: PolarDBExportStorage, task_ids: Iterable[int]) -> bool:
-    """Like `mark_dirty`, for one export storage."""
-    return _mark(((storage.pk, task_id) for task_id in task_ids), timedelta())
+def targets(task_ids: Iterable[int]) -> list[tuple[int, int]]:
+    """Pairs of export storage and task, by ids: where the results of these tasks have to go."""
+    ids = sorted(set(task_ids))
+    pairs: list[tuple[int, int]] = []
+    for start in range(0, len(ids), _TASKS_AT_ONCE):
+        storages = PolarDBExportStorage.objects.filter(project__tasks__in=ids[start : start + _TASKS_AT_ONCE])
+        pairs.extend(storages.values_list("pk", "project__tasks"))
+    return pairs
 
 
-def _mark(pairs: Iterable[tuple[int, int]], wait: timedelta) -> bool:
-    due = timezone.now() + wait
-    marks = [PendingWriteback(storage_id=storage, task_id=task, not_before=due) for storage, task in pairs]
+def mark(pairs: Iterable[tuple[int, int]]) -> int:
+    """Record that the rows of these tasks may differ, by pairs of export storage and task; how many there are."""
+    now = timezone.now()
+    left_until = now + WORKER_HEAD_START if settings.REDIS_ENABLED else now
+    marks = [PendingWriteback(storage_id=s, task_id=t, not_before=left_until) for s, t in sorted(pairs)]
     PendingWriteback.objects.bulk_create(
         marks,
         update_conflicts=True,
@@ -61,29 +72,38 @@ def _mark(pairs: Iterable[tuple[int, int]], wait: timedelta) -> bool:
         update_fields=["token", "not_before", "problem"],
         batch_size=500,
     )
-    return bool(marks)
+    return len(marks)
 
 
-def due_marks(storage: PolarDBExportStorage) -> models.QuerySet[PendingWriteback]:
-    """Marks that a delivery may take now.
+def due_marks(*, workers_too: bool, now: datetime | None = None) -> models.QuerySet[PendingWriteback]:
+    """Marks that a delivery may take now; workers_too: also those that are still left to a worker.
 
-    A time further ahead than any wait or claim lasts was written before the clock was set back: it counts as past.
+    A time further ahead than it was ever set was written before the clock was set back: it counts as past.
     """
-    now = timezone.now()
-    unclaimed = (
+    now = now or timezone.now()
+    marks = PendingWriteback.objects.filter(
         models.Q(claimed_until__isnull=True)
         | models.Q(claimed_until__lte=now)
-        | models.Q(claimed_until__gt=now + CLAIM_LENGTH)
+        | models.Q(claimed_until__gt=now + CLAIM_LENGTH),
+        problem="",
     )
-    waited = models.Q(not_before__lte=now) | models.Q(not_before__gt=now + SAVE_GRACE)
-    return PendingWriteback.objects.filter(unclaimed, waited, storage=storage, problem="")
+    if workers_too:
+        return marks
+    return marks.filter(models.Q(not_before__lte=now) | models.Q(not_before__gt=now + WORKER_HEAD_START))
 
 
-def claim_due(storage: PolarDBExportStorage, limit: int) -> Claim:
+def pending(storage: PolarDBExportStorage) -> models.QuerySet[PendingWriteback]:
+    """The marks of `storage` that do not wait for a person."""
+    return PendingWriteback.objects.filter(storage=storage, problem="")
+
+
+def claim_due(storage: PolarDBExportStorage, limit: int, *, workers_too: bool = True) -> Claim:
     """Claim up to `limit` due marks, oldest first; no two deliveries get the same one."""
-    claim = Claim(uuid.uuid4(), [])
+    claim = Claim(storage.pk)
+    due = due_marks(workers_too=workers_too).filter(storage=storage).order_by("dirty_since", "pk")
+    if not due.exists():
+        return claim  # without taking SQLite's write lock
     with transaction.atomic():
-        due = due_marks(storage).order_by("dirty_since", "pk")
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True)
         # Elsewhere (SQLite) a transaction has the database to itself from its start.
@@ -103,33 +123,38 @@ def clear(claim: Claim, problems: dict[int, str]) -> None:
     newer delivery may have been overtaken by what this one wrote: the task is dirty again.
     """
     with transaction.atomic():
-        ours = {
-            mark.task_id: mark
-            for mark in PendingWriteback.objects.select_for_update().filter(
-                claim=claim.id, pk__in=[mark.pk for mark in claim.marks]
-            )
-        }
+        ours = {mark.task_id: mark for mark in _locked(claim)}
         written = [m for m in claim.marks if m.task_id in ours and ours[m.task_id].token == m.token]
-        for mark in written:
-            if mark.task_id in problems:
-                PendingWriteback.objects.filter(pk=mark.pk).update(problem=problems[mark.task_id])
+        for mark_ in written:
+            if mark_.task_id in problems:
+                PendingWriteback.objects.filter(pk=mark_.pk).update(problem=problems[mark_.task_id])
         PendingWriteback.objects.filter(pk__in=[m.pk for m in written if m.task_id not in problems]).delete()
-        _release(claim)
-        overtaken = [mark for mark in claim.marks if mark.task_id not in ours]
+        _let_go(claim)
+        overtaken = [mark_.task_id for mark_ in claim.marks if mark_.task_id not in ours]
         if overtaken:
-            from tasks.models import Task
-
-            alive = Task.objects.filter(pk__in=[m.task_id for m in overtaken]).values_list("pk", flat=True)
-            _mark(((overtaken[0].storage_id, task_id) for task_id in alive), timedelta())
+            mark(pair for pair in targets(overtaken) if pair[0] == claim.storage_id)
 
 
 def release(claim: Claim) -> None:
     """Let go of the claimed marks: nothing was written."""
-    _release(claim)
+    with transaction.atomic():
+        list(_locked(claim))
+        _let_go(claim)
 
 
-def _release(claim: Claim) -> None:
+def _locked(claim: Claim) -> models.QuerySet[PendingWriteback]:
+    return PendingWriteback.objects.filter(claim=claim.id).order_by("task_id").select_for_update()
+
+
+def _let_go(claim: Claim) -> None:
     PendingWriteback.objects.filter(claim=claim.id).update(claim=None, claimed_until=None)
+
+
+def set_has_result(task_ids: Iterable[int]) -> None:
+    """Remember that rows of these tasks hold results of ours."""
+    links = PolarDBImportStorageLink.objects.filter(task_id__in=list(task_ids), has_result=False)
+    if links.exists():
+        links.update(has_result=True)
 
 
 def retry_problems(storage: PolarDBExportStorage) -> int:

@@ -1,15 +1,19 @@
 """What polardb_bridge/label_studio.py relies on: these fail where a new Label Studio behaves otherwise."""
 
+import inspect
 import subprocess
 import sys
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import pytest
-from source_data import base64_text, image_bytes
+from django.db import connection, models
+from django.test.utils import CaptureQueriesContext
+from source_data import base64_text, image_bytes, region
 
 from polardb_bridge.label_studio import load_settings, package_folder
 from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.webhooks.capture import AnnotationMixin
 
 
 def test_this_is_the_release_that_was_measured():
@@ -99,8 +103,6 @@ def test_new_tasks_get_the_state_that_label_studio_gives_its_own(provisioned, so
 
 @pytest.mark.parametrize("mode", ["journal_mode", "transactions"])
 def test_sqlite_readers_do_not_block_writers(db, mode):
-    from django.db import connection
-
     if connection.vendor != "sqlite":
         assert connection.vendor == "postgresql"
         return
@@ -109,3 +111,97 @@ def test_sqlite_readers_do_not_block_writers(db, mode):
             assert cursor.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     else:
         assert connection.transaction_mode == "IMMEDIATE"
+
+
+def test_annotations_are_saved_through_the_mixin():
+    from tasks.models import Annotation
+
+    assert issubclass(Annotation, AnnotationMixin)
+    called = inspect.getsource(models.Model.save_base)
+    assert "self._save_table(" in called
+
+
+def test_a_saved_annotation_and_its_mark_share_a_transaction(project, transactional_db):
+    """Outside of any transaction, as in Label Studio's views: between BEGIN and COMMIT are both, and nothing else."""
+    from tasks.models import Annotation
+
+    annotation = Annotation(task=project.tasks[1], project=project.provisioned.project, result=[region()])
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        annotation.save()
+    statements = [query["sql"] for query in queries]
+    begin = next(i for i, sql in enumerate(statements) if sql.startswith("BEGIN"))
+    commit = next(i for i, sql in enumerate(statements) if sql.startswith("COMMIT"))
+    inside = [sql.split("(")[0].strip() for sql in statements[begin + 1 : commit]]
+    assert inside == ['INSERT INTO "task_completion"', 'INSERT INTO "polardb_io_storages_pendingwriteback"']
+
+
+@pytest.mark.parametrize("method", ["update", "bulk_create", "delete"])
+def test_bulk_changes_go_through_the_queryset_that_is_wrapped(method):
+    from tasks.models import Annotation, AnnotationQuerySet, Task
+
+    assert getattr(AnnotationQuerySet, method).__module__ == "polardb_bridge.label_studio"
+    assert method in vars(AnnotationQuerySet)
+    # The manager of the model, and the one of a task's annotations (remove_duplicates.py, move_annotations).
+    for queryset in (Annotation.objects.all(), Task().annotations.model._default_manager.get_queryset()):
+        assert getattr(type(queryset), method) is getattr(AnnotationQuerySet, method)
+
+
+def test_bulk_update_ends_in_update():
+    assert ".update(" in inspect.getsource(models.QuerySet.bulk_update)
+
+
+def test_cascades_do_not_use_that_queryset():
+    from tasks.models import Annotation, AnnotationQuerySet
+
+    assert not isinstance(Annotation._base_manager.all(), AnnotationQuerySet)
+
+
+def test_remove_duplicates_still_restores_links_before_it_moves_and_deletes():
+    from data_manager.actions import remove_duplicates
+
+    source = inspect.getsource(remove_duplicates.remove_duplicates_job)
+    steps = [
+        "restore_storage_links_for_duplicated_tasks(duplicates)",
+        "move_annotations(duplicates)",
+        "remove_duplicated_tasks(duplicates, project, queryset)",
+    ]
+    positions = [source.index(step) for step in steps]
+    assert positions == sorted(positions)
+    assert remove_duplicates.restore_storage_links_for_duplicated_tasks.__module__ == "polardb_bridge.label_studio"
+
+
+def test_label_studio_still_switches_signals_off_for_the_whole_process():
+    from core.utils.common import temporary_disconnect_all_signals
+    from django.db.models.signals import post_save
+
+    before = post_save.receivers
+    with temporary_disconnect_all_signals():
+        assert not post_save.receivers
+    assert post_save.receivers is before
+
+
+def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(settings, monkeypatch):
+    """Label Studio looks the check up by its name in its own module: `redis_connected` goes through ours."""
+    from core import redis
+
+    settings.REDIS_ENABLED = True
+    assert redis.redis_healthcheck.__module__ == "polardb_bridge.label_studio"
+
+    class Dead:
+        asked = 0
+
+        def ping(self):
+            self.asked += 1
+            raise redis.redis.exceptions.TimeoutError
+
+    dead = Dead()
+    monkeypatch.setattr(redis, "_redis", dead)
+    now = 1e9
+    monkeypatch.setattr("polardb_bridge.label_studio.time.monotonic", lambda: now)
+    assert [redis.redis_connected() for _ in range(5)] == [False] * 5
+    assert dead.asked == 1
+    now += 11
+    assert not redis.redis_connected()
+    assert dead.asked == 2

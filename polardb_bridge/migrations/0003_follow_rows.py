@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("polardb_io_storages", "0001_initial")]
+    dependencies = [("polardb_io_storages", "0002_writeback_reconcile")]
 
     operations = [
         migrations.AddField("polardbimportstoragelink", "row_id", models.BigIntegerField(null=True)),

@@ -1,0 +1,141 @@
+"""Comparing rows with Label Studio, and marking what differs.
+
+Label Studio is the truth where it has an annotation, or where we have written the row before. A result that others
+wrote into the row of a task without annotations is left alone, and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from polardb_bridge.conf import configuration
+from polardb_bridge.errors import BridgeError
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.results import StoredResult, read_results
+from polardb_bridge.webhooks import outbox
+from polardb_bridge.webhooks.delivery import writing_parameters
+from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
+from polardb_bridge.webhooks.state import current_results, sources_of
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+_LISTED = 100
+
+
+@dataclass
+class ReconcileReport:
+    """What a comparison found, in rows.
+
+    different: rows that differ from Label Studio and had no mark; marked now, unless it was a dry run.
+    pending: rows that differ and are on their way. gone: rows that tasks came from and the table has no more.
+    foreign: results that others wrote into rows of tasks without annotations; left alone.
+    listed: the first of them, each as (row id, what).
+    """
+
+    checked: int = 0
+    different: int = 0
+    pending: int = 0
+    gone: int = 0
+    foreign: int = 0
+    listed: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, row_id: int, what: str) -> None:
+        setattr(self, what, getattr(self, what) + 1)
+        if len(self.listed) < _LISTED:
+            self.listed.append((row_id, what))
+
+
+def reconcile(storage: PolarDBExportStorage, *, dry_run: bool = False) -> ReconcileReport:
+    """Compare the row of every task of `storage` with Label Studio, and mark what differs unless `dry_run`.
+
+    Raises:
+        BridgeError: the table cannot be read.
+    """
+    report = ReconcileReport()
+    links = PolarDBImportStorageLink.objects.filter(storage__in=sources_of(storage)).order_by("pk")
+    page = list(links[:BATCH])
+    while page:
+        different = _compare(storage, page, report)
+        if different and not dry_run:
+            outbox.mark(pair for pair in outbox.targets(different) if pair[0] == storage.pk)
+        page = list(links.filter(pk__gt=page[-1].pk)[:BATCH])
+    logger.info(
+        "Reconcile: storage %s, %s rows compared: %s differ, %s pending, %s gone, %s of others",
+        *(storage.pk, report.checked, report.different, report.pending, report.gone, report.foreign),
+    )
+    return report
+
+
+def _compare(
+    storage: PolarDBExportStorage, links: list[PolarDBImportStorageLink], report: ReconcileReport
+) -> list[int]:
+    """Task ids of the links whose row differs and should not."""
+    rows = {link.task_id: link.row_id for link in links}
+    with connect(writing_parameters(storage)) as connection:
+        stored = read_results(connection, storage.table, list(rows.values()))
+    expected: dict[int, bool] = {}
+    cleared: set[int] = set()
+    for results in current_results(storage, list(rows)):
+        for task_id, result in results.items():
+            found = stored.get(result.row_id)
+            expected[task_id] = found is not None and found.matches(result)
+            if result.data is None:
+                cleared.add(task_id)
+    pending = set(PendingWriteback.objects.filter(storage=storage, task__in=rows).values_list("task_id", flat=True))
+    different = []
+    for link in links:
+        row_id = link.row_id
+        report.checked += 1
+        found = stored.get(row_id)
+        if found is None:
+            report.add(row_id, "gone")
+            if link.task_id in expected and link.task_id not in cleared:
+                different.append(link.task_id)  # its mark will say so to people who look for what is not delivered
+        elif not expected.get(link.task_id, True):
+            if link.task_id in cleared and not link.has_result:
+                _count_foreign(report, found)
+            elif link.task_id in pending:
+                report.add(row_id, "pending")
+                different.append(link.task_id)
+            else:
+                report.add(row_id, "different")
+                different.append(link.task_id)
+        elif link.task_id not in expected:
+            _count_foreign(report, found)
+    return different
+
+
+def _count_foreign(report: ReconcileReport, found: StoredResult) -> None:
+    if not found.is_empty:
+        report.add(found.row_id, "foreign")
+
+
+def reconcile_due() -> None:
+    """Reconcile the storages whose last comparison is `POLARDB_RECONCILE_MINUTES` ago, one after the other.
+
+    One process does it for all: the first to set the time.
+    """
+    every = configuration().reconcile_every
+    if every is None:
+        return
+    for storage in PolarDBExportStorage.objects.order_by("pk"):
+        if not _take(storage, every):
+            continue
+        try:
+            reconcile(storage)
+        except BridgeError as error:
+            logger.warning("Reconcile: storage %s, %s", storage.pk, error)
+
+
+def _take(storage: PolarDBExportStorage, every: timedelta) -> bool:
+    WritebackState.objects.get_or_create(storage=storage)
+    now = timezone.now()
+    due = Q(reconciled_at__isnull=True) | Q(reconciled_at__lte=now - every) | Q(reconciled_at__gt=now)
+    return bool(WritebackState.objects.filter(due, storage=storage).update(reconciled_at=now))

@@ -1,0 +1,165 @@
+"""The target's "Sync": every result is written again, with progress and an end that tells the truth.
+
+The request only sets the storage's status to queued; a worker or the drain of a serving process does the rest, from
+that status on. A process that dies in between leaves marks, which are delivered, and a status that Label Studio
+turns into "failed" when no progress comes any more (io_storages/base_models.py, health_check).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils import timezone
+from tasks.models import Annotation
+
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
+from polardb_bridge.webhooks import outbox, queue
+from polardb_bridge.webhooks.delivery import deliver, retry_now
+from polardb_bridge.webhooks.models import PendingWriteback
+from polardb_bridge.webhooks.state import sources_of
+
+logger = logging.getLogger(__name__)
+
+_MARKED_AT_ONCE = 2000
+# A queued rewrite that a worker has not begun by then is begun by a serving process.
+_WORKER_HEAD_START = timedelta(seconds=10)
+# Marks that others have claimed: how long to wait for the next one to be written before giving up on them.
+_PATIENCE_S = 2 * outbox.CLAIM_LENGTH.total_seconds()
+_LISTED_PROBLEMS = 100
+
+
+def request(storage: PolarDBExportStorage) -> None:
+    """Queue a rewrite, unless one is under way."""
+    with transaction.atomic():
+        current = PolarDBExportStorage.objects.select_for_update().get(pk=storage.pk)
+        if current.status == current.Status.QUEUED or _is_running(current):
+            return
+        current._update_queued_status()
+        transaction.on_commit(lambda: _ask(current))
+    storage.refresh_from_db()
+
+
+def _is_running(storage: PolarDBExportStorage) -> bool:
+    pinged = storage.meta.get("time_last_ping")
+    if storage.status != storage.Status.IN_PROGRESS or not pinged:
+        return False
+    # What Label Studio itself takes for dead.
+    dead_after = timedelta(seconds=5 * settings.STORAGE_IN_PROGRESS_TIMER)
+    return bool(timezone.now() - datetime.fromisoformat(pinged) < dead_after)
+
+
+def _ask(storage: PolarDBExportStorage) -> None:
+    job_id = queue.ask_for_rewrite(storage.pk)
+    if job_id:
+        # Without its job's id, Label Studio takes a queued sync for a lost one (job_health_check).
+        PolarDBExportStorage.objects.filter(pk=storage.pk).update(last_sync_job=job_id)
+
+
+def waiting() -> list[int]:
+    """Ids of the storages whose rewrite nobody has begun and no worker is about to."""
+    queued = PolarDBExportStorage.objects.filter(status=PolarDBExportStorage.Status.QUEUED)
+    latest = timezone.now() - _WORKER_HEAD_START
+    return [
+        storage_id
+        for storage_id, job_id, meta in queued.values_list("pk", "last_sync_job", "meta")
+        if not job_id or datetime.fromisoformat(meta["time_queued"]) <= latest
+    ]
+
+
+def run(storage_id: int) -> None:
+    """Do the queued rewrite of this storage; nothing where another process has begun it."""
+    begun = PolarDBExportStorage.objects.filter(pk=storage_id, status=PolarDBExportStorage.Status.QUEUED).update(
+        status=PolarDBExportStorage.Status.IN_PROGRESS
+    )
+    if not begun:
+        return
+    storage = PolarDBExportStorage.objects.get(pk=storage_id)
+    storage.status = storage.Status.QUEUED  # as the next line expects it
+    storage.info_set_in_progress()
+    try:
+        _Rewrite(storage).run()
+    except BaseException:
+        storage.info_set_failed()
+        raise
+
+
+class _Rewrite:
+    def __init__(self, storage: PolarDBExportStorage) -> None:
+        self.storage = storage
+        self.total = 0
+        self.begun_at = timezone.now()
+
+    def run(self) -> None:
+        retry_now(self.storage)
+        for task_ids in self._task_ids():
+            self.total += outbox.mark((self.storage.pk, task_id) for task_id in task_ids)
+            self._ping(0)
+        logger.info("Sync of export storage %s: %s rows to write", self.storage.pk, self.total)
+        marked_at = timezone.now()
+        report = deliver(self.storage, on_batch=lambda report: self._ping(report.written))
+        left = PendingWriteback.objects.filter(storage=self.storage, dirty_since__lte=marked_at)
+        unsent = left.filter(problem="")
+        if not report.error:
+            self._wait_for_others(unsent)
+        self._finish(left.exclude(problem=""), unsent.count(), report.error)
+
+    def _task_ids(self) -> Iterator[list[int]]:
+        """All tasks that have annotations, or whose rows hold a result of ours, in keyset pages."""
+        links = PolarDBImportStorageLink.objects.filter(storage__in=sources_of(self.storage))
+        annotated = models.Exists(Annotation.objects.filter(task=models.OuterRef("task")))
+        tasks = links.filter(models.Q(annotated) | models.Q(has_result=True)).order_by("task_id")
+        page = list(tasks.values_list("task_id", flat=True)[:_MARKED_AT_ONCE])
+        while page:
+            yield page
+            page = list(tasks.filter(task_id__gt=page[-1]).values_list("task_id", flat=True)[:_MARKED_AT_ONCE])
+
+    def _wait_for_others(self, unsent: models.QuerySet[PendingWriteback]) -> None:
+        count = unsent.count()
+        patient_until = time.monotonic() + _PATIENCE_S
+        while count and time.monotonic() < patient_until:
+            self._ping(self.total - count)
+            time.sleep(0.2)
+            if deliver(self.storage).error:
+                return
+            now = unsent.count()
+            if now < count:
+                patient_until = time.monotonic() + _PATIENCE_S
+            count = now
+
+    def _ping(self, written: int) -> None:
+        self.storage.info_update_progress(last_sync_count=min(written, self.total), total_annotations=self.total)
+
+    def _finish(self, parked: models.QuerySet[PendingWriteback], unsent: int, error: str) -> None:
+        problems = [
+            f"task {task_id}: {problem}"
+            for task_id, problem in parked.order_by("task_id").values_list("task_id", "problem")[:_LISTED_PROBLEMS]
+        ]
+        not_written = unsent + parked.count()
+        written = max(0, self.total - not_written)
+        logger.info("Sync of export storage %s ended: %s written, %s not", self.storage.pk, written, not_written)
+        if unsent:
+            self.storage.status = self.storage.Status.FAILED
+            self.storage.last_sync_count = written
+            self.storage.meta |= {"time_failure": str(timezone.now()), "total_annotations": self.total}
+            self.storage.traceback = (
+                f"{unsent} of {self.total} rows are not written yet; they follow by themselves. "
+                f"{error or 'Another process works on them.'}"
+            )
+            self.storage.save(update_fields=["status", "last_sync_count", "meta", "traceback"])
+        elif not_written:
+            hidden = not_written - len(problems)
+            self.storage.info_set_completed_with_errors(
+                last_sync_count=written,
+                validation_errors=[*problems, *([f"… and {hidden} more rows"] if hidden else [])],
+                total_annotations=self.total,
+                tasks_failed_validation=not_written,
+            )
+        else:
+            self.storage.traceback = ""
+            self.storage.save(update_fields=["traceback"])
+            self.storage.info_set_completed(last_sync_count=written, total_annotations=self.total)

@@ -1,0 +1,175 @@
+"""Finding and mending rows that differ from Label Studio."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from source_data import region
+
+from polardb_bridge.webhooks import reconcile as module
+from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
+from polardb_bridge.webhooks.reconcile import reconcile
+
+
+@pytest.fixture
+def labeled(project):
+    """All three rows written."""
+    for row_id in (1, 2, 3):
+        project.submit(row_id, region("cat", x=20.50), region("猫"))
+    project.deliver()
+    return project
+
+
+def numbers(report):
+    return report.checked, report.different, report.pending, report.gone, report.foreign
+
+
+def test_equal_rows_are_equal(labeled):
+    assert numbers(reconcile(labeled.export_storage)) == (3, 0, 0, 0, 0)
+    assert not PendingWriteback.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "annotation_data = '[]'",
+        "annotation_data = NULL",
+        "annotation_data = 'null'",
+        "annotation_data = REPLACE(annotation_data, '20.5', '21.5')",
+        "annotation_count = 2",
+        "annotation_uid = 'other'",
+        "annotation_uid = NULL",
+        "annotation_data = NULL, annotation_uid = NULL, annotation_count = 0",
+    ],
+)
+def test_a_row_that_somebody_changed_is_found_and_mended(labeled, source, change):
+    before = source.row(2)
+    source.execute(f"UPDATE {source.table} SET {change} WHERE id = 2")
+    dry = reconcile(labeled.export_storage, dry_run=True)
+    assert (numbers(dry), dry.listed) == ((3, 1, 0, 0, 0), [(2, "different")])
+    assert not PendingWriteback.objects.exists()
+    assert numbers(reconcile(labeled.export_storage)) == (3, 1, 0, 0, 0)
+    labeled.deliver()
+    after = source.row(2)
+    assert {k: v for k, v in after.items() if k != "updated_at"} == {
+        k: v for k, v in before.items() if k != "updated_at"
+    }
+    assert numbers(reconcile(labeled.export_storage)) == (3, 0, 0, 0, 0)
+
+
+def test_the_same_json_written_otherwise_is_equal(labeled, source):
+    row = source.row(1)["annotation_data"]
+    reordered = [dict(sorted(item.items(), key=lambda pair: len(pair[0]))) for item in row]
+    text = json.dumps(reordered, indent=2).replace("'", "''").replace("%", "%%")
+    source.execute(f"UPDATE {source.table} SET annotation_data = '{text.replace(chr(92), chr(92) * 2)}' WHERE id = 1")
+    assert numbers(reconcile(labeled.export_storage)) == (3, 0, 0, 0, 0)
+
+
+def test_a_change_without_any_trace_in_the_outbox_is_found(labeled, source):
+    """Written past Django, as by a script on Label Studio's database."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM task_completion WHERE task_id = %s", [labeled.tasks[1].pk])
+    assert not PendingWriteback.objects.exists()
+    report = reconcile(labeled.export_storage)
+    assert report.listed == [(1, "different")]
+    labeled.deliver()
+    assert source.row(1)["annotation_data"] is None
+
+
+def test_results_of_others_are_left_alone(project, source):
+    """A table that was labeled before this project: its rows have results, its tasks have no annotations."""
+    source.execute(f"UPDATE {source.table} SET annotation_data = '[1]', annotation_uid = 'old', annotation_count = 1")
+    before = source.row(1)
+    assert numbers(reconcile(project.export_storage)) == (3, 0, 0, 0, 3)
+    assert not PendingWriteback.objects.exists()
+    project.deliver()
+    assert source.row(1) == before
+    project.submit(1, region("cat"))
+    project.deliver()
+    assert source.row(1)["annotation_data"] == [region("cat")]
+
+
+def test_a_row_that_is_gone_is_reported_and_its_mark_says_so(labeled, source):
+    source.execute(f"DELETE FROM {source.table} WHERE id = 2")
+    assert reconcile(labeled.export_storage).listed == [(2, "gone")]
+    labeled.deliver()
+    assert PendingWriteback.objects.get().problem == "The table has no row 2 any more."
+
+
+def test_what_is_on_its_way_counts_as_pending(labeled):
+    labeled.submit(1, region("dog"))
+    assert numbers(reconcile(labeled.export_storage)) == (3, 0, 1, 0, 0)
+
+
+def test_pages_meet_without_a_gap(labeled, source, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 2)
+    source.execute(f"UPDATE {source.table} SET annotation_count = 9")
+    assert numbers(reconcile(labeled.export_storage)) == (3, 3, 0, 0, 0)
+
+
+def test_the_periodic_one_runs_once_an_hour(labeled, source):
+    source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 1")
+    module.reconcile_due()
+    assert PendingWriteback.objects.count() == 1
+    labeled.deliver()
+    source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 1")
+    module.reconcile_due()
+    assert not PendingWriteback.objects.exists()
+    WritebackState.objects.update(reconciled_at=timezone.now() - timedelta(minutes=61))
+    module.reconcile_due()
+    assert PendingWriteback.objects.count() == 1
+
+
+def test_the_periodic_one_can_be_switched_off(labeled, source, monkeypatch):
+    monkeypatch.setenv("POLARDB_RECONCILE_MINUTES", "0")
+    source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 1")
+    module.reconcile_due()
+    assert not PendingWriteback.objects.exists()
+
+
+def run_json(name, *arguments):
+    output = io.StringIO()
+    call_command(name, *arguments, "--json", stdout=output)
+    return json.loads(output.getvalue())["storages"]
+
+
+def test_the_command_reports_and_repairs(labeled, source):
+    source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 3")
+    [dry] = run_json("reconcile_writebacks", "--dry-run")
+    assert (dry["different"], dry["written"], dry["listed"]) == (1, 0, [[3, "different"]])
+    [done] = run_json("reconcile_writebacks", "--storage-id", str(labeled.export_storage.pk))
+    assert (done["different"], done["written"]) == (1, 1)
+    assert source.row(3)["annotation_count"] == 1
+
+
+def test_delivering_by_command(project, source):
+    project.submit(1, region("cat"))
+    [done] = run_json("deliver_writebacks")
+    assert (done["written"], done["pending"], done["failed"]) == (1, 0, 0)
+    assert source.row(1)["annotation_data"] == [region("cat")]
+
+
+def test_delivering_by_command_ends_with_an_error_where_something_is_left(project, source):
+    project.submit(1, region("cat"))
+    source.execute(f"CREATE TABLE kept AS SELECT * FROM {source.table} WHERE id = 1")
+    source.execute(f"DELETE FROM {source.table} WHERE id = 1")
+    with pytest.raises(CommandError, match="Not everything is written"):
+        call_command("deliver_writebacks", stdout=io.StringIO())
+    source.execute(f"INSERT INTO {source.table} SELECT * FROM kept")
+    with pytest.raises(CommandError, match="Not everything is written"):
+        call_command("deliver_writebacks", stdout=io.StringIO())
+    call_command("deliver_writebacks", "--retry-failed", stdout=io.StringIO())
+    assert source.row(1)["annotation_data"] == [region("cat")]
+
+
+def test_an_unknown_storage_is_named(project):
+    for command in ("deliver_writebacks", "reconcile_writebacks"):
+        with pytest.raises(CommandError, match="no PolarDB export storage 99"):
+            call_command(command, "--storage-id", "99")

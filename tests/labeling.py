@@ -1,0 +1,76 @@
+"""A provisioned project, and the annotation API as the browser calls it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from source_data import Source
+
+from dev.servers import MariaDB
+from polardb_bridge.deployments.provision import ProvisionedProject, provision_project
+from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.table.connection import ConnectionParameters, begin, dispose
+from polardb_bridge.webhooks.delivery import deliver_due
+
+
+@pytest.fixture
+def provisioned(user: Any, source: Source) -> ProvisionedProject:
+    """A project on `source` with both storages; not synced yet."""
+    return provision_project(source.parameters, template="animals", source=source.table, name="animals")
+
+
+@dataclass
+class LabelingProject:
+    """A synced project; tasks by row id."""
+
+    provisioned: ProvisionedProject
+    api: Any
+    tasks: dict[int, Any]
+
+    @property
+    def export_storage(self) -> Any:
+        return self.provisioned.export_storage
+
+    def submit(self, row_id: int, *regions: dict[str, Any], **fields: Any) -> int:
+        """Submit an annotation of the row's task; its id."""
+        answer = self.api.post(
+            f"/api/tasks/{self.tasks[row_id].pk}/annotations/", {"result": list(regions), **fields}, format="json"
+        )
+        assert answer.status_code == 201, answer.content
+        return answer.json()["id"]
+
+    def deliver(self) -> None:
+        reports = deliver_due()
+        assert not any(report.error for report in reports.values()), reports
+
+
+@pytest.fixture
+def project(provisioned: ProvisionedProject, source: Source, api: Any) -> LabelingProject:
+    """`provisioned` with three rows, synced."""
+    from tasks.models import Task
+
+    source.add_images(3)
+    run_sync(provisioned.import_storage)
+    tasks = {task.data["id"]: task for task in Task.objects.filter(project=provisioned.project)}
+    return LabelingProject(provisioned, api, tasks)
+
+
+@contextmanager
+def second_project(server: MariaDB, user: Any) -> Iterator[tuple[Source, Any]]:
+    """A project of one row on another server: its table and its task."""
+    admin = ConnectionParameters.from_url(server.url("mysql"))
+    name = f"second_{secrets.token_hex(4)}"
+    with begin(admin) as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    parameters = ConnectionParameters(admin.host, name, admin.user, admin.password, admin.port)
+    source = Source.create(parameters)
+    source.add_images(1)
+    provisioned = provision_project(parameters, template="animals", source=source.table, name=name, owner=user)
+    run_sync(provisioned.import_storage)
+    yield source, provisioned.project.tasks.get()
+    dispose(parameters)
