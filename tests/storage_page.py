@@ -15,6 +15,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from dev.servers import Server
 
+# A busy machine needs longer than Playwright's 5 s; where time matters, a test measures it.
+expect.set_options(timeout=20_000)
+
 REPOSITORY = Path(__file__).parents[1]
 LABELING_CONFIG = """<View><Image name="image" value="$image"/>
 <RectangleLabels name="label" toName="image"><Label value="cat"/><Label value="dog"/></RectangleLabels></View>"""
