@@ -44,7 +44,7 @@ def database(server_url: str) -> Iterator[ConnectionParameters]:
         connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
     parameters = ConnectionParameters(admin.host, name, admin.user, admin.password, admin.port)
     yield parameters
-    dispose(parameters)
+    dispose()
     with begin(admin) as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name}")
 

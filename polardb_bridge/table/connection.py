@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -100,24 +101,33 @@ class ConnectionParameters:
         return f"{self.user}@{self.host}:{self.port}/{self.database}"
 
 
-_engines: dict[ConnectionParameters, sa.Engine] = {}
+# The least recently used go first: storages are changed and deleted, and passwords tried.
+_MOST_ENGINES = 32
+_engines: OrderedDict[ConnectionParameters, sa.Engine] = OrderedDict()
 _engines_lock = threading.Lock()
 
 
 def engine_for(parameters: ConnectionParameters) -> sa.Engine:
     """The pooled engine of these parameters, made at the first call. Nothing connects yet."""
+    outdated = None
     with _engines_lock:
         engine = _engines.get(parameters)
         if engine is None:
             engine = _engines[parameters] = _create_engine(parameters)
-        return engine
+            if len(_engines) > _MOST_ENGINES:
+                _, outdated = _engines.popitem(last=False)
+        _engines.move_to_end(parameters)
+    if outdated is not None:
+        outdated.dispose()  # idle connections only: what is in use closes when it comes back
+    return engine
 
 
-def dispose(parameters: ConnectionParameters) -> None:
-    """Close the idle connections of these parameters, if there are any, and forget their engine."""
+def dispose(parameters: ConnectionParameters | None = None) -> None:
+    """Close the idle connections of these parameters, or of all, and forget their engines."""
     with _engines_lock:
-        engine = _engines.pop(parameters, None)
-    if engine is not None:
+        chosen = list(_engines) if parameters is None else [parameters]
+        engines = [_engines.pop(key) for key in chosen if key in _engines]
+    for engine in engines:
         engine.dispose()
 
 

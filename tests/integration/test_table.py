@@ -296,3 +296,13 @@ class TestLoading:
 
 def test_the_documented_ddl_is_what_the_tests_use():
     assert "`annotation_count` int(11) NOT NULL," in SOURCE_DDL
+
+
+def test_the_engines_of_former_parameters_are_closed(database):
+    """Storages are changed and deleted: what connected for them must not hold connections for ever."""
+    for number in range(40):
+        with connect(other(database, timeout_s=100 + number)) as connection:
+            connection.exec_driver_sql("SELECT 1")
+    with connect(database) as connection:
+        mine = "SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE()"
+        assert connection.exec_driver_sql(mine).scalar() <= 33
