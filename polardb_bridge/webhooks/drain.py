@@ -47,7 +47,7 @@ class Drain:
         self._busy: set[_Key] = set()
         self._failing: set[_Key] = set()
         self._missed: set[_Key] = set()
-        self._next_reconcile = time.monotonic()
+        self._next_poll = self._next_reconcile = time.monotonic()
 
     def start(self) -> None:
         """Run in the background for as long as the process lives."""
@@ -82,7 +82,12 @@ class Drain:
             for storage in due_storages(workers_too=True):
                 if not queue.ask_worker(storage.pk):
                     self._deliver(storage, workers_too=True)
-            return
+        # However often it is woken: nobody wakes it for what workers and dead processes have left.
+        if time.monotonic() >= self._next_poll:
+            self._next_poll = time.monotonic() + POLL_S / 2
+            self._poll()
+
+    def _poll(self) -> None:
         for storage in due_storages():
             self._deliver(storage, workers_too=False)
         for storage_id in rewrite.waiting():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import timedelta
 
 import pytest
@@ -165,8 +166,6 @@ def test_marks_are_left_to_a_worker_for_a_moment_where_there_is_a_queue(project,
 @pytest.mark.django_db(transaction=True)
 def test_the_drain_delivers_what_others_marked(project, source):
     """Its own poll finds it: nobody wakes it."""
-    import time
-
     project.submit(1, region("cat"))
     running = drain.Drain()
     running.start()
@@ -176,3 +175,17 @@ def test_the_drain_delivers_what_others_marked(project, source):
     assert source.row(1)["annotation_data"] == [region("cat")]
     running.stop()
     assert WritebackState.objects.get().last_success_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_drain_that_is_woken_all_the_time_still_looks_for_the_rest(project, storage):
+    storage.sync()
+    running = drain.Drain()
+    running.start()
+    deadline = time.monotonic() + 10
+    while storage.status != "completed" and time.monotonic() < deadline:
+        running.wake()
+        time.sleep(0.02)
+        storage.refresh_from_db()
+    running.stop()
+    assert storage.status == "completed"

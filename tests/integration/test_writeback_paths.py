@@ -134,7 +134,7 @@ def test_annotations_imported_into_a_synced_task_reach_its_row(project, source):
 
     task = project.tasks[1]
     [annotation] = Annotation.objects.bulk_create(
-        [Annotation(task=task, project=task.project, result=[region("dog")], completed_by_id=1)]
+        [Annotation(task=task, project=task.project, result=[region("dog")], completed_by=task.project.created_by)]
     )
     project.deliver()
     assert state(source.row(1)) == ([region("dog")], 1, uid(annotation.pk))
@@ -275,10 +275,12 @@ def delete_organization(project):
     from organizations.functions import destroy_organization
 
     destroy_organization(project.provisioned.project.organization)
-    # Label Studio leaves this behind, with its signals off.
+    # Label Studio makes these again while it deletes, and leaves them behind.
+    from jwt_auth.models import JWTSettings
     from session_policy.models import SessionTimeoutPolicy
 
     SessionTimeoutPolicy.objects.all().delete()
+    JWTSettings.objects.all().delete()
 
 
 @pytest.mark.parametrize(
