@@ -103,6 +103,18 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
     delivery_in_use = models.CharField(
         max_length=16, blank=True, default="", help_text="What `auto` was at the first sync; it stays that"
     )
+
+    class ExistingAnnotations(models.TextChoices):
+        ANNOTATIONS = "annotations", "As annotations"
+        PREDICTIONS = "predictions", "As predictions"
+        IGNORE = "ignore", "Not at all"
+
+    existing_annotations = models.CharField(
+        max_length=16,
+        choices=ExistingAnnotations.choices,
+        default=ExistingAnnotations.ANNOTATIONS,
+        help_text="How results that rows hold already come into Label Studio",
+    )
     regex_filter = models.TextField(
         blank=True, default="", help_text="Only rows whose original_name matches this regular expression become tasks"
     )

@@ -12,7 +12,7 @@ import ctypes
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 from io_storages.base_models import storage_background_failure
@@ -21,6 +21,7 @@ from polardb_bridge.errors import InvalidInputError, RowError
 from polardb_bridge.label_studio import acting_user
 from polardb_bridge.storage import task_writer
 from polardb_bridge.storage.changes import Changes, LinkedRow, compare
+from polardb_bridge.storage.existing import read_existing
 from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.task_writer import TaskData
@@ -47,7 +48,8 @@ class SyncReport:
     """What a sync did so far, or would do.
 
     rows: read from the table. existed: tasks that needed nothing. updated: tasks of changed rows. removed, kept: tasks
-    of deleted rows without and with work in them. errors: the first bad rows, each with id and reason.
+    of deleted rows without and with work in them. failed: rows whose image, or whose result, cannot be read. errors:
+    the first of them, each with id and reason.
     """
 
     rows: int = 0
@@ -59,10 +61,10 @@ class SyncReport:
     failed: int = 0
     errors: list[str] = field(default_factory=list)
 
-    def add_error(self, row: SourceRow, error: RowError) -> None:
+    def add_error(self, row_id: int, name: str, error: RowError) -> None:
         self.failed += 1
         if len(self.errors) < LISTED_ERRORS:
-            self.errors.append(f"row {row.id} ({row.original_name}): {error}")
+            self.errors.append(f"row {row_id} ({name}): {error}")
 
 
 def run_sync(storage: PolarDBImportStorage, *, force: bool = False, on_progress: Progress | None = None) -> SyncReport:
@@ -160,7 +162,8 @@ def _changes(storage: PolarDBImportStorage, connection: sa.Connection) -> Iterat
         )
 
     previous: int | None = None
-    for keys in read_key_pages(connection, storage.table, with_results=storage.only_unannotated):
+    matters = storage.only_unannotated or storage.existing_annotations != storage.ExistingAnnotations.IGNORE
+    for keys in read_key_pages(connection, storage.table, with_results=matters):
         last = keys[-1].id
         within = linked.filter(row_id__lte=last)
         if previous is not None:
@@ -184,9 +187,10 @@ def _apply(
     report.rows += changes.unchanged
     progress()
     links = {key.id: link for key, link in changes.changed}
+    annotated = {key.id for key in changes.new if key.is_annotated}
     keys = sorted([*changes.new, *(key for key, _ in changes.changed)], key=lambda key: key.id)
     for batch in _batches(_task_data(storage, connection, keys, report)):
-        new = [data for data in batch if data.row_id not in links]
+        new = _with_existing(storage, [data for data in batch if data.row_id not in links], annotated, report)
         changed = [(data, links[data.row_id]) for data in batch if data.row_id in links]
         if new:
             task_writer.create_tasks(storage, new)
@@ -220,11 +224,24 @@ def _task_data(
                 raise RowError("original_name has a NUL character")
             return TaskData(row.id, versions[row.id], data_uri(row.base64_data), row.original_name)
         except RowError as error:
-            report.add_error(row, error)
+            report.add_error(row.id, row.original_name, error)
             return None
 
     # `map` and `filter` hold no row while the next one is read: one of them can be large.
     yield from filter(None, map(decoded, read_rows(connection, storage.table, list(versions))))
+
+
+def _with_existing(
+    storage: PolarDBImportStorage, batch: list[TaskData], annotated: set[int], report: SyncReport
+) -> list[TaskData]:
+    """The same tasks, with the results that their rows hold already; bad ones go to the report."""
+    names = {data.row_id: data.original_name for data in batch if data.row_id in annotated}
+    if not names or storage.existing_annotations == storage.ExistingAnnotations.IGNORE:
+        return batch
+    good, bad = read_existing(storage, list(names))
+    for row_id, error in bad.items():
+        report.add_error(row_id, names[row_id], error)
+    return [replace(data, existing=good[data.row_id]) if data.row_id in good else data for data in batch]
 
 
 def _batches(rows: Iterable[TaskData]) -> Iterator[list[TaskData]]:

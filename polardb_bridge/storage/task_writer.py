@@ -16,6 +16,7 @@ from webhooks.utils import emit_webhooks_for_instance
 
 from polardb_bridge.label_studio import create_task_states
 from polardb_bridge.storage.changes import LinkedRow
+from polardb_bridge.storage.existing import ExistingResult, create_annotations, create_predictions
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 
 COLUMNS = ("image", "original_name", "id")
@@ -24,12 +25,13 @@ META_KEY = "polardb"
 
 @dataclass(frozen=True)
 class TaskData:
-    """The data of a row's task. size: its bytes, about."""
+    """The data of a row's task. existing: the result that the row holds already. size: the data's bytes, about."""
 
     row_id: int
     version: int
     image: str
     original_name: str
+    existing: ExistingResult | None = None
 
     @property
     def values(self) -> dict[str, object]:
@@ -48,21 +50,47 @@ def create_tasks(storage: PolarDBImportStorage, batch: Sequence[TaskData]) -> No
         Project.objects.select_for_update().only("pk").get(pk=project.pk)
         last = Task.objects.filter(project=project).order_by("-inner_id").values_list("inner_id", flat=True).first()
         tasks = Task.objects.bulk_create(
-            Task(data=data.values, project=project, overlap=project.maximum_annotations, inner_id=(last or 0) + number)
-            for number, data in enumerate(batch, 1)
+            _new_task(storage, data, (last or 0) + number) for number, data in enumerate(batch, 1)
         )
         PolarDBImportStorageLink.objects.bulk_create(
             PolarDBImportStorageLink(
-                storage=storage, task=task, key=str(data.row_id), row_id=data.row_id, version=data.version
+                storage=storage,
+                task=task,
+                key=str(data.row_id),
+                row_id=data.row_id,
+                version=data.version,
+                has_result=task.total_annotations > 0,
             )
             for task, data in zip(tasks, batch, strict=True)
         )
         _summary(project).update_data_columns(tasks)
+        existing = [(task, data.existing) for task, data in zip(tasks, batch, strict=True) if data.existing]
+        if existing:
+            create = create_annotations if _as_annotations(storage) else create_predictions
+            create(storage, existing)
         create_task_states(tasks, project.organization_id, project.created_by)
     ids = [task.pk for task in tasks]
     for start in range(0, len(ids), settings.WEBHOOK_BATCH_SIZE):
         part = ids[start : start + settings.WEBHOOK_BATCH_SIZE]
         emit_webhooks_for_instance(project.organization, project, WebhookAction.TASKS_CREATED, part)
+
+
+def _new_task(storage: PolarDBImportStorage, data: TaskData, number: int) -> Task:
+    project = storage.project
+    annotations = int(data.existing is not None and _as_annotations(storage))
+    return Task(
+        data=data.values,
+        project=project,
+        overlap=project.maximum_annotations,
+        inner_id=number,
+        total_annotations=annotations,
+        is_labeled=0 < project.maximum_annotations <= annotations,
+        total_predictions=int(data.existing is not None) - annotations,
+    )
+
+
+def _as_annotations(storage: PolarDBImportStorage) -> bool:
+    return bool(storage.existing_annotations == storage.ExistingAnnotations.ANNOTATIONS)
 
 
 def refresh_tasks(storage: PolarDBImportStorage, batch: Sequence[tuple[TaskData, LinkedRow]]) -> None:

@@ -161,6 +161,8 @@ class StoredResult:
     data: Any
     count: int
     uid: str | None
+    created_at: datetime
+    updated_at: datetime
 
     def matches(self, result: RowResult) -> bool:
         """Whether the row holds `result`. JSON is compared as values: MySQL keeps no order of keys and no spaces."""
@@ -180,10 +182,11 @@ def read_results(connection: sa.Connection, table_name: str, row_ids: Sequence[i
     table = source_table(table_name)
     # As text: the type would parse it, and could not tell JSON's null from NULL.
     data = sa.type_coerce(table.c.annotation_data, sa.Text())
-    query = sa.select(table.c.id, data, table.c.annotation_count, table.c.annotation_uid)
+    times = (table.c.annotation_create_at, table.c.annotation_update_at)
+    query = sa.select(table.c.id, data, table.c.annotation_count, table.c.annotation_uid, *times)
     return {
-        row_id: StoredResult(row_id, _parsed(text), count, uid)
-        for row_id, text, count, uid in connection.execute(query.where(table.c.id.in_(row_ids)))
+        row_id: StoredResult(row_id, _parsed(text), count, uid, *(time.replace(tzinfo=timezone.utc) for time in stamps))
+        for row_id, text, count, uid, *stamps in connection.execute(query.where(table.c.id.in_(row_ids)))
     }
 
 

@@ -7,6 +7,7 @@ function ReviewStep({ formData, filesPreview }) {
     ["User", formData.user],
     ["TLS", choiceName("tls", formData.tls)],
     ["Image delivery", choiceName("image_delivery", formData.image_delivery)],
+    ["Existing annotations", choiceName("existing_annotations", formData.existing_annotations)],
     ["Rows", filesPreview ? Object.values(tableSize(filesPreview)).join(", ") : "not counted"],
   ];
   return h(

@@ -1,0 +1,130 @@
+"""Results that rows hold already."""
+
+import json
+import uuid
+from datetime import datetime, timezone
+
+import pytest
+from source_data import TABLE, region
+
+from polardb_bridge.deployments.provision import provision_project
+from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.webhooks.models import PendingWriteback
+from polardb_bridge.webhooks.reconcile import reconcile
+
+UID = "6f1c2a52-3d0a-4b1e-9d35-1f8a2a6f0c11"
+
+
+def store(source, row_id, data, uid=UID):
+    text = data if isinstance(data, str) else json.dumps(data)
+    source.execute(
+        f"UPDATE {TABLE} SET annotation_data = '{text}', annotation_count = 1, annotation_uid = '{uid}',"
+        " annotation_create_at = '2026-01-02 03:04:05', annotation_update_at = '2026-02-03 04:05:06',"
+        f" updated_at = updated_at WHERE id = {row_id}"
+    )
+
+
+def tasks_of(storage):
+    from tasks.models import Task
+
+    return {task.data["id"]: task for task in Task.objects.filter(project=storage.project_id)}
+
+
+def test_a_result_becomes_an_annotation_with_its_id_and_times(provisioned, source):
+    source.add_images(2)
+    store(source, 1, [region("dog")])
+    before = source.row(1)
+    storage = provisioned.import_storage
+    run_sync(storage)
+    tasks = tasks_of(storage)
+    annotation = tasks[1].annotations.get()
+    assert annotation.result == [region("dog")]
+    assert annotation.unique_id == uuid.UUID(UID)
+    assert annotation.created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    assert annotation.updated_at == datetime(2026, 2, 3, 4, 5, 6, tzinfo=timezone.utc)
+    assert annotation.completed_by == storage.project.created_by
+    assert (tasks[1].is_labeled, tasks[1].total_annotations) == (True, 1)
+    assert (tasks[2].is_labeled, tasks[2].total_annotations, tasks[2].annotations.count()) == (False, 0, 0)
+    storage.project.summary.refresh_from_db()
+    assert storage.project.summary.created_labels == {"label": {"dog": 1}}
+    assert not PendingWriteback.objects.exists(), "nothing is written back needlessly"
+    assert source.row(1) == before
+
+
+def test_a_project_made_again_goes_on_where_it_stopped(project, source, user):
+    project.submit(1, region("cat"))
+    project.submit(2)
+    project.deliver()
+    before = [source.row(row_id) for row_id in (1, 2, 3)]
+    project.provisioned.project.delete()
+
+    again = provision_project(source.parameters, template="animals", source=source.table, name="again", owner=user)
+    report = run_sync(again.import_storage)
+    assert (report.created, report.failed) == (3, 0)
+    tasks = tasks_of(again.import_storage)
+    assert [tasks[row_id].annotations.count() for row_id in (1, 2, 3)] == [1, 1, 0]
+    assert str(tasks[1].annotations.get().unique_id) == before[0]["annotation_uid"]
+    found = reconcile(again.export_storage)
+    assert (found.different, found.foreign) == (0, 0)
+    assert not PendingWriteback.objects.exists()
+    assert [source.row(row_id) for row_id in (1, 2, 3)] == before
+
+
+def test_results_can_be_predictions_or_left_out(provisioned, source):
+    source.add_images(1)
+    store(source, 1, [region("dog")])
+    storage = provisioned.import_storage
+    storage.existing_annotations = "predictions"
+    storage.save()
+    run_sync(storage)
+    [task] = tasks_of(storage).values()
+    prediction = task.predictions.get()
+    assert (prediction.result, prediction.model_version) == ([region("dog")], "table")
+    assert (task.total_predictions, task.total_annotations, task.is_labeled) == (1, 0, False)
+    assert task.annotations.count() == 0
+
+    task.delete()
+    storage.existing_annotations = "ignore"
+    storage.save()
+    run_sync(storage)
+    [task] = tasks_of(storage).values()
+    assert (task.predictions.count(), task.annotations.count()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ('{"a": 1}', "is not a list of regions"),
+        ("null", "is not a list of regions"),
+        ("[3]", "region 1 that is not an object"),
+        ('[{"type": "rectanglelabels", "value": {}, "to_name": "image"}]', "without a proper 'from_name'"),
+        ([{**region(), "value": []}], "without a proper 'value'"),
+        ([region(), {**region(), "from_name": "brush"}], "region 2 of a control 'brush'"),
+    ],
+)
+def test_a_malformed_result_is_reported_and_left_alone(provisioned, source, data, problem):
+    source.add_images(1)
+    store(source, 1, data)
+    before = source.row(1)
+    storage = provisioned.import_storage
+    report = run_sync(storage)
+    assert (report.created, report.failed) == (1, 1)
+    storage.refresh_from_db()
+    assert storage.status == storage.Status.COMPLETED_WITH_ERRORS
+    assert storage.traceback.startswith("row 1 (photo-0.png): annotation_data ")
+    assert problem in storage.traceback
+    assert tasks_of(storage)[1].annotations.count() == 0
+    assert reconcile(provisioned.export_storage).different == 0
+    assert source.row(1) == before
+
+
+def test_an_id_that_another_annotation_has_is_not_taken(provisioned, source, user):
+    source.add_images(2)
+    store(source, 1, [region()])
+    store(source, 2, [region()])
+    run_sync(provisioned.import_storage)
+    ids = {task.annotations.get().unique_id for task in tasks_of(provisioned.import_storage).values()}
+    assert len(ids) == 2
+    assert uuid.UUID(UID) in ids
+    again = provision_project(source.parameters, template="animals", source=source.table, name="again", owner=user)
+    assert run_sync(again.import_storage).created == 2
