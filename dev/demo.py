@@ -123,7 +123,22 @@ def set_up(accounts: Accounts, port: int) -> str:
 
     from projects.models import Project
 
-    return f"/projects/{Project.objects.get(title=PROJECT).pk}/data"
+    project = Project.objects.get(title=PROJECT)
+    connect_storages(project.pk)
+    return f"/projects/{project.pk}/data"
+
+
+def connect_storages(project_id: int) -> None:
+    """The private MariaDB has another port at each start, and POLARDB_URL may have been set or changed."""
+    from polardb_bridge.conf import command_database
+    from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+
+    database = command_database()
+    for model in (PolarDBImportStorage, PolarDBExportStorage):
+        for storage in model.objects.filter(project=project_id):
+            for name in ("host", "port", "database", "user", "password", "tls"):
+                setattr(storage, name, getattr(database, name))
+            storage.save()
 
 
 def insert_template() -> None:
