@@ -59,7 +59,7 @@ def test_server_stopped_during_submits(project, storage, server, source):
     server.stop()
     before = time.monotonic()
     project.submit(2, region("cat"))
-    failed(storage, "Cannot connect")
+    failed(storage, "refuses connections")
     project.submit(3, region("cat"))
     assert time.monotonic() - before < 10
     assert failed(storage).attempts == 2
