@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
 from playwright.sync_api import Locator, Page, expect
 
-from dev.servers import Server
+import dev.label_studio
 
 # A busy machine needs longer than Playwright's 5 s; where time matters, a test measures it.
 expect.set_options(timeout=20_000)
 
-REPOSITORY = Path(__file__).parents[1]
 LABELING_CONFIG = """<View><Image name="image" value="$image"/>
 <RectangleLabels name="label" toName="image"><Label value="cat"/><Label value="dog"/></RectangleLabels></View>"""
 
 
-class LabelStudio(Server):
-    """Served by gunicorn as in production, under a strict Content-Security-Policy; `folder` holds its database."""
-
-    name = "label-studio"
+class LabelStudio(dev.label_studio.LabelStudio):
+    """Served as in production, under a strict Content-Security-Policy; `folder` holds its database."""
 
     def __init__(self, folder: Path, path: str = "") -> None:
         """path: where it is mounted on its host, such as "/label-studio"; "" for the root."""
-        super().__init__(folder)
+        super().__init__(folder, {}, workers=1, threads=8)
         self.path = path
+        self.environment = {
+            "LABEL_STUDIO_BASE_DATA_DIR": str(self.folder),
+            "DJANGO_DB": "sqlite",
+            "LS_CSP_REPORT_ONLY": "False",
+            "POLARDB_ALLOWED_HOSTS": "127.0.0.1",
+            "LOCAL_FILES_SERVING_ENABLED": "true",
+            "LOCAL_FILES_DOCUMENT_ROOT": str(self.local_files),
+            **({"LABEL_STUDIO_HOST": self.url, "SCRIPT_NAME": path} if path else {}),
+        }
 
     @property
     def url(self) -> str:
@@ -40,35 +41,6 @@ class LabelStudio(Server):
     @property
     def local_files(self) -> Path:
         return self.folder / "files"
-
-    def command(self) -> Sequence[str]:
-        return self._python(
-            "-m", "gunicorn", "polardb_bridge.wsgi", "--threads", "8", "--bind", f"127.0.0.1:{self.port}"
-        )
-
-    def manage(self, *arguments: str) -> None:
-        """Run a management command on the server's database."""
-        subprocess.run(self._python(str(REPOSITORY / "manage.py"), *arguments), check=True, capture_output=True)
-
-    def _python(self, *arguments: str) -> list[str]:
-        environment = {
-            "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings",
-            "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-            "LABEL_STUDIO_BASE_DATA_DIR": str(self.folder),
-            "DJANGO_DB": "sqlite",
-            "LS_CSP_REPORT_ONLY": "False",
-            "POLARDB_ALLOWED_HOSTS": "127.0.0.1",
-            "LOCAL_FILES_SERVING_ENABLED": "true",
-            "LOCAL_FILES_DOCUMENT_ROOT": str(self.local_files),
-        }
-        if self.path:
-            environment |= {"LABEL_STUDIO_HOST": self.url, "SCRIPT_NAME": self.path}
-        return ["env", *(f"{name}={value}" for name, value in environment.items()), sys.executable, *arguments]
-
-    def is_ready(self) -> bool:
-        with contextlib.suppress(requests.RequestException):
-            return requests.get(f"{self.url}/health/", timeout=5).ok
-        return False
 
 
 @dataclass(frozen=True)

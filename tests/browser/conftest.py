@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from source_data import Source, base64_text, image_bytes
 from storage_page import Account, LabelStudio, StoragePage
 
+from dev.label_studio import run_command
 from polardb_bridge.table.connection import begin
 
 PASSWORD = "right-horse-7"
@@ -32,7 +33,7 @@ def label_studio_database(django_db_setup: None, tmp_path_factory: pytest.TempPa
         source.backup(target)
         is_migrated = target.execute("SELECT 1 FROM sqlite_master WHERE name = 'django_migrations'").fetchone()
     if not is_migrated:
-        LabelStudio(copy.parent).manage("migrate")
+        run_command(LabelStudio(copy.parent).environment, "migrate").check_returncode()
     return copy
 
 
