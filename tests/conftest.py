@@ -57,6 +57,8 @@ def source(database: ConnectionParameters) -> Source:
 
 @pytest.fixture
 def user(db: None) -> Any:
+    # Label Studio loads some models with its URLs only, and a database is emptied of the tables that are known.
+    import core.urls  # noqa: F401
     from organizations.models import Organization
     from users.models import User
 

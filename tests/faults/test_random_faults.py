@@ -19,8 +19,7 @@ from polardb_bridge.table.connection import begin, connect
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql_too]
 
-# Label Studio on PostgreSQL commits to disk several times a submit: fewer there, so that the suite stays quick.
-ANNOTATIONS = 400 if os.environ.get("TEST_DATABASE") == "postgresql" else 1000
+ANNOTATIONS = 1000
 SUBMITTERS = 8
 ROWS = 60
 LABELS = ["cat", "dog", "猫", "🐕"]
@@ -63,7 +62,8 @@ class Submitter(threading.Thread):
         """The answer, None where the process died under the request or the annotation is gone already."""
         try:
             answer = self.session.request(method, self.url + path, json=body, timeout=60)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            # It died before its answer, or in the middle of it: whatever it did is in Label Studio's database.
             self.failed += 1
             time.sleep(0.1)
             return None
