@@ -53,9 +53,7 @@ class _CreateMixin(_BridgeErrorsMixin):
     """Nothing is saved that does not work."""
 
     def perform_create(self, serializer: Any) -> None:
-        project = serializer.validated_data["project"]
-        if not project.has_permission(self.request.user):  # type: ignore[attr-defined]
-            raise PermissionDenied("You do not have permission to create storages for this project.")
+        # Who may use the project, the serializer has checked.
         serializer.Meta.model(**serializer.validated_data).validate_connection()
         serializer.save()
 

@@ -36,11 +36,6 @@ class SourceRow:
     original_name: str
     base64_data: str | bytes | None
 
-    @property
-    def size(self) -> int:
-        """Length of the stored text in bytes."""
-        return len(self.base64_data or "")
-
 
 @dataclass(frozen=True)
 class Template:
@@ -49,7 +44,6 @@ class Template:
     id: int
     name: str
     schema: Any
-    is_active: bool
 
 
 def read_key_pages(connection: sa.Connection, table_name: str, with_results: bool = False) -> Iterator[list[RowKey]]:
@@ -133,7 +127,7 @@ def find_template(connection: sa.Connection, id_or_name: str) -> Template:
             raise InvalidInputError(
                 f"The template {id_or_name!r} is inactive (tp_is_active = 0). Active templates: {active}."
             )
-        return Template(row.id, row.tp_name, _parsed(row.tp_schema), bool(row.tp_is_active))
+        return Template(row.id, row.tp_name, _parsed(row.tp_schema))
     raise InvalidInputError(f"There is no template {id_or_name!r} in {table.name}. Active templates: {active}.")
 
 

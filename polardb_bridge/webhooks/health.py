@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,9 +18,9 @@ from rest_framework.views import APIView
 from polardb_bridge.webhooks.status import statuses
 
 
+@extend_schema(exclude=True)
 class HealthAPI(APIView):
     permission_classes = (AllowAny,)
-    swagger_schema = None
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         found = statuses()
