@@ -2,6 +2,8 @@
 
     BridgeError
     ├── InvalidInputError   what was typed or stored is wrong: correct it
+    │   ├── DeploymentExistsError   the name or the table is taken
+    │   └── NoSuchDeploymentError   nothing has that name
     ├── ReconfigureError    a person must change the connection, the account, its privileges or the table
     ├── RetryableError      the same call can succeed later: the server is down, busy or read-only
     └── RowError            this row cannot be read or written; the others can
@@ -23,6 +25,14 @@ class BridgeError(Exception):
 
 class InvalidInputError(BridgeError):
     """A value was typed or stored wrongly."""
+
+
+class DeploymentExistsError(InvalidInputError):
+    """There is a deployment of that name, or one for that table."""
+
+
+class NoSuchDeploymentError(InvalidInputError):
+    """There is no deployment, or allow-list, of that name."""
 
 
 class ReconfigureError(BridgeError):

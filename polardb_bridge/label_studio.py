@@ -163,6 +163,20 @@ def create_task_states(tasks: Sequence[Task], organization_id: int | None, user:
     )
 
 
+def delete_organization(organization: Any) -> None:
+    """Delete an organization with its settings; call it in a transaction, when its projects are gone.
+
+    `Organization.delete` leaves the settings of its tokens and sessions behind (jwt_auth/models.py and
+    session_policy/models.py, DO_NOTHING), which PostgreSQL and SQLite refuse.
+    """
+    from django.db.models import DO_NOTHING
+
+    for relation in organization._meta.related_objects:
+        if relation.on_delete is DO_NOTHING:
+            relation.related_model.objects.filter(**{relation.field.name: organization}).delete()
+    organization.delete()
+
+
 # What of an annotation decides what its row holds.
 _WRITTEN_FIELDS = frozenset({"result", "was_cancelled", "task", "task_id", "unique_id", "created_at", "updated_at"})
 

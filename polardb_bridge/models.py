@@ -1,12 +1,15 @@
 """All models of the app, where Django looks for them."""
 
+from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
 
 __all__ = [
+    "Deployment",
     "PendingWriteback",
     "PolarDBExportStorage",
     "PolarDBImportStorage",
     "PolarDBImportStorageLink",
+    "StatementRecord",
     "WritebackState",
 ]

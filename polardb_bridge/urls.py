@@ -3,6 +3,7 @@
 from core.urls import urlpatterns as label_studio_urlpatterns
 from django.urls import include, path
 
+from polardb_bridge.deployments.address import DeploymentView
 from polardb_bridge.storage import links
 from polardb_bridge.storage.media import ImageView
 from polardb_bridge.webhooks.health import HealthAPI
@@ -11,6 +12,7 @@ urlpatterns = [
     path(links.PATH, ImageView.as_view(), name="polardb-image"),
     path("polardb-ui/", include("polardb_bridge.storage.ui.urls")),
     path("api/storages/", include("polardb_bridge.storage.urls")),
+    path("deployments/<str:name>/", DeploymentView.as_view(), name="polardb-deployment"),
     path("polardb/health", HealthAPI.as_view(), name="polardb-health"),
     *label_studio_urlpatterns,
 ]

@@ -24,6 +24,11 @@ from polardb_bridge.table.schema import source_table, template_table, validate_t
 DEFAULT_NAME = "my_project"
 
 
+def label_studio_url() -> str:
+    """Where people find Label Studio, without a slash at the end; from LABEL_STUDIO_HOST where that is set."""
+    return str(settings.HOSTNAME or f"http://localhost:{settings.INTERNAL_PORT}").rstrip("/")
+
+
 @dataclass(frozen=True)
 class ProvisionedProject:
     """A project with its storages. created: False where it was there already; then nothing was changed."""
@@ -35,9 +40,8 @@ class ProvisionedProject:
 
     @property
     def url(self) -> str:
-        """Where people label; from LABEL_STUDIO_HOST where that is set."""
-        host = settings.HOSTNAME or f"http://localhost:{settings.INTERNAL_PORT}"
-        return f"{host}/projects/{self.project.pk}/data"
+        """Where people label."""
+        return f"{label_studio_url()}/projects/{self.project.pk}/data"
 
 
 def provision_project(
@@ -59,6 +63,30 @@ def provision_project(
     """
     _check_name(name)
     owner = owner or _first_user()
+    config = prepare(parameters, template=template, source=source)
+    with transaction.atomic(), acting_user(owner):
+        organization = _organization_of(owner)
+        existing = Project.objects.filter(title=name, organization=organization).first()
+        if existing:
+            return ProvisionedProject(existing, *_storages(existing), created=False)
+        made = create_project(
+            parameters,
+            source=source,
+            labeling_config=config,
+            title=name,
+            organization=organization,
+            owner=owner,
+            image_delivery=image_delivery,
+        )
+    return ProvisionedProject(*made, created=True)
+
+
+def prepare(parameters: ConnectionParameters, *, template: str, source: str) -> str:
+    """Check that the table `source` can be labeled with `template`; the labeling config.
+
+    Raises:
+        BridgeError: the template or table is unknown or unfit, or the database cannot be reached.
+    """
     with connect(parameters) as connection:
         validate_table(connection, template_table())
         chosen = find_template(connection, template)
@@ -70,28 +98,37 @@ def provision_project(
         validate_label_config(config)
     except ValidationError as error:
         raise InvalidInputError(f"Label Studio does not accept the labels of template {template!r}: {error}") from None
-    with transaction.atomic(), acting_user(owner):
-        organization = _organization_of(owner)
-        existing = Project.objects.filter(title=name, organization=organization).first()
-        if existing:
-            return ProvisionedProject(existing, *_storages(existing), created=False)
-        project = Project.objects.create(
-            title=name, label_config=config, organization=organization, created_by=owner, is_published=True
-        )
-        where = {
-            "project": project,
-            "title": source,
-            "host": parameters.host,
-            "port": parameters.port,
-            "database": parameters.database,
-            "user": parameters.user,
-            "password": parameters.password,
-            "table": source,
-            "tls": parameters.tls,
-        }
-        import_storage = PolarDBImportStorage.objects.create(**where, image_delivery=image_delivery)
-        export_storage = PolarDBExportStorage.objects.create(**where, can_delete_objects=True)
-    return ProvisionedProject(project, import_storage, export_storage, created=True)
+    return config
+
+
+def create_project(
+    parameters: ConnectionParameters,
+    *,
+    source: str,
+    labeling_config: str,
+    title: str,
+    organization: Organization,
+    owner: User,
+    **import_options: str,
+) -> tuple[Project, PolarDBImportStorage, PolarDBExportStorage]:
+    """A project with its two storages; call it in a transaction. import_options: fields of the import storage."""
+    project = Project.objects.create(
+        title=title, label_config=labeling_config, organization=organization, created_by=owner, is_published=True
+    )
+    where = {
+        "project": project,
+        "title": source,
+        "host": parameters.host,
+        "port": parameters.port,
+        "database": parameters.database,
+        "user": parameters.user,
+        "password": parameters.password,
+        "table": source,
+        "tls": parameters.tls,
+    }
+    import_storage = PolarDBImportStorage.objects.create(**where, **import_options)
+    export_storage = PolarDBExportStorage.objects.create(**where, can_delete_objects=True)
+    return project, import_storage, export_storage
 
 
 def _check_name(name: str) -> None:

@@ -139,13 +139,13 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         sync_rows(self)
 
     def info_set_queued(self) -> bool:
-        """Take the storage for one sync; False while another one runs.
+        """Take the storage for one sync; False while another one runs, or while the storage is being removed.
 
         Label Studio's own method checks this on PostgreSQL only, and takes a killed sync for a running one.
         """
         with transaction.atomic():
             current = type(self).objects.select_for_update().get(pk=self.pk)
-            if current.is_syncing:
+            if current.is_syncing or not current.synchronizable:
                 return False
             current._update_queued_status()
         self.refresh_from_db()

@@ -14,6 +14,7 @@ from tasks.models import AnnotationDraft, Task
 from webhooks.models import WebhookAction
 from webhooks.utils import emit_webhooks_for_instance
 
+from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.label_studio import create_task_states
 from polardb_bridge.storage.changes import LinkedRow
 from polardb_bridge.storage.existing import ExistingResult, create_annotations, create_predictions
@@ -48,6 +49,8 @@ def create_tasks(storage: PolarDBImportStorage, batch: Sequence[TaskData]) -> No
     with transaction.atomic():
         # One at a time may number a project's tasks and add up its summary.
         Project.objects.select_for_update().only("pk").get(pk=project.pk)
+        if not PolarDBImportStorage.objects.filter(pk=storage.pk, synchronizable=True).exists():
+            raise InvalidInputError("The storage is being removed.")
         last = Task.objects.filter(project=project).order_by("-inner_id").values_list("inner_id", flat=True).first()
         tasks = Task.objects.bulk_create(
             _new_task(storage, data, (last or 0) + number) for number, data in enumerate(batch, 1)

@@ -11,7 +11,7 @@ from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 from source_data import base64_text, image_bytes, region
 
-from polardb_bridge.label_studio import load_settings, package_folder
+from polardb_bridge.label_studio import delete_organization, load_settings, package_folder
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.webhooks.capture import AnnotationMixin
 
@@ -205,3 +205,22 @@ def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(settings, monke
     now += 11
     assert not redis.redis_connected()
     assert dead.asked == 2
+
+
+def test_an_organization_leaves_settings_behind_that_ours_deletes(user):
+    """Where Label Studio deletes them itself one day, `delete_organization` can go."""
+    from django.db.models import DO_NOTHING
+    from jwt_auth.models import JWTSettings
+    from organizations.models import Organization
+    from session_policy.models import SessionTimeoutPolicy
+    from users.models import User
+
+    left_behind = {r.related_model for r in Organization._meta.related_objects if r.on_delete is DO_NOTHING}
+    assert left_behind == {JWTSettings, SessionTimeoutPolicy}
+    owner = User.objects.create_user("owner@example.com", "correct-horse-9")
+    organization = Organization.create_organization(created_by=owner, title="gone")
+    assert organization.jwt
+    assert organization.session_timeout_policy
+    delete_organization(organization)
+    assert not JWTSettings.objects.filter(organization_id=organization.pk).exists()
+    assert User.objects.filter(pk=owner.pk).exists()

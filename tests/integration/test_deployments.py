@@ -1,0 +1,315 @@
+"""Deployments: made in one go, described, dropped without losing a result."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import connection, connections
+from django.test import Client
+from source_data import TABLE, region
+
+from polardb_bridge.deployments import lifecycle
+from polardb_bridge.deployments.describe import all_deployments, describe, describe_all
+from polardb_bridge.deployments.lifecycle import DeployRequest, deploy, drop, find
+from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.errors import (
+    BridgeError,
+    DeploymentExistsError,
+    InvalidInputError,
+    NoSuchDeploymentError,
+    RetryableError,
+)
+from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.webhooks.delivery import deliver_due
+from polardb_bridge.webhooks.models import PendingWriteback
+
+REQUEST = DeployRequest(name="mark_animal", template_id="1", source=TABLE)
+
+
+@pytest.fixture
+def deployment(source, user):
+    """A deployment of three rows, synced."""
+    source.add_images(3)
+    made = deploy(REQUEST, source.parameters)
+    run_sync(made.import_storage, force=True)
+    return made
+
+
+def everything():
+    """How many rows each table of Label Studio's database has."""
+    with connection.cursor() as cursor:
+        tables = [name for name in connection.introspection.table_names(cursor) if name != "sqlite_sequence"]
+        counts = {}
+        for table in tables:
+            cursor.execute(f'SELECT count(*) FROM "{table}"')
+            counts[table] = cursor.fetchone()[0]
+    return counts
+
+
+def annotate(task, user):
+    from tasks.models import Annotation
+
+    return Annotation.objects.create(task=task, project=task.project, completed_by=user, result=[region()])
+
+
+def test_a_deployment_is_described_in_one_row(deployment):
+    row = describe(deployment)
+    assert (row.deployment_name, row.status, row.annotation_source) == ("mark_animal", "Serving", TABLE)
+    assert row.request_path == "http://localhost:8080/deployments/mark_animal/"
+    assert row.username == "mark_animal@deployments.local"
+    assert row.white_ip_name == "model_mark_animal"
+    assert row.annotation_template_id == "1"
+    assert (row.tasks, row.annotated, row.pending_writebacks) == (3, 0, 0)
+    assert len(row.password) == 20
+    assert deployment.user.check_password(row.password)
+    assert deployment.allowed_networks == []
+
+
+def test_the_first_password_is_stored_encrypted_and_forgotten_once_changed(deployment):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT first_password FROM polardb_io_storages_deployment")
+        assert describe(deployment).password not in cursor.fetchone()[0]
+    deployment.user.set_password("my-own-password-1")
+    deployment.user.save()
+    assert describe(deployment).password == "(changed)"
+    assert Deployment.objects.get().first_password is None
+
+
+def test_a_strengthened_hash_is_not_a_changed_password(deployment):
+    password = describe(deployment).password
+    deployment.user.set_password(password)  # another salt: as when Django strengthens the hash at a login
+    deployment.user.save()
+    assert describe(Deployment.objects.get()).password == password
+
+
+def test_status_tells_progress_and_failure(deployment):
+    storage = deployment.import_storage
+    type(storage).objects.update(status=storage.Status.IN_PROGRESS, last_sync=None)
+    Deployment.objects.update(rows=10)
+    deployment.refresh_from_db()
+    assert describe(deployment).status == "Deploying 3/10"
+    type(storage).objects.update(status=storage.Status.FAILED, traceback="The server is down.")
+    assert describe(deployment).status == "Failed: The server is down."
+    deployment.project.delete()
+    deployment.refresh_from_db()
+    assert describe(deployment).status.startswith("Failed: its project was deleted")
+
+
+def test_many_deployments_take_as_many_queries_as_one(deployment, source, django_assert_num_queries):
+    for number in range(3):
+        source.execute(f"CREATE TABLE other_{number} LIKE {TABLE}")
+        deploy(DeployRequest(f"other_{number}", "1", f"other_{number}"), source.parameters)
+    with django_assert_num_queries(4):
+        rows = describe_all(all_deployments())
+    assert [row.deployment_name for row in rows] == ["mark_animal", "other_0", "other_1", "other_2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "mark animal"}, "deployment name"),
+        ({"name": "x" * 65}, "deployment name"),
+        ({"template_id": "7"}, "no template '7'"),
+        ({"source": "missing"}, "missing"),
+        ({"image_delivery": "fax"}, "image_delivery 'fax' is not one of auto, data_uri, link"),
+        ({"existing_annotations": "some"}, "existing_annotations 'some'"),
+        ({"title": "ab"}, "3 to 50"),
+    ],
+)
+def test_a_bad_request_leaves_nothing(change, message, source, user):
+    before = everything()
+    with pytest.raises(BridgeError, match=message):
+        deploy(DeployRequest(**{**vars(REQUEST), **change}), source.parameters)
+    assert everything() == before
+
+
+def test_a_failure_in_the_middle_leaves_nothing(source, user, monkeypatch):
+    before = everything()
+
+    def broken(*args, **options):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(lifecycle, "create_project", broken)
+    with pytest.raises(OSError, match="disk full"):
+        deploy(REQUEST, source.parameters)
+    assert everything() == before
+
+
+def test_names_and_tables_are_taken_once(deployment, source):
+    with pytest.raises(DeploymentExistsError, match="a deployment 'MARK_animal' already"):
+        deploy(DeployRequest("MARK_animal", "1", TABLE), source.parameters)
+    with pytest.raises(DeploymentExistsError, match="labeled in the deployment 'mark_animal' already"):
+        deploy(DeployRequest("second", "1", TABLE), source.parameters)
+    assert find("Mark_Animal") == deployment
+    with pytest.raises(NoSuchDeploymentError, match="no deployment 'other'"):
+        find("other")
+
+
+@pytest.mark.parametrize("name", ["a", "-", "x" * 64])
+def test_the_shortest_and_longest_names_work(name, source, user):
+    deployment = deploy(DeployRequest(name, "1", TABLE), source.parameters)
+    assert 3 <= len(deployment.project.title) <= 50
+
+
+def test_dropping_writes_what_is_pending_and_leaves_rows_and_nothing_else(source, user):
+    source.add_images(3)
+    before = everything()
+    deployment = deploy(REQUEST, source.parameters)
+    run_sync(deployment.import_storage, force=True)
+    task = deployment.project.tasks.order_by("pk").first()
+    annotate(task, deployment.user)
+    assert PendingWriteback.objects.count() == 1
+    assert drop(deployment) == 0
+    assert source.row(1)["annotation_data"] == [region()]
+    assert everything() == before
+
+
+def test_deploying_again_brings_the_annotations_back(deployment, source):
+    from tasks.models import Annotation
+
+    annotation = annotate(deployment.project.tasks.order_by("pk").first(), deployment.user)
+    drop(deployment)
+    row = source.row(1)
+    again = deploy(REQUEST, source.parameters)
+    run_sync(again.import_storage, force=True)
+    found = Annotation.objects.get(project=again.project)
+    assert (found.result, found.unique_id) == ([region()], annotation.unique_id)
+    assert (describe(again).tasks, describe(again).annotated) == (3, 1)
+    deliver_due()
+    assert source.row(1) == row
+
+
+def test_a_drop_that_cannot_write_refuses_and_removes_nothing(deployment, source):
+    annotate(deployment.project.tasks.first(), deployment.user)
+    source.execute(f"RENAME TABLE {TABLE} TO elsewhere")
+    with pytest.raises(RetryableError, match=r"1 results of 'mark_animal' are not in their rows yet: .*force='true'"):
+        drop(deployment)
+    deployment.refresh_from_db()
+    assert not deployment.is_dropping
+    assert deployment.import_storage.synchronizable
+    assert deployment.project.tasks.count() == 3
+    source.execute(f"RENAME TABLE elsewhere TO {TABLE}")
+    assert drop(deployment) == 0
+    assert source.row(1)["annotation_data"] == [region()]
+
+
+def test_a_forced_drop_says_what_it_lost(deployment, source):
+    annotate(deployment.project.tasks.first(), deployment.user)
+    source.execute(f"RENAME TABLE {TABLE} TO elsewhere")
+    assert drop(deployment, force=True) == 1
+    assert not Deployment.objects.exists()
+
+
+def test_an_interrupted_drop_is_completed_by_the_next(deployment, source, monkeypatch):
+    before = everything()
+
+    def killed(deployment):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lifecycle, "_remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            drop(deployment)
+    deployment.refresh_from_db()
+    assert describe(deployment).status == "Dropping"
+    drop(deployment)
+    assert not Deployment.objects.exists()
+    assert everything()["htx_user"] == before["htx_user"] - 1
+
+
+def test_a_sync_under_way_ends_with_the_drop(deployment, source):
+    storage = deployment.import_storage
+    source.add_images(1)
+    lifecycle._close(deployment, closed=True)
+    with pytest.raises(InvalidInputError):
+        run_sync(storage, force=True)
+    assert deployment.project.tasks.count() == 3
+
+
+def test_what_was_deleted_by_hand_does_not_stop_a_drop(deployment):
+    deployment.project.delete()
+    deployment.user.delete()
+    drop(find("mark_animal"))
+    assert not Deployment.objects.exists()
+
+
+def race(*calls):
+    """Run the calls at once; what each returned or raised."""
+    barrier = threading.Barrier(len(calls))
+    outcomes = {}
+
+    def run(number, call):
+        barrier.wait()
+        try:
+            outcomes[number] = call()
+        except BridgeError as error:
+            outcomes[number] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=item) for item in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return list(outcomes.values())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("names", [("mark_animal", "Mark_Animal"), ("first", "second")], ids=["name", "table"])
+def test_of_two_deploys_at_once_one_is_made(names, source, user):
+    outcomes = race(*(lambda name=name: deploy(DeployRequest(name, "1", TABLE), source.parameters) for name in names))
+    made = [outcome for outcome in outcomes if isinstance(outcome, Deployment)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, DeploymentExistsError)]
+    assert (len(made), len(refused)) == (1, 1), outcomes
+    assert Deployment.objects.count() == 1
+    assert made[0].organization.users.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_drops_at_once_both_end(source, user):
+    source.add_images(3)
+    deployment = deploy(REQUEST, source.parameters)
+    annotate(deployment.project.tasks.first(), deployment.user)
+    outcomes = race(lambda: drop(find("mark_animal")), lambda: drop(find("mark_animal")))
+    assert 0 in outcomes
+    assert all(outcome == 0 or isinstance(outcome, NoSuchDeploymentError) for outcome in outcomes), outcomes
+    assert not Deployment.objects.exists()
+    assert source.row(1)["annotation_data"] == [region()]
+
+
+def test_the_address_shows_the_login_and_lands_on_the_project(deployment):
+    browser = Client()
+    page = browser.get("/deployments/mark_animal/")
+    assert page.status_code == 200
+    assert 'value="mark_animal@deployments.local"' in page.text
+    target = f"/projects/{deployment.project_id}/data/"
+    assert f"?next={target}" in page.text
+    answer = browser.post(
+        f"/user/login/?next={target}",
+        {
+            "email": "mark_animal@deployments.local",
+            "password": describe(deployment).password,
+            "csrfmiddlewaretoken": browser.cookies["csrftoken"].value,
+        },
+    )
+    assert (answer.status_code, answer["Location"]) == (302, target)
+    assert browser.get("/deployments/MARK_ANIMAL/")["Location"] == target
+    assert browser.get(target).status_code == 200
+
+
+def test_the_address_of_another_deployment_asks_for_its_own_login(deployment, source):
+    source.execute(f"CREATE TABLE cars LIKE {TABLE}")
+    cars = deploy(DeployRequest("cars", "1", "cars"), source.parameters)
+    browser = Client()
+    browser.force_login(cars.user)
+    assert "mark_animal@deployments.local" in browser.get("/deployments/mark_animal/").text
+    assert browser.get("/api/current-user/whoami").status_code == 401
+
+
+def test_an_unknown_address_is_not_found(deployment):
+    browser = Client()
+    assert browser.get("/deployments/other/").status_code == 404
+    drop(deployment)
+    assert browser.get("/deployments/mark_animal/").status_code == 404
