@@ -14,6 +14,7 @@ class PolarDBBridgeConfig(AppConfig):
     def ready(self) -> None:
         from polardb_bridge import label_studio
         from polardb_bridge.checks import check_storage_form
+        from polardb_bridge.deployments import members
         from polardb_bridge.storage.models import PolarDBImportStorageLink
         from polardb_bridge.webhooks import capture, signals
 
@@ -23,3 +24,4 @@ class PolarDBBridgeConfig(AppConfig):
         label_studio.capture_removed_duplicates(signals.move_links)
         label_studio.remember_dead_redis()
         signals.connect()
+        members.connect()

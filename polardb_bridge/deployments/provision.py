@@ -12,6 +12,7 @@ from projects.models import Project
 from rest_framework.exceptions import ValidationError
 from users.models import User
 
+from polardb_bridge.deployments.members import ensure_organization
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.label_studio import acting_user
 from polardb_bridge.labeling import labeling_config
@@ -65,7 +66,7 @@ def provision_project(
     owner = owner or _first_user()
     config = prepare(parameters, template=template, source=source)
     with transaction.atomic(), acting_user(owner):
-        organization = _organization_of(owner)
+        organization = ensure_organization(owner)
         existing = Project.objects.filter(title=name, organization=organization).first()
         if existing:
             return ProvisionedProject(existing, *_storages(existing), created=False)
@@ -142,20 +143,6 @@ def _first_user() -> User:
     if user is None:
         raise InvalidInputError("There is no user yet. Create one first: ./manage.py createsuperuser")
     return user
-
-
-def _organization_of(user: User) -> Organization:
-    """The user's organization; made as Label Studio does at the first sign-up where there is none."""
-    if user.active_organization:
-        return user.active_organization
-    organization = Organization.objects.order_by("pk").first()
-    if organization is None:
-        organization = Organization.create_organization(created_by=user, title="Label Studio")
-    else:
-        organization.add_user(user)
-    user.active_organization = organization
-    user.save(update_fields=["active_organization"])
-    return organization
 
 
 def _storages(project: Project) -> tuple[PolarDBImportStorage | None, PolarDBExportStorage | None]:

@@ -313,3 +313,27 @@ def test_an_unknown_address_is_not_found(deployment):
     assert browser.get("/deployments/other/").status_code == 404
     drop(deployment)
     assert browser.get("/deployments/mark_animal/").status_code == 404
+
+
+def test_an_administrator_made_by_a_command_can_log_in(db, client):
+    """Although the only organization is the one of a deployment, which nobody joins."""
+    from core.urls import urlpatterns  # noqa: F401
+    from organizations.models import Organization
+    from users.models import User
+
+    owner = User.objects.create_user("owner@example.com", "correct-horse-9")
+    tenant = Organization.create_organization(created_by=owner, title="tenant")
+    Deployment.objects.create(name="tenant", template_id="1", source="t", address="t", organization=tenant, user=owner)
+    administrator = User.objects.create_superuser("admin@example.com", "correct-horse-9")
+    client.get("/user/login/")
+    answer = client.post(
+        "/user/login/",
+        {
+            "email": "admin@example.com",
+            "password": "correct-horse-9",
+            "csrfmiddlewaretoken": client.cookies["csrftoken"].value,
+        },
+    )
+    assert answer.status_code == 302
+    administrator.refresh_from_db()
+    assert administrator.active_organization not in (None, tenant)

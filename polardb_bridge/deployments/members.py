@@ -1,0 +1,40 @@
+"""Which organization administrators belong to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_in
+from organizations.models import Organization
+from users.models import User
+
+
+def ensure_organization(user: User) -> Organization:
+    """The user's organization; made as Label Studio does at the first sign-up where there is none.
+
+    Nobody is put into the organization of a deployment.
+    """
+    if user.active_organization:
+        return user.active_organization
+    organization = user.organizations.first() or Organization.objects.filter(deployment=None).order_by("pk").first()
+    if organization is None:
+        organization = Organization.create_organization(created_by=user, title="Label Studio")
+    elif not organization.has_user(user):
+        organization.add_user(user)
+    user.active_organization = organization
+    user.save(update_fields=["active_organization"])
+    return organization
+
+
+def connect() -> None:
+    """Listen; called once when the app is ready."""
+    user_logged_in.connect(administrator_logged_in, dispatch_uid="polardb_administrator_logged_in")
+
+
+def administrator_logged_in(sender: Any, user: User, **kwargs: Any) -> None:
+    """Give an organization to an administrator that a command has made (`createsuperuser`).
+
+    Label Studio answers the login of a user without one with an error (users/views.py, user_login).
+    """
+    if user.is_superuser:
+        ensure_organization(user)
