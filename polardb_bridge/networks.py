@@ -1,0 +1,79 @@
+"""Internet addresses and networks as people write them: `118.178.1.2`, `192.168.100.0/24`, `2001:db8::/32`.
+
+An IPv4 address that is written as IPv6 (`::ffff:118.178.1.2`) is that IPv4 address here: which of both a server sees
+depends on how it listens only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+
+from polardb_bridge.errors import InvalidInputError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+
+
+def parse_address(text: str) -> Address | None:
+    """The address that `text` is, without a port; None where it is none."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def parse_networks(text: str) -> tuple[str, ...]:
+    """The networks of a comma-separated list, each once, in its order and in one form: `118.178.1.2/32`.
+
+    Spaces and empty parts are passed over; an empty list is an empty tuple.
+
+    Raises:
+        InvalidInputError: a part is no address and no network; the message names it.
+    """
+    parts = (part.strip() for part in text.split(","))
+    return tuple(dict.fromkeys(str(_parse_network(part)) for part in parts if part))
+
+
+def contains(networks: Iterable[str], address: str | None) -> bool:
+    """Whether `address` is in one of `networks`, which come from `parse_networks`. What is no address is in none."""
+    parsed = parse_address(address) if address else None
+    return parsed is not None and any(parsed in network for network in parsed_networks(tuple(networks)))
+
+
+@lru_cache(maxsize=256)
+def parsed_networks(networks: tuple[str, ...]) -> tuple[Network, ...]:
+    """The networks that `parse_networks` wrote."""
+    return tuple(map(_parse_network, networks))
+
+
+def _parse_network(text: str) -> Network:
+    address, slash, length = text.partition("/")
+    # ipaddress reads masks as well, and takes 0.0.0.0 for one that lets everybody in.
+    if (slash and not length.isdecimal()) or "%" in address:
+        raise _not_a_network(text)
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+        exact = ipaddress.ip_address(address) == network.network_address
+    except ValueError:
+        raise _not_a_network(text) from None
+    if not exact:
+        raise InvalidInputError(
+            f"{text!r} has bits set after the first {network.prefixlen}: write {network} for that network, "
+            f"or {address} for that one address."
+        )
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+        return ipaddress.IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network
+
+
+def _not_a_network(text: str) -> InvalidInputError:
+    shown = text if len(text) <= 50 else text[:50] + "…"
+    return InvalidInputError(
+        f"{shown!r} is no IP address and no network: write addresses such as 118.178.1.2 or 2001:db8::1, and networks "
+        "such as 192.168.100.0/24, with commas between them."
+    )
