@@ -9,12 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from sessions import signed_in
 from source_data import Source
 
 from dev.servers import MariaDB
 from polardb_bridge.table.connection import ConnectionParameters, begin, dispose
+
+# The same texts at every run; `make test-statements` looks for new ones. Time is measured by the tests themselves.
+hypothesis.settings.register_profile("default", max_examples=1000, derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("thorough", max_examples=50_000, deadline=None, database=None)
+hypothesis.settings.load_profile("default")
 
 
 @pytest.fixture(scope="session")
