@@ -33,6 +33,12 @@ TABLE = "polardb4ai_annotation_source_animal"
 LABELS = ["cat", "dog"]
 
 
+def url_of(parameters: ConnectionParameters) -> str:
+    """As POLARDB_URL takes it."""
+    secret = f":{parameters.password}" if parameters.password else ""
+    return f"mysql://{parameters.user}{secret}@{parameters.host}:{parameters.port}/{parameters.database}"
+
+
 def image_bytes(kind: str = "PNG", size: tuple[int, int] = (8, 6), color: str = "red") -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", size, color).save(buffer, kind)

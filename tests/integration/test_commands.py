@@ -4,16 +4,10 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
-from source_data import TABLE, base64_text, image_bytes
+from source_data import TABLE, base64_text, image_bytes, url_of
 
 from polardb_bridge.deployments.provision import provision_project
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.table.connection import ConnectionParameters
-
-
-def url_of(parameters: ConnectionParameters) -> str:
-    secret = f":{parameters.password}" if parameters.password else ""
-    return f"mysql://{parameters.user}{secret}@{parameters.host}:{parameters.port}/{parameters.database}"
 
 
 @pytest.fixture

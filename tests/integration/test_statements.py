@@ -1,0 +1,279 @@
+"""Statements from a shell and over HTTP: what they do, what they answer, what is recorded."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from typing import Any
+
+import pytest
+from django.db import connections
+from source_data import TABLE, region, url_of
+
+from polardb_bridge.deployments.audit import LONGEST_STATEMENT, Actor
+from polardb_bridge.deployments.execute import execute
+from polardb_bridge.deployments.models import Deployment, StatementRecord
+from polardb_bridge.deployments.statements import EXISTING_ANNOTATIONS, IMAGE_DELIVERIES, StatementError
+from polardb_bridge.storage.models import PolarDBImportStorage
+
+DEPLOY = (
+    "/*polar4ai*/DEPLOY MODEL `Label-Studio` WITH (annotation_template_id = '1', annotation_source = "
+    "'polardb4ai_annotation_source_animal', deployment_name = 'mark_animal');"
+)
+DOCUMENTED = f"""{DEPLOY}
+/*polar4ai*/SHOW DEPLOYMENT `mark_animal`;   /*polar4ai*/SHOW DEPLOYMENTS;
+/*polar4ai*/UPDATE WHITEIPS `model_mark_animal` WITH (ips='118.178.1.2,192.168.100.0/24');
+/*polar4ai*/SHOW WHITEIPS `model_mark_animal`;
+/*polar4ai*/DROP DEPLOYMENT `mark_animal`;
+"""
+COLUMNS = (
+    *("deployment_name", "status", "request_path", "username", "password", "white_ip_name", "annotation_source"),
+    *("annotation_template_id", "tasks", "annotated", "pending_writebacks", "created_at"),
+)
+ADDRESS = "203.0.113.7"
+
+
+@pytest.fixture(autouse=True)
+def configured(source, monkeypatch):
+    """Statements act on the tables of `source`."""
+    monkeypatch.setenv("POLARDB_URL", url_of(source.parameters))
+
+
+@pytest.fixture
+def actor(user):
+    return Actor(user, ADDRESS, "api")
+
+
+def records() -> list[tuple[str, str]]:
+    return list(StatementRecord.objects.order_by("pk").values_list("statement", "outcome"))
+
+
+def row_of(answer: Any) -> dict[str, Any]:
+    [row] = answer.rows
+    return dict(zip(answer.columns, row, strict=True))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_documented_statements_run_in_order(source, actor):
+    source.add_images(2)
+    made, shown, listed, opened, white, dropped = execute(DOCUMENTED, actor)
+    assert made.columns == opened.columns == dropped.columns == ()
+    assert "closed to everybody" in made.message
+    assert shown == listed
+    assert shown.columns == COLUMNS
+    row = row_of(shown)
+    assert (row["deployment_name"], row["tasks"], row["annotation_source"]) == ("mark_animal", 2, TABLE)
+    assert opened.message == "Deployment mark_animal is open to 118.178.1.2,192.168.100.0/24."
+    assert row_of(white) == {"white_ip_name": "model_mark_animal", "ips": "118.178.1.2,192.168.100.0/24"}
+    assert "is dropped" in dropped.message
+    assert not Deployment.objects.exists()
+    assert source.row(1)["original_name"] == "photo-0.png"
+    assert [outcome for _, outcome in records()] == ["done"] * 6
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_labeled_survives_the_statements(source, actor):
+    source.add_images(1)
+    execute(DEPLOY, actor)
+    deployment = Deployment.objects.get()
+    task = deployment.project.tasks.get()
+    task.annotations.create(project=deployment.project, completed_by=deployment.user, result=[region()])
+    execute("DROP DEPLOYMENT mark_animal", actor)
+    assert source.row(1)["annotation_data"] == [region()]
+    *_, shown = execute(f"{DEPLOY} SHOW DEPLOYMENT MARK_ANIMAL", actor)
+    assert (row_of(shown)["tasks"], row_of(shown)["annotated"]) == (1, 1)
+
+
+def test_all_options_reach_the_project(source, actor):
+    execute(
+        "DEPLOY MODEL 'label-studio' WITH (title='动物：“第一批”', existing_annotations='predictions', "
+        f"image_delivery='link', annotation_source=`{TABLE}`, annotation_template_id='animals')",
+        actor,
+    )
+    deployment = Deployment.objects.get()
+    storage = deployment.import_storage
+    assert (deployment.name, deployment.template_id) == ("label-studio", "animals")
+    assert deployment.project.title == "动物：“第一批”"
+    assert (storage.image_delivery, storage.existing_annotations) == ("link", "predictions")
+    assert sorted(PolarDBImportStorage.ImageDelivery.values) == sorted(IMAGE_DELIVERIES)
+    assert sorted(PolarDBImportStorage.ExistingAnnotations.values) == sorted(EXISTING_ANNOTATIONS)
+
+
+def test_an_allow_list_has_two_names(source, actor):
+    execute(DEPLOY, actor)
+    source.execute(f"CREATE TABLE second LIKE {TABLE}")
+    execute(DEPLOY.replace(TABLE, "second").replace("mark_animal", "model_mark_animal"), actor)
+    execute("UPDATE WHITEIPS model_mark_animal WITH (ips='10.0.0.1')", actor)
+    execute("UPDATE WHITEIPS MODEL_model_mark_animal WITH (ips='10.0.0.2')", actor)
+    lists = dict(Deployment.objects.values_list("name", "allowed_networks"))
+    assert lists == {"mark_animal": ["10.0.0.1/32"], "model_mark_animal": ["10.0.0.2/32"]}
+    [shown] = execute("SHOW WHITEIPS `mark_animal`", actor)
+    assert row_of(shown) == {"white_ip_name": "model_mark_animal", "ips": "10.0.0.1"}
+    execute("DROP DEPLOYMENT mark_animal", actor)
+    with pytest.raises(StatementError, match="1305"):
+        execute("SHOW WHITEIPS `mark_animal`", actor)
+
+
+@pytest.mark.parametrize(
+    ("ips", "networks", "message"),
+    [
+        ("", [], "is open to nobody."),
+        (" ::1 ,2001:DB8::/32", ["::1/128", "2001:db8::/32"], "is open to ::1,2001:db8::/32."),
+        ("0.0.0.0/0", ["0.0.0.0/0"], "is open to 0.0.0.0/0. Warning: that lets in the whole Internet."),
+    ],
+)
+def test_updating_an_allow_list_says_who_gets_in(source, actor, ips, networks, message):
+    execute(DEPLOY, actor)
+    [answer] = execute(f"UPDATE WHITEIPS mark_animal WITH (ips='{ips}')", actor)
+    assert Deployment.objects.get().allowed_networks == networks
+    assert answer.message == f"Deployment mark_animal {message}"
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (DEPLOY, r"1304 \(42000\): There is a deployment 'mark_animal' already"),
+        (
+            DEPLOY.replace("mark_animal", "other"),
+            r"1304 \(42000\): The table \w+ is labeled in .* 'mark_animal' already",
+        ),
+        ("SHOW DEPLOYMENT other", r"1305 \(42000\): There is no deployment 'other'"),
+        ("DROP DEPLOYMENT other", r"1305 \(42000\): There is no deployment 'other'"),
+        ("SHOW WHITEIPS model_other", r"1305 \(42000\): There is no allow-list 'model_other'. SHOW DEPLOYMENTS"),
+        ("UPDATE WHITEIPS other WITH (ips='')", r"1305 \(42000\): There is no allow-list 'other'"),
+        (
+            "UPDATE WHITEIPS mark_animal WITH (ips='10.0.0.1，10.0.0.2')",
+            r"1210 \(HY000\): Incorrect arguments to UPDATE WHITEIPS: '10.0.0.1，10.0.0.2' is no IP address",
+        ),
+        (
+            "DEPLOY MODEL `Label-Studio` WITH (annotation_template_id=9, annotation_source='second')",
+            r"1210 \(HY000\): Incorrect arguments to DEPLOY MODEL: There is no template '9'",
+        ),
+        (
+            "DEPLOY MODEL `Label-Studio` WITH (annotation_template_id=1, annotation_source='missing')",
+            r"There is no table 'missing'",
+        ),
+        (
+            "DEPLOY MODEL `Label-Studio` WITH (annotation_template_id=1, annotation_source='second', title='ab')",
+            r"1210 \(HY000\): Incorrect arguments to DEPLOY MODEL: The title 'ab' does not have 3 to 50 characters",
+        ),
+        (
+            "DEPLOY MODEL `yolo` WITH (annotation_template_id=1, annotation_source='second')",
+            r"1305 \(42000\): There is no model 'yolo' to deploy, only Label-Studio",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused_recorded_and_changes_nothing(source, actor, statement, message):
+    execute(DEPLOY, actor)
+    source.execute(f"CREATE TABLE second LIKE {TABLE}")
+    before = list(Deployment.objects.values())
+    with pytest.raises(StatementError, match=f"^ERROR .*{message}") as found:
+        execute(statement, actor)
+    assert list(Deployment.objects.values()) == before
+    record = StatementRecord.objects.latest("pk")
+    assert record.outcome in ("refused", "failed")
+    assert record.error == str(found.value)
+
+
+def test_a_database_that_is_down_or_not_named_is_no_fault_of_the_statement(actor, monkeypatch):
+    monkeypatch.setenv("POLARDB_URL", "mysql://root@127.0.0.1:1/animals")
+    with pytest.raises(StatementError, match=r"^ERROR 1105 \(HY000\): 127.0.0.1 refuses connections on port 1"):
+        execute(DEPLOY, actor)
+    monkeypatch.delenv("POLARDB_URL")
+    with pytest.raises(StatementError, match=r"^ERROR 1105 \(HY000\): Set POLARDB_URL"):
+        execute(DEPLOY, actor)
+    assert [outcome for _, outcome in records()] == ["failed", "failed"]
+
+
+def test_several_statements_stop_at_the_first_that_fails(actor):
+    seen = []
+    with pytest.raises(StatementError, match="1305") as found:
+        execute(f"{DEPLOY} SHOW DEPLOYMENT cars; DROP DEPLOYMENT mark_animal", actor, seen.append)
+    assert (found.value.number, found.value.ran, len(seen)) == (2, 1, 1)
+    assert Deployment.objects.count() == 1
+    assert [outcome for _, outcome in records()] == ["done", "refused"]
+
+
+def test_nothing_runs_where_one_cannot_be_read(actor):
+    with pytest.raises(StatementError, match="line 1 column") as found:
+        execute(f"{DEPLOY} DROP mark_animal", actor)
+    assert (found.value.number, found.value.ran) == (2, 0)
+    assert not Deployment.objects.exists()
+    assert records() == [(f"{DEPLOY} DROP mark_animal", "refused")]
+
+
+def test_a_record_says_who_what_when_from_where_and_how(user, actor, caplog):
+    caplog.set_level(logging.INFO)
+    execute("show  deployments /* all of them */", actor)
+    record = StatementRecord.objects.get()
+    assert (record.user, record.user_name, record.address, record.via) == (user, user.email, ADDRESS, "api")
+    assert (record.statement, record.outcome, record.error) == ("SHOW DEPLOYMENTS", "done", "")
+    [logged] = [entry for entry in caplog.records if entry.name == "polardb_bridge.deployments.audit"]
+    assert logged.getMessage() == f"{user.email} from {ADDRESS} via api: done: SHOW DEPLOYMENTS"
+    user.delete()
+    record.refresh_from_db()
+    assert (record.user, record.user_name) == (None, "admin@example.com")
+
+
+def test_no_record_and_no_log_holds_a_password(actor, caplog):
+    caplog.set_level(logging.DEBUG)
+    execute(DEPLOY, actor)
+    [shown] = execute("SHOW DEPLOYMENT mark_animal", actor)
+    with pytest.raises(StatementError) as found:
+        execute("ALTER DEPLOYMENT x WITH (title='t', password = 'hunter2')", actor)
+    with pytest.raises(StatementError) as unknown:
+        execute("DEPLOY MODEL x WITH (Secret_Key \"hunter2\", title='t')", actor)
+    stored = json.dumps(list(StatementRecord.objects.values("statement", "error")))
+    assert stored.count("***") >= 2
+    for secret in (row_of(shown)["password"], "hunter2"):
+        assert len(secret) > 5
+        assert secret not in stored + caplog.text + str(found.value) + str(unknown.value)
+
+
+def test_a_record_takes_what_a_database_cannot(actor):
+    hostile = "SHOW\0 \ud800\n\r\x1b[31m" + "x" * 100_000
+    with pytest.raises(StatementError):
+        execute(hostile, actor)
+    record = StatementRecord.objects.get()
+    assert record.statement.startswith("SHOW\\x00 \\ud800\\n\\r\\x1b[31mxxx")
+    assert record.statement.isprintable()
+    assert LONGEST_STATEMENT < len(record.statement) < LONGEST_STATEMENT + 100
+
+
+def test_a_deploy_that_breaks_off_is_recorded_and_leaves_nothing(actor, monkeypatch):
+    def full(choices: Any) -> None:
+        raise OSError("no randomness left")
+
+    monkeypatch.setattr("secrets.choice", full)
+    with pytest.raises(OSError, match="no randomness"):
+        execute(DEPLOY, actor)
+    record = StatementRecord.objects.get()
+    assert (record.outcome, record.error) == ("failed", "OSError, see the log")
+    assert not Deployment.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deploy_that_is_rolled_back_is_recorded(source, actor):
+    """The second of two deploys of one name at once fails in its transaction; both are in the record."""
+    barrier = threading.Barrier(2)
+    outcomes: list[Any] = []
+
+    def deploy() -> None:
+        barrier.wait()
+        try:
+            outcomes.append(execute(DEPLOY, actor)[0].message)
+        except StatementError as error:
+            outcomes.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=deploy) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [refused] = [outcome for outcome in outcomes if isinstance(outcome, StatementError)]
+    assert (len(outcomes), refused.code) == (2, 1304)
+    assert Deployment.objects.count() == 1
+    assert sorted(outcome for _, outcome in records()) == ["done", "refused"]
