@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from polardb_bridge.deployments.audit import Actor
+from polardb_bridge.deployments.execute import Answer, as_json, execute, failure_as_json
+from polardb_bridge.deployments.statements import StatementError
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.management.base import BridgeCommand
+from polardb_bridge.management.result_table import as_list, as_table, width_of
+
+_VERTICAL = "\\G"
+
+
+class Command(BridgeCommand):
+    help = (
+        "Run statements that make, show, open and drop deployments, as PolarDB for AI documents them; several with "
+        "semicolons between them, up to the first that fails. From standard input where no statement is given. "
+        'Example: polar4ai "SHOW DEPLOYMENTS"'
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        source = parser.add_mutually_exclusive_group()
+        source.add_argument("statement", nargs="?", help="the statements")
+        source.add_argument("--file", type=Path, metavar="PATH", help="a file of statements, in UTF-8")
+        parser.add_argument(
+            "--vertical", action="store_true", help=r"a value a line, as after \G; also where a table is too wide"
+        )
+        self.add_json_option(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        text = _read(options["statement"], options["file"]).rstrip()
+        vertical = options["vertical"] or text.endswith(_VERTICAL)
+        answers: list[Answer] = []
+
+        def show(answer: Answer) -> None:
+            answers.append(answer)
+            if not options["json"]:
+                self.stdout.write(_drawn(answer, vertical))
+
+        try:
+            execute(text.removesuffix(_VERTICAL), _actor(), show)
+        except StatementError as error:
+            if options["json"]:
+                self.print_json(failure_as_json(error, answers))
+            self.stderr.write(str(error))
+            if error.number > 1:
+                self.stderr.write(
+                    f"It is statement {error.number}; {error.ran or 'none'} of those before it "
+                    f"{'was' if error.ran == 1 else 'were'} run."
+                )
+            raise SystemExit(1) from None
+        if options["json"]:
+            self.print_json(as_json(answers))
+
+
+def _read(statement: str | None, file: Path | None) -> str:
+    if statement is not None:
+        return statement
+    try:
+        content = file.read_bytes() if file else sys.stdin.buffer.read()
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise InvalidInputError(f"{file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            f"{file or 'The standard input'} is not text in UTF-8: byte {error.start + 1}. Save it in that encoding."
+        ) from None
+
+
+def _actor() -> Actor:
+    try:
+        account = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as containers have them
+        account = f"uid {os.getuid()}"
+    return Actor(user=None, address=None, via="command", account=account)
+
+
+def _drawn(answer: Answer, vertical: bool) -> str:
+    if not answer.columns:
+        return answer.message
+    table = as_table(answer)
+    is_too_wide = sys.stdout.isatty() and width_of(table) > shutil.get_terminal_size().columns
+    return as_list(answer) if vertical or is_too_wide else table
