@@ -4,6 +4,7 @@ from core.urls import urlpatterns as label_studio_urlpatterns
 from django.urls import include, path
 
 from polardb_bridge.deployments.address import DeploymentView
+from polardb_bridge.deployments.api import StatementsAPI
 from polardb_bridge.storage import links
 from polardb_bridge.storage.media import ImageView
 from polardb_bridge.webhooks.health import HealthAPI
@@ -12,6 +13,7 @@ urlpatterns = [
     path(links.PATH, ImageView.as_view(), name="polardb-image"),
     path("polardb-ui/", include("polardb_bridge.storage.ui.urls")),
     path("api/storages/", include("polardb_bridge.storage.urls")),
+    path("api/polardb/statements", StatementsAPI.as_view(), name="polardb-statements"),
     path("deployments/<str:name>/", DeploymentView.as_view(), name="polardb-deployment"),
     path("polardb/health", HealthAPI.as_view(), name="polardb-health"),
     *label_studio_urlpatterns,
