@@ -49,6 +49,25 @@ class _BridgeErrorsMixin:
         return response
 
 
+def _check_may_change(request: Request, storage: Any) -> None:
+    if not storage.may_be_changed_by(request.user):
+        raise PermissionDenied("Only administrators change or remove the storages of a deployment.")
+
+
+class _DetailMixin(_BridgeErrorsMixin):
+    """Who may see a storage may not always change it."""
+
+    request: Request
+
+    def perform_update(self, serializer: Any) -> None:
+        _check_may_change(self.request, serializer.instance)
+        super().perform_update(serializer)
+
+    def perform_destroy(self, instance: Any) -> None:
+        _check_may_change(self.request, instance)
+        super().perform_destroy(instance)
+
+
 class _CreateMixin(_BridgeErrorsMixin):
     """Nothing is saved that does not work."""
 
@@ -76,6 +95,7 @@ class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
             storage = generics.get_object_or_404(model, pk=storage_id)
             if not storage.has_permission(self.request.user):
                 raise PermissionDenied
+            _check_may_change(self.request, storage)
         serializer = self.get_serializer(storage if storage_id else None, data=self.request.data)
         serializer.is_valid(raise_exception=True)
         for name, value in keep_password(serializer.validated_data).items():
@@ -90,7 +110,7 @@ class PolarDBImportStorageListAPI(_CreateMixin, ImportStorageListAPI):
 
 
 @extend_schema(tags=["Storage: PolarDB"])
-class PolarDBImportStorageDetailAPI(_BridgeErrorsMixin, ImportStorageDetailAPI):
+class PolarDBImportStorageDetailAPI(_DetailMixin, ImportStorageDetailAPI):
     queryset = PolarDBImportStorage.objects.all()
     serializer_class = PolarDBImportStorageSerializer
 
@@ -135,7 +155,7 @@ class PolarDBExportStorageListAPI(_CreateMixin, ExportStorageListAPI):
 
 
 @extend_schema(tags=["Storage: PolarDB"])
-class PolarDBExportStorageDetailAPI(_BridgeErrorsMixin, ExportStorageDetailAPI):
+class PolarDBExportStorageDetailAPI(_DetailMixin, ExportStorageDetailAPI):
     queryset = PolarDBExportStorage.objects.all()
     serializer_class = PolarDBExportStorageSerializer
 

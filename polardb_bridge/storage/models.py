@@ -54,6 +54,14 @@ class PolarDBStorageMixin(models.Model):
         """Where the table is, for messages: `host:port/database.table`."""
         return f"{self.host}:{self.port}/{self.database}.{self.table}"
 
+    def may_be_changed_by(self, user: Any) -> bool:
+        """Whether `user`, who may use the project, may also change or remove its storage.
+
+        The account of a deployment's storages reaches the tables of other deployments, too: pointed at one of those,
+        a storage would show it to this deployment's users.
+        """
+        return user.is_superuser or getattr(self.project, "deployment", None) is None
+
     def connection_parameters(self) -> ConnectionParameters:
         """How to connect, with the host checked.
 

@@ -7,6 +7,7 @@ import threading
 import pytest
 from django.db import connection, connections
 from django.test import Client
+from sessions import signed_in
 from source_data import TABLE, region
 
 from polardb_bridge.deployments import lifecycle
@@ -32,8 +33,15 @@ def deployment(source, user):
     """A deployment of three rows, synced."""
     source.add_images(3)
     made = deploy(REQUEST, source.parameters)
+    open_here(made)
     run_sync(made.import_storage, force=True)
     return made
+
+
+def open_here(deployment):
+    """Let the test client in."""
+    deployment.allowed_networks = ["127.0.0.1/32"]
+    deployment.save()
 
 
 def everything():
@@ -63,7 +71,6 @@ def test_a_deployment_is_described_in_one_row(deployment):
     assert (row.tasks, row.annotated, row.pending_writebacks) == (3, 0, 0)
     assert len(row.password) == 20
     assert deployment.user.check_password(row.password)
-    assert deployment.allowed_networks == []
 
 
 def test_the_first_password_is_stored_encrypted_and_forgotten_once_changed(deployment):
@@ -134,6 +141,10 @@ def test_a_failure_in_the_middle_leaves_nothing(source, user, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         deploy(REQUEST, source.parameters)
     assert everything() == before
+
+
+def test_a_new_deployment_is_open_to_nobody(source, user):
+    assert deploy(REQUEST, source.parameters).allowed_networks == []
 
 
 def test_names_and_tables_are_taken_once(deployment, source):
@@ -302,8 +313,9 @@ def test_the_address_shows_the_login_and_lands_on_the_project(deployment):
 def test_the_address_of_another_deployment_asks_for_its_own_login(deployment, source):
     source.execute(f"CREATE TABLE cars LIKE {TABLE}")
     cars = deploy(DeployRequest("cars", "1", "cars"), source.parameters)
-    browser = Client()
-    browser.force_login(cars.user)
+    open_here(cars)
+    browser = signed_in(cars.user.email, describe(cars).password)
+    assert browser.get("/api/current-user/whoami").status_code == 200
     assert "mark_animal@deployments.local" in browser.get("/deployments/mark_animal/").text
     assert browser.get("/api/current-user/whoami").status_code == 401
 
@@ -337,3 +349,23 @@ def test_an_administrator_made_by_a_command_can_log_in(db, client):
     assert answer.status_code == 302
     administrator.refresh_from_db()
     assert administrator.active_organization not in (None, tenant)
+
+
+def test_a_deployments_user_cannot_point_its_storages_at_other_tables(deployment, source, api):
+    """The stored account may read all of them."""
+    source.execute(f"CREATE TABLE secrets LIKE {TABLE}")
+    tenant = signed_in(deployment.user.email, describe(deployment).password)
+    for path, storage in (("", deployment.import_storage), ("export/", deployment.export_storage)):
+        address = f"/api/storages/{path}polardb/{storage.pk}"
+        assert tenant.get(address).status_code == 200
+        body = {"id": storage.pk, "project": deployment.project_id, "table": "secrets"}
+        body |= {name: getattr(storage, name) for name in ("title", "host", "port", "database", "user", "tls")}
+        assert tenant.patch(address, {"table": "secrets"}).status_code == 403
+        assert tenant.put(address, body).status_code == 403
+        assert tenant.delete(address).status_code == 403
+        assert tenant.post(f"/api/storages/{path}polardb/validate", body).status_code == 403
+        storage.refresh_from_db()
+        assert storage.table == TABLE
+    assert tenant.post("/api/storages/polardb/files", body | {"id": deployment.import_storage.pk}).status_code == 403
+    administrator = api.patch(f"/api/storages/polardb/{deployment.import_storage.pk}", {"title": "Animals"})
+    assert administrator.status_code == 200, administrator.content
