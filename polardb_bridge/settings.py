@@ -21,6 +21,10 @@ IO_STORAGES_IMPORT_LINK_NAMES: list[str] = [
     "polardb_io_storages_polardbimportstoragelink",
 ]
 
+# Label Studio logs warnings only, unless LOG_LEVEL says otherwise; who ran which statement belongs into every log.
+LOGGING: dict[str, dict[str, dict[str, object]]] = globals()["LOGGING"]
+LOGGING["loggers"]["polardb_bridge.deployments.audit"] = {"level": "INFO"}
+
 ROOT_URLCONF = "polardb_bridge.urls"
 WSGI_APPLICATION = "polardb_bridge.wsgi.application"
 ANNOTATION_MIXIN = "polardb_bridge.webhooks.capture.AnnotationMixin"

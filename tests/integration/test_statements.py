@@ -231,6 +231,7 @@ def test_a_record_says_who_what_when_from_where_and_how(user, actor, caplog):
     assert (record.statement, record.outcome, record.error) == ("SHOW DEPLOYMENTS", "done", "")
     [logged] = [entry for entry in caplog.records if entry.name == "polardb_bridge.deployments.audit"]
     assert logged.getMessage() == f"{user.email} from {ADDRESS} via api: done: SHOW DEPLOYMENTS"
+    assert logging.getLogger(logged.name).getEffectiveLevel() == logging.INFO
     user.delete()
     record.refresh_from_db()
     assert (record.user, record.user_name) == (None, "admin@example.com")

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 
-from polardb_bridge.deployments.audit import Actor
+from polardb_bridge.deployments import audit
 from polardb_bridge.deployments.execute import Answer, as_json, execute, failure_as_json
 from polardb_bridge.deployments.statements import StatementError
 from polardb_bridge.errors import InvalidInputError
@@ -46,7 +49,8 @@ class Command(BridgeCommand):
                 self.stdout.write(_drawn(answer, vertical))
 
         try:
-            execute(text.removesuffix(_VERTICAL), _actor(), show)
+            with _unlogged():
+                execute(text.removesuffix(_VERTICAL), _actor(), show)
         except StatementError as error:
             if options["json"]:
                 self.print_json(failure_as_json(error, answers))
@@ -75,12 +79,23 @@ def _read(statement: str | None, file: Path | None) -> str:
         ) from None
 
 
-def _actor() -> Actor:
+def _actor() -> audit.Actor:
     try:
         account = getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as containers have them
         account = f"uid {os.getuid()}"
-    return Actor(user=None, address=None, via="command", account=account)
+    return audit.Actor(user=None, address=None, via="command", account=account)
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep the log of statements, which goes to the standard error here, from between the answers."""
+    level = audit.logger.level
+    audit.logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        audit.logger.setLevel(level)
 
 
 def _drawn(answer: Answer, vertical: bool) -> str:
