@@ -263,12 +263,16 @@ def test_a_record_takes_what_a_database_cannot(actor):
 
 
 def test_a_deploy_that_breaks_off_is_recorded_and_leaves_nothing(actor, monkeypatch):
+    meanwhile = []
+
     def full(choices: Any) -> None:
+        meanwhile.extend(StatementRecord.objects.values_list("outcome", "error"))
         raise OSError("no randomness left")
 
     monkeypatch.setattr("secrets.choice", full)
     with pytest.raises(OSError, match="no randomness"):
         execute(DEPLOY, actor)
+    assert meanwhile == [("failed", "The process ended before the statement did.")], "what a killed process leaves"
     record = StatementRecord.objects.get()
     assert (record.outcome, record.error) == ("failed", "OSError, see the log")
     assert not Deployment.objects.exists()
