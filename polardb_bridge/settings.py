@@ -46,9 +46,9 @@ FRONTEND_SENTRY_ENVIRONMENT = os.environ.get(
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Annotations are delivered in the background while people submit: readers must not block the writer (WAL), a
-    # second writer waits (timeout), and a transaction takes its turn at its start, where waiting is possible.
+    # second writer waits (sqlite/base.py), and a transaction takes its turn at its start, where waiting is possible.
+    DATABASES["default"]["ENGINE"] = "polardb_bridge.sqlite"
     DATABASES["default"]["OPTIONS"] = {
-        "timeout": 20,
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL",
     }
