@@ -24,6 +24,7 @@ class Configuration:
     tls_ca: file with the certificate authorities that sign database servers; the system's where None.
     redis_url: Redis for background jobs; everything runs in the serving process where None.
     reconcile_every: how often rows are compared with Label Studio, never where None; from `POLARDB_RECONCILE_MINUTES`.
+    shared_sync_rows: from so many new rows on, workers share a sync; from `POLARDB_SHARED_SYNC_ROWS`.
     """
 
     database: ConnectionParameters | None
@@ -31,6 +32,7 @@ class Configuration:
     tls_ca: str | None
     redis_url: str | None
     reconcile_every: timedelta | None
+    shared_sync_rows: int
 
 
 def configuration() -> Configuration:
@@ -54,7 +56,15 @@ def configuration() -> Configuration:
         tls_ca=tls_ca,
         redis_url=os.environ.get("REDIS_URL", "").strip() or None,
         reconcile_every=_reconcile_every(),
+        shared_sync_rows=_shared_sync_rows(),
     )
+
+
+def _shared_sync_rows() -> int:
+    text = os.environ.get("POLARDB_SHARED_SYNC_ROWS", "").strip() or "100000"
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise InvalidInputError(f"POLARDB_SHARED_SYNC_ROWS: {text!r} is not a number of rows.")
+    return int(text)
 
 
 def _reconcile_every() -> timedelta | None:

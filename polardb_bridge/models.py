@@ -1,7 +1,7 @@
 """All models of the app, where Django looks for them."""
 
 from polardb_bridge.deployments.models import Deployment, StatementRecord
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink, SyncPart
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "PolarDBImportStorage",
     "PolarDBImportStorageLink",
     "StatementRecord",
+    "SyncPart",
     "WritebackState",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.storage.models import PolarDBImportStorage
-from polardb_bridge.storage.sync import SyncReport, run_sync
+from polardb_bridge.storage.report import SyncReport
+from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.size import count_rows
 

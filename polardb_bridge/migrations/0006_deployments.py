@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("organizations", "0006_alter_organizationmember_deleted_at"),
-        ("polardb_io_storages", "0004_existing_annotations"),
+        ("polardb_io_storages", "0005_sync_schedule"),
         ("projects", "0034_project_annotator_evaluation_enabled"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

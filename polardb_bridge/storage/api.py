@@ -21,13 +21,14 @@ from io_storages.api import (
     ImportStorageListAPI,
     ImportStorageSyncAPI,
 )
-from rest_framework import generics
+from rest_framework import generics, status
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.fields import IntegerField
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from polardb_bridge.errors import BridgeError
+from polardb_bridge.storage import jobs
 from polardb_bridge.storage.form import FormLayout, complete
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.preview import MOST_ROWS, preview
@@ -37,6 +38,9 @@ from polardb_bridge.storage.serializers import (
     as_validation_error,
     keep_password,
 )
+
+# A sync that takes longer goes on after the answer, which then says "queued" or "in progress".
+SYNC_ANSWER_S = 10.0
 
 
 class _BridgeErrorsMixin:
@@ -118,6 +122,15 @@ class PolarDBImportStorageDetailAPI(_DetailMixin, ImportStorageDetailAPI):
 @extend_schema(tags=["Storage: PolarDB"])
 class PolarDBImportStorageSyncAPI(_BridgeErrorsMixin, ImportStorageSyncAPI):
     serializer_class = PolarDBImportStorageSerializer
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response: Response = super().post(request, *args, **kwargs)
+        if response.status_code != status.HTTP_200_OK:
+            return response
+        # The page shows what this answer says, and does not ask again.
+        storage = self.get_object()
+        jobs.wait_for_end(storage, SYNC_ANSWER_S)
+        return Response(self.get_serializer(storage).data)
 
 
 @extend_schema(tags=["Storage: PolarDB"])

@@ -21,6 +21,9 @@ from polardb_bridge.table import privileges
 from polardb_bridge.table.connection import DEFAULT_PORT, ConnectionParameters, connect
 from polardb_bridge.table.schema import source_table, validate_table
 
+# A month.
+MOST_MINUTES = 31 * 24 * 60
+
 
 class PolarDBStorageMixin(models.Model):
     """The address of a table, and the account that reads or writes it."""
@@ -80,6 +83,34 @@ class PolarDBStorageMixin(models.Model):
             tls_ca=configuration().tls_ca,
         )
 
+    @property
+    def is_syncing(self) -> bool:
+        """Whether a sync waits or runs. One that has not pinged for five progress intervals is dead."""
+        if self.status == self.Status.QUEUED:
+            return True
+        pinged = self.meta.get("time_last_ping")
+        if self.status != self.Status.IN_PROGRESS or not pinged:
+            return False
+        # What Label Studio itself takes for dead (io_storages/base_models.py, health_check).
+        dead_after = timedelta(seconds=5 * settings.STORAGE_IN_PROGRESS_TIMER)
+        return bool(timezone.now() - datetime.fromisoformat(pinged) < dead_after)
+
+    def begin_sync(self) -> bool:
+        """From queued to in progress; False where another process has done that, or nobody asked for a sync."""
+        with transaction.atomic():
+            queued = type(self).objects.filter(pk=self.pk, status=self.Status.QUEUED)
+            if not queued.update(status=self.Status.IN_PROGRESS):
+                return False
+            self.refresh_from_db()
+            self.status = self.Status.QUEUED  # as the next line expects it
+            self.info_set_in_progress()
+        return True
+
+    def job_health_check(self) -> None:
+        # Label Studio takes a sync for lost that runs without a job: in a command, or in a serving process.
+        if self.last_sync_job:
+            super().job_health_check()
+
     def validate_connection(self, client: Any = None) -> None:
         """Connect, check the table's columns and the privileges that this direction needs.
 
@@ -127,6 +158,11 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         blank=True, default="", help_text="Only rows whose original_name matches this regular expression become tasks"
     )
     only_unannotated = models.BooleanField(default=False, help_text="Only rows without a result become tasks")
+    sync_every = models.PositiveIntegerField(
+        default=0,
+        validators=[MaxValueValidator(MOST_MINUTES)],
+        help_text="Minutes from one sync to the next; 0: only on request",
+    )
 
     # Label Studio asks for it on every import storage (base_models.py, _scan_and_create_links; Data Manager).
     use_blob_urls = True
@@ -140,36 +176,36 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
     def resolve_uri(self, uri: Any, task: Any = None) -> None:
         """Nothing: our tasks hold addresses that browsers use as they are."""
 
-    def scan_and_create_links(self) -> None:
-        """What Label Studio's `sync` calls, in the process or on a worker."""
-        from polardb_bridge.storage.sync import sync_rows  # it imports this module
+    def sync(self) -> None:
+        """Ask for a sync: a worker does it where there is a queue, and a serving process where there is none."""
+        from polardb_bridge.storage import jobs  # it imports this module
 
-        sync_rows(self)
+        jobs.request(self)
 
-    def info_set_queued(self) -> bool:
-        """Take the storage for one sync; False while another one runs, or while the storage is being removed.
+    def info_set_queued(self, job_id: str | None = None, *, only_if_due: bool = False) -> bool:
+        """Take the storage for one sync, to be done by the job `job_id` if any.
+
+        False while another one runs, or while the storage is being removed.
 
         Label Studio's own method checks this on PostgreSQL only, and takes a killed sync for a running one.
         """
         with transaction.atomic():
             current = type(self).objects.select_for_update().get(pk=self.pk)
-            if current.is_syncing or not current.synchronizable:
+            if current.is_syncing or not current.synchronizable or (only_if_due and not current.is_due):
                 return False
             current._update_queued_status()
+            if job_id:
+                current.info_set_job(job_id)
         self.refresh_from_db()
         return True
 
     @property
-    def is_syncing(self) -> bool:
-        """Whether a sync is under way: one that has not pinged for five progress intervals is dead."""
-        if self.status not in (self.Status.QUEUED, self.Status.IN_PROGRESS):
+    def is_due(self) -> bool:
+        """Whether the next sync by `sync_every` is to begin."""
+        if not self.sync_every or self.is_syncing:
             return False
-        alive_at = self.meta.get("time_last_ping") or self.meta.get("time_queued")
-        if self.status == self.Status.QUEUED and self.last_sync_job:
-            return True  # waits for a worker, however long that takes
-        return alive_at is not None and timezone.now() - datetime.fromisoformat(alive_at) < timedelta(
-            seconds=5 * settings.STORAGE_IN_PROGRESS_TIMER
-        )
+        asked = self.meta.get("time_queued")
+        return not asked or timezone.now() - datetime.fromisoformat(asked) >= timedelta(minutes=self.sync_every)
 
     def info_set_failed(self) -> None:
         """Like Label Studio's, with a sentence in place of a traceback where we know what is wrong."""
@@ -215,3 +251,25 @@ class PolarDBImportStorageLink(ImportStorageLink):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_one_task_per_row_id")]
+
+
+class SyncPart(models.Model):
+    """A range of keys of one sync, for whichever worker takes it.
+
+    after, until: as in KeyRange. last_number: the last inner id that is set aside for the tasks of this range; they
+    begin at first_number. claim, pinged_at: who works on it, and when that one last said so. report: the counts so
+    far, and those of the whole range where it is done.
+    """
+
+    storage = models.ForeignKey(PolarDBImportStorage, on_delete=models.CASCADE, related_name="parts")
+    after = models.BigIntegerField(null=True)
+    until = models.BigIntegerField(null=True)
+    first_number = models.BigIntegerField()
+    last_number = models.BigIntegerField()
+    claim = models.UUIDField(null=True)
+    pinged_at = models.DateTimeField(null=True)
+    report = models.JSONField(default=dict)
+    done = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"rows {self.after} to {self.until} of storage {self.storage_id}"

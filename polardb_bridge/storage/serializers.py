@@ -9,9 +9,10 @@ from typing import Any
 from io_storages.serializers import ExportStorageSerializer, ImportStorageSerializer
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.fields import empty
 
 from polardb_bridge.errors import BridgeError, InvalidInputError
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.models import MOST_MINUTES, PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.writeback import writeback_status
 from polardb_bridge.table.schema import check_table_name
 
@@ -65,7 +66,21 @@ def keep_password(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name != "password" or value}
 
 
+class _MinutesField(serializers.IntegerField):
+    """Nothing means 0: Label Studio's older form sends an empty text."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        return super().run_validation(0 if data in ("", None) else data)
+
+
 class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorageSerializer):
+    sync_every = _MinutesField(
+        required=False,
+        min_value=0,
+        max_value=MOST_MINUTES,
+        help_text="Minutes from one sync to the next; 0: only on request",
+    )
+
     def validate_regex_filter(self, value: str) -> str:
         try:
             re.compile(value)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import QuerySet
+from django.db import IntegrityError, transaction
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 from projects.models import Project, ProjectSummary
 from tasks.models import AnnotationDraft, Task
@@ -18,7 +18,7 @@ from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.label_studio import create_task_states
 from polardb_bridge.storage.changes import LinkedRow
 from polardb_bridge.storage.existing import ExistingResult, create_annotations, create_predictions
-from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink, SyncPart
 
 COLUMNS = ("image", "original_name", "id")
 META_KEY = "polardb"
@@ -43,17 +43,56 @@ class TaskData:
         return len(self.image) + len(self.original_name)
 
 
-def create_tasks(storage: PolarDBImportStorage, batch: Sequence[TaskData]) -> None:
-    """Tasks and their links, all or none."""
+@dataclass
+class NumberBlock:
+    """Inner ids set aside for one part of a sync, from `first` to `last`."""
+
+    first: int
+    last: int
+
+    def take(self, count: int) -> int | None:
+        """The first of `count` numbers; None where fewer are left."""
+        if self.last - self.first + 1 < count:
+            return None
+        self.first += count
+        return self.first - count
+
+
+def create_tasks(storage: PolarDBImportStorage, batch: Sequence[TaskData], numbers: NumberBlock | None = None) -> int:
+    """Tasks and their links, all or none; how many.
+
+    Rows that another process has made tasks of meanwhile, such as one that was taken for dead, are left out.
+
+    numbers: for tasks made by several processes at once. Without, they get those after the project's last, and no
+    other process makes tasks of this project until they are saved.
+    """
+    try:
+        tasks = _create_tasks(storage, batch, numbers)
+    except IntegrityError:
+        rows = [data.row_id for data in batch]
+        taken = set(storage.links.filter(row_id__in=rows).values_list("row_id", flat=True))
+        if not taken:
+            raise
+        missing = [data for data in batch if data.row_id not in taken]
+        return create_tasks(storage, missing, numbers) if missing else 0
+    project = storage.project
+    ids = [task.pk for task in tasks]
+    for start in range(0, len(ids), settings.WEBHOOK_BATCH_SIZE):
+        part = ids[start : start + settings.WEBHOOK_BATCH_SIZE]
+        emit_webhooks_for_instance(project.organization, project, WebhookAction.TASKS_CREATED, part)
+    return len(ids)
+
+
+def _create_tasks(
+    storage: PolarDBImportStorage, batch: Sequence[TaskData], numbers: NumberBlock | None
+) -> Sequence[Task]:
     project = storage.project
     with transaction.atomic():
-        # One at a time may number a project's tasks and add up its summary.
-        Project.objects.select_for_update().only("pk").get(pk=project.pk)
+        first = (numbers and numbers.take(len(batch))) or next_number(project)
         if not PolarDBImportStorage.objects.filter(pk=storage.pk, synchronizable=True).exists():
             raise InvalidInputError("The storage is being removed.")
-        last = Task.objects.filter(project=project).order_by("-inner_id").values_list("inner_id", flat=True).first()
-        tasks = Task.objects.bulk_create(
-            _new_task(storage, data, (last or 0) + number) for number, data in enumerate(batch, 1)
+        tasks: Sequence[Task] = Task.objects.bulk_create(
+            _new_task(storage, data, number) for number, data in enumerate(batch, first)
         )
         PolarDBImportStorageLink.objects.bulk_create(
             PolarDBImportStorageLink(
@@ -66,16 +105,22 @@ def create_tasks(storage: PolarDBImportStorage, batch: Sequence[TaskData]) -> No
             )
             for task, data in zip(tasks, batch, strict=True)
         )
-        _summary(project).update_data_columns(tasks)
         existing = [(task, data.existing) for task, data in zip(tasks, batch, strict=True) if data.existing]
         if existing:
             create = create_annotations if _as_annotations(storage) else create_predictions
             create(storage, existing)
         create_task_states(tasks, project.organization_id, project.created_by)
-    ids = [task.pk for task in tasks]
-    for start in range(0, len(ids), settings.WEBHOOK_BATCH_SIZE):
-        part = ids[start : start + settings.WEBHOOK_BATCH_SIZE]
-        emit_webhooks_for_instance(project.organization, project, WebhookAction.TASKS_CREATED, part)
+        # Last: whoever else makes tasks of this project waits for it.
+        _summary(project).update_data_columns(tasks)
+    return tasks
+
+
+def next_number(project: Project) -> int:
+    """The inner id after the last that is used or set aside; nobody else gets one before this transaction ends."""
+    Project.objects.select_for_update().only("pk").get(pk=project.pk)
+    used = Task.objects.filter(project=project).order_by("-inner_id").values_list("inner_id", flat=True).first()
+    reserved = SyncPart.objects.filter(storage__project=project).aggregate(last=Max("last_number"))["last"]
+    return max(used or 0, reserved or 0) + 1
 
 
 def _new_task(storage: PolarDBImportStorage, data: TaskData, number: int) -> Task:

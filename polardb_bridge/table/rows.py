@@ -29,6 +29,17 @@ class RowKey:
 
 
 @dataclass(frozen=True)
+class KeyRange:
+    """Row ids greater than `after`, up to and including `until`; unbounded where None."""
+
+    after: int | None = None
+    until: int | None = None
+
+
+ALL_KEYS = KeyRange()
+
+
+@dataclass(frozen=True)
 class SourceRow:
     """One row with its image, as stored."""
 
@@ -46,8 +57,10 @@ class Template:
     schema: Any
 
 
-def read_key_pages(connection: sa.Connection, table_name: str, with_results: bool = False) -> Iterator[list[RowKey]]:
-    """The keys of all rows by id, in pages; the heavy column is not touched.
+def read_key_pages(
+    connection: sa.Connection, table_name: str, within: KeyRange = ALL_KEYS, with_results: bool = False
+) -> Iterator[list[RowKey]]:
+    """The keys of the rows of a range by id, in pages; the heavy column is not touched.
 
     with_results: find out which rows hold a result, too.
     """
@@ -55,10 +68,29 @@ def read_key_pages(connection: sa.Connection, table_name: str, with_results: boo
     is_annotated = sa.or_(table.c.annotation_count > 0, table.c.annotation_data.is_not(None))
     columns = [table.c.id, table.c.original_name, sa.func.unix_timestamp(table.c.updated_at)]
     query = sa.select(*columns, *([is_annotated] if with_results else [])).order_by(table.c.id).limit(KEYS_PER_PAGE)
-    page = [RowKey(*row) for row in connection.execute(query)]
-    while page:
+    if within.until is not None:
+        query = query.where(table.c.id <= within.until)
+    after = within.after
+    while True:
+        page = [RowKey(*row) for row in connection.execute(query if after is None else query.where(table.c.id > after))]
+        if not page:
+            return
         yield page
-        page = [RowKey(*row) for row in connection.execute(query.where(table.c.id > page[-1].id))]
+        after = page[-1].id
+
+
+def cut_into_ranges(connection: sa.Connection, table_name: str, rows: int) -> list[KeyRange]:
+    """Ranges of keys with `rows` rows each, the last with what is left; together they cover all ids there can be."""
+    table = source_table(table_name)
+    query = sa.select(table.c.id).order_by(table.c.id).offset(rows - 1).limit(1)
+    ranges: list[KeyRange] = []
+    after: int | None = None
+    while True:
+        last = connection.scalar(query if after is None else query.where(table.c.id > after))
+        ranges.append(KeyRange(after, last))
+        if last is None:
+            return ranges
+        after = last
 
 
 def read_rows(connection: sa.Connection, table_name: str, ids: Sequence[int]) -> Iterator[SourceRow]:

@@ -1,10 +1,11 @@
-"""The thread of a serving process that delivers what is due.
+"""The thread of a serving process that delivers what is due, and begins the syncs that were asked for.
 
 It starts with the WSGI application. Several processes may run one each: claims keep them apart. Every storage gets a
 thread of its own while it has something to do, so that a server that hangs holds up no other; storages whose last
 delivery failed share half of the threads.
 
-Where there is Redis, it asks a worker instead, and takes over what the worker leaves.
+Where there is Redis, it asks a worker instead, and takes over what the worker leaves. It keeps the time for all that
+is done every so often.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connections
 
+from polardb_bridge.storage import jobs
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.webhooks import queue, reconcile, rewrite
 from polardb_bridge.webhooks.delivery import deliver, due_storages
@@ -29,8 +31,10 @@ POLL_S = 1.0
 # From a change to its delivery: the request that made it is answered first, and what comes together goes together.
 GATHER_S = 0.03
 THREADS = 8
-# How often a round looks whether a comparison is due.
-_RECONCILE_LOOK_S = 60.0
+# Syncs at once: they would take the processor from the requests of this process.
+SYNCS = 2
+# How often a round looks whether a comparison or a sync is due.
+_CLOCK_S = 30.0
 
 _Key = tuple[str, int]
 
@@ -47,7 +51,7 @@ class Drain:
         self._busy: set[_Key] = set()
         self._failing: set[_Key] = set()
         self._missed: set[_Key] = set()
-        self._next_poll = self._next_reconcile = time.monotonic()
+        self._next_poll = self._next_clock = time.monotonic()
 
     def start(self) -> None:
         """Run in the background for as long as the process lives."""
@@ -92,9 +96,21 @@ class Drain:
             self._deliver(storage, workers_too=False)
         for storage_id in rewrite.waiting():
             self._begin(("rewrite", storage_id), lambda storage_id=storage_id: rewrite.run(storage_id))
-        if time.monotonic() >= self._next_reconcile:
-            self._next_reconcile = time.monotonic() + _RECONCILE_LOOK_S
+        if time.monotonic() >= self._next_clock:
+            self._next_clock = time.monotonic() + _CLOCK_S
             self._begin(("reconcile", 0), reconcile.reconcile_due)
+            self._begin(("schedule", 0), jobs.request_due)
+        for storage_id in jobs.waiting():
+            self._sync(storage_id)
+
+    def _sync(self, storage_id: int) -> None:
+        key = ("sync", storage_id)
+        with self._lock:
+            if key in self._busy or sum(kind == "sync" for kind, _ in self._busy) >= SYNCS:
+                return  # the next round tries again
+            self._busy.add(key)
+        # Not of the pool, which ends with what is under way: a sync takes long, and can stop anywhere.
+        threading.Thread(target=self._work, args=(key, lambda: _run_sync(storage_id)), daemon=True).start()
 
     def _deliver(self, storage: PolarDBExportStorage, *, workers_too: bool) -> None:
         state = getattr(storage, "writeback_state", None)
@@ -117,7 +133,7 @@ class Drain:
         try:
             work()
         except Exception:
-            logger.exception("Write-back failed: %s %s", *key)
+            logger.exception("In the background: %s of storage %s failed", *key)
             connections.close_all()
         finally:
             with self._lock:
@@ -127,6 +143,13 @@ class Drain:
                 self._missed.discard(key)
             if missed:
                 self.wake()
+
+
+def _run_sync(storage_id: int) -> None:
+    try:
+        jobs.run(storage_id)
+    finally:
+        connections.close_all()  # they belong to this thread, which ends
 
 
 _drain: Drain | None = None

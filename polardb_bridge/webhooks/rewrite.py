@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 from tasks.models import Annotation
@@ -37,20 +36,11 @@ def request(storage: PolarDBExportStorage) -> None:
     """Queue a rewrite, unless one is under way."""
     with transaction.atomic():
         current = PolarDBExportStorage.objects.select_for_update().get(pk=storage.pk)
-        if current.status == current.Status.QUEUED or _is_running(current):
+        if current.is_syncing:
             return
         current._update_queued_status()
         transaction.on_commit(lambda: _ask(current))
     storage.refresh_from_db()
-
-
-def _is_running(storage: PolarDBExportStorage) -> bool:
-    pinged = storage.meta.get("time_last_ping")
-    if storage.status != storage.Status.IN_PROGRESS or not pinged:
-        return False
-    # What Label Studio itself takes for dead.
-    dead_after = timedelta(seconds=5 * settings.STORAGE_IN_PROGRESS_TIMER)
-    return bool(timezone.now() - datetime.fromisoformat(pinged) < dead_after)
 
 
 def _ask(storage: PolarDBExportStorage) -> None:
@@ -73,14 +63,9 @@ def waiting() -> list[int]:
 
 def run(storage_id: int) -> None:
     """Do the queued rewrite of this storage; nothing where another process has begun it."""
-    begun = PolarDBExportStorage.objects.filter(pk=storage_id, status=PolarDBExportStorage.Status.QUEUED).update(
-        status=PolarDBExportStorage.Status.IN_PROGRESS
-    )
-    if not begun:
+    storage = PolarDBExportStorage.objects.filter(pk=storage_id).first()
+    if storage is None or not storage.begin_sync():
         return
-    storage = PolarDBExportStorage.objects.get(pk=storage_id)
-    storage.status = storage.Status.QUEUED  # as the next line expects it
-    storage.info_set_in_progress()
     try:
         _Rewrite(storage).run()
     except BaseException:

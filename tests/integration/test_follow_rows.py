@@ -4,7 +4,8 @@ import pytest
 from source_data import TABLE, base64_text, image_bytes, region
 
 from polardb_bridge.storage.models import PolarDBImportStorageLink
-from polardb_bridge.storage.sync import plan_sync, run_sync
+from polardb_bridge.storage.plan import plan_sync
+from polardb_bridge.storage.sync import run_sync
 
 
 @pytest.fixture(params=["data_uri", "link"])

@@ -6,8 +6,10 @@ import pytest
 from source_data import TABLE, base64_text, image_bytes
 
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
-from polardb_bridge.storage import sync, task_writer
+from polardb_bridge.storage import follow, jobs, task_writer
+from polardb_bridge.storage.models import SyncPart
 from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.storage.task_writer import NumberBlock, TaskData
 from polardb_bridge.table import rows
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import source_table
@@ -95,13 +97,16 @@ def test_a_second_sync_adds_only_what_is_new(provisioned, source):
 def test_batches_are_bounded_by_rows_and_bytes(provisioned, source, monkeypatch):
     sizes = []
     create = task_writer.create_tasks
-    monkeypatch.setattr(
-        task_writer, "create_tasks", lambda storage, batch: (sizes.append(len(batch)), create(storage, batch))
-    )
-    monkeypatch.setattr(sync, "BATCH_ROWS", 4)
+
+    def create_and_count(storage, batch, numbers):
+        sizes.append(len(batch))
+        return create(storage, batch, numbers)
+
+    monkeypatch.setattr(task_writer, "create_tasks", create_and_count)
+    monkeypatch.setattr(follow, "BATCH_ROWS", 4)
     source.add_images(9)
     run_sync(provisioned.import_storage)
-    monkeypatch.setattr(sync, "BATCH_BYTES", 1)
+    monkeypatch.setattr(follow, "BATCH_BYTES", 1)
     source.add_images(2)
     run_sync(provisioned.import_storage)
     assert sizes == [4, 4, 1, 1, 1]
@@ -109,7 +114,7 @@ def test_batches_are_bounded_by_rows_and_bytes(provisioned, source, monkeypatch)
 
 def test_an_interrupted_sync_goes_on_where_it_stopped(provisioned, source, monkeypatch):
     source.add_images(6)
-    monkeypatch.setattr(sync, "BATCH_ROWS", 2)
+    monkeypatch.setattr(follow, "BATCH_ROWS", 2)
     storage = provisioned.import_storage
 
     def interrupt(report):
@@ -158,7 +163,7 @@ def test_a_table_that_does_not_fit_fails_with_one_sentence(provisioned, source):
 def test_a_table_that_is_altered_in_mid_sync_can_be_synced_on_later(provisioned, source, monkeypatch):
     """The sync keeps nobody who alters the table waiting, fails with one sentence, and goes on when it fits again."""
     monkeypatch.setattr(rows, "KEYS_PER_PAGE", 2)
-    monkeypatch.setattr(sync, "BATCH_ROWS", 1)
+    monkeypatch.setattr(follow, "BATCH_ROWS", 1)
     source.add_images(6)
     storage = provisioned.import_storage
 
@@ -177,11 +182,16 @@ def test_a_table_that_is_altered_in_mid_sync_can_be_synced_on_later(provisioned,
     assert (report.existed, report.created) == (2, 4)
 
 
-def test_label_studios_own_sync_button_works(api, provisioned, source):
+def test_label_studios_own_sync_button_works(api, provisioned, source, monkeypatch):
+    monkeypatch.setattr("polardb_bridge.storage.api.SYNC_ANSWER_S", 0)
     source.add_images(2)
     answer = api.post(f"/api/storages/polardb/{provisioned.import_storage.pk}/sync")
-    assert answer.status_code == 200, answer.content
+    assert (answer.status_code, answer.json()["status"]) == (200, "queued"), answer.content
+    assert jobs.waiting() == [provisioned.import_storage.pk]
+    jobs.run(provisioned.import_storage.pk)
+    answer = api.get(f"/api/storages/polardb/{provisioned.import_storage.pk}")
     assert (answer.json()["status"], answer.json()["last_sync_count"]) == ("completed", 2)
+    assert jobs.waiting() == []
     page = api.get("/api/tasks", {"project": provisioned.project.pk, "fields": "all"}).json()
     assert [task["storage_filename"] for task in page["tasks"]] == ["1", "2"]
 
@@ -204,6 +214,30 @@ def test_an_image_of_20_mb_becomes_a_task(provisioned, source):
     assert run_sync(provisioned.import_storage).created == 1
     [task] = tasks_of(provisioned)
     assert task.data["image"] == f"data:image/bmp;base64,{text}"
+
+
+def test_rows_that_another_process_has_made_tasks_of_are_left_out(provisioned, source):
+    """As when two workers have the same part for a while."""
+    source.add_images(3)
+    storage = provisioned.import_storage
+    run_sync(storage)
+    first, *others = (TaskData(row_id, 1, "/image", "name") for row_id in (2, 4, 5))
+    numbers = NumberBlock(101, 200)
+    assert task_writer.create_tasks(storage, [first], numbers) == 0
+    assert task_writer.create_tasks(storage, [first, *others], numbers) == 2
+    assert sorted(storage.links.values_list("row_id", flat=True)) == [1, 2, 3, 4, 5]
+    assert len({task.inner_id for task in tasks_of(provisioned)}) == 5
+
+
+def test_numbers_that_are_set_aside_are_given_to_nobody_else(provisioned, source):
+    source.add_images(1)
+    storage = provisioned.import_storage
+    part = SyncPart.objects.create(storage=storage, first_number=1, last_number=50)
+    run_sync(storage)
+    assert [task.inner_id for task in tasks_of(provisioned)] == [51]
+    part.delete()
+    numbers = NumberBlock(1, 2)
+    assert (numbers.take(3), numbers.take(2), numbers.take(1)) == (None, 1, None)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -146,6 +146,16 @@ class TestReading:
             pages = [[key.id for key in page] for page in rows.read_key_pages(connection, TABLE)]
         assert pages == [ids[:4], [ids[4], *ids[6:9]]]
 
+    def test_a_table_is_cut_into_ranges_that_have_every_row_once(self, source, monkeypatch):
+        monkeypatch.setattr(rows, "KEYS_PER_PAGE", 2)
+        with connect(source.parameters) as connection:
+            assert rows.cut_into_ranges(connection, TABLE, 3) == [rows.ALL_KEYS]
+            ids = source.add_images(8)
+            ranges = rows.cut_into_ranges(connection, TABLE, 3)
+            assert ranges == [rows.KeyRange(None, ids[2]), rows.KeyRange(ids[2], ids[5]), rows.KeyRange(ids[5], None)]
+            found = [[key.id for page in rows.read_key_pages(connection, TABLE, r) for key in page] for r in ranges]
+        assert found == [ids[:3], ids[3:6], ids[6:]]
+
     def test_rows_are_read_by_id_and_vanished_ones_left_out(self, source, monkeypatch):
         monkeypatch.setattr(rows, "IMAGES_PER_STATEMENT", 2)
         ids = source.add(("a", "eA=="), ("b", None), ("c", "eg=="))

@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.management.sync import in_words, sync_with_progress
 from polardb_bridge.storage.lookup import find_import_storage
-from polardb_bridge.storage.sync import plan_sync
+from polardb_bridge.storage.plan import plan_sync
 
 
 class Command(BridgeCommand):

@@ -8,6 +8,7 @@ function ReviewStep({ formData, filesPreview }) {
     ["TLS", choiceName("tls", formData.tls)],
     ["Image delivery", choiceName("image_delivery", formData.image_delivery)],
     ["Existing annotations", choiceName("existing_annotations", formData.existing_annotations)],
+    ["Sync", formData.sync_every > 0 ? `every ${formData.sync_every} minutes` : "on request"],
     ["Rows", filesPreview ? Object.values(tableSize(filesPreview)).join(", ") : "not counted"],
   ];
   return h(

@@ -1,0 +1,187 @@
+"""Several workers share a large sync; some of them die. A serving process syncs where there is no queue."""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import threading
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+import requests
+
+from dev.label_studio import Worker
+from dev.servers import Redis
+from polardb_bridge.storage.models import PolarDBImportStorageLink, SyncPart
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql_too]
+
+EMAIL, PASSWORD = "admin@example.com", "correct-horse-9"
+ROWS = 12_000
+
+
+@pytest.fixture
+def storage(provisioned, source):
+    """Of a table with ROWS rows, one of them bad."""
+    source.add_images(1)
+    columns = "base64_data, mime_type, original_name, annotation_count"
+    source.execute(f"INSERT INTO {source.table} ({columns}) SELECT a.base64_data, 'png', seq, 0"
+                   f" FROM (SELECT base64_data FROM {source.table} LIMIT 1) a, seq_1_to_{ROWS - 1}")  # fmt: skip
+    source.execute(f"UPDATE {source.table} SET base64_data = '!' WHERE id = {ROWS}")
+    provisioned.import_storage.image_delivery = "data_uri"
+    provisioned.import_storage.save()
+    return provisioned.import_storage
+
+
+@pytest.fixture
+def queue(tmp_path, environment):
+    """Redis, and what makes processes use it and share a sync of 4000 new rows."""
+    with Redis(tmp_path / "redis") as redis:
+        yield environment | {"REDIS_URL": redis.url(), "POLARDB_SHARED_SYNC_ROWS": "4000"}
+
+
+def wait_until(condition, seconds=90.0):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+def ended(session, url):
+    """The storage's JSON once no sync is under way, as the Cloud Storage page polls it."""
+
+    def answer():
+        storage = session.get(url, timeout=60).json()
+        return storage if storage["status"] not in ("queued", "in_progress") else None
+
+    return wait_until(answer)
+
+
+def assert_one_task_for_each_row(storage):
+    from tasks.models import Task
+
+    tasks = Task.objects.filter(project=storage.project_id)
+    rows = list(PolarDBImportStorageLink.objects.filter(storage=storage).values_list("row_id", flat=True))
+    assert sorted(rows) == list(range(1, ROWS))
+    assert tasks.count() == len(set(tasks.values_list("inner_id", flat=True))) == ROWS - 1
+    storage.project.summary.refresh_from_db()
+    assert storage.project.summary.all_data_columns["image"] == ROWS - 1
+    assert not SyncPart.objects.exists()
+
+
+def begin(label_studio, storage):
+    """Ask for a sync; a session and the storage's address once it is under way, or has ended."""
+    session = label_studio.session(EMAIL, PASSWORD)
+    url = f"{label_studio.url}/api/storages/polardb/{storage.pk}"
+    before = session.get(url, timeout=60).json()["meta"]
+
+    def ask():
+        with requests.Session() as own, suppress(requests.RequestException):  # the server may be killed meanwhile
+            own.cookies.update(session.cookies)
+            own.post(f"{url}/sync", headers=dict(session.headers), timeout=60)
+
+    threading.Thread(target=ask, daemon=True).start()
+    wait_until(lambda: session.get(url, timeout=60).json()["meta"].get("time_queued") != before.get("time_queued"))
+    return session, url
+
+
+def workers(stack, tmp_path, queue, count):
+    return [stack.enter_context(Worker(tmp_path / f"worker-{number}", queue)) for number in range(count)]
+
+
+def kill(worker):
+    """The worker and what it works with, as when its machine is gone."""
+    pids = Path(f"/proc/{worker.process.pid}/task/{worker.process.pid}/children").read_text().split()
+    for pid in [worker.process.pid, *map(int, pids)]:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_workers_share_a_large_sync(storage, queue, start_label_studio, tmp_path):
+    label_studio = start_label_studio(**queue)
+    with ExitStack() as stack:
+        workers(stack, tmp_path, queue, 2)
+        session, url = begin(label_studio, storage)
+        wait_until(lambda: SyncPart.objects.filter(done=False).exclude(claim=None).count() == 2)
+        # A second one at the same time does nothing: it would count no new tasks.
+        assert session.post(f"{url}/sync", timeout=60).status_code == 200
+        end = ended(session, url)
+    assert (end["status"], end["last_sync_count"]) == ("completed_with_errors", ROWS - 1)
+    assert end["meta"]["tasks_failed_validation"] == 1
+    assert end["traceback"].startswith(f"row {ROWS} ({ROWS - 1}): ")
+    assert_one_task_for_each_row(storage)
+
+
+def test_the_part_of_a_dead_helper_is_taken_over(storage, queue, start_label_studio, tmp_path):
+    queue["STORAGE_IN_PROGRESS_TIMER"] = "1"
+    label_studio = start_label_studio(**queue)
+    with ExitStack() as stack:
+        first, second = workers(stack, tmp_path, queue, 2)
+        session, url = begin(label_studio, storage)
+        wait_until(lambda: SyncPart.objects.filter(done=False).exclude(claim=None).count() == 2)
+        helper = first if "help_job" in first.log.read_text() else second
+        kill(helper)
+        end = ended(session, url)
+    assert end["status"] == "completed_with_errors"
+    assert end["last_sync_count"] + end["meta"]["tasks_existed"] == ROWS - 1
+    assert_one_task_for_each_row(storage)
+
+
+def test_the_next_sync_goes_on_where_all_workers_died(storage, queue, start_label_studio, tmp_path):
+    queue["STORAGE_IN_PROGRESS_TIMER"] = "1"
+    label_studio = start_label_studio(**queue)
+    with ExitStack() as stack:
+        doomed = workers(stack, tmp_path, queue, 2)
+        session, url = begin(label_studio, storage)
+        wait_until(lambda: PolarDBImportStorageLink.objects.exists())
+        for worker in doomed:
+            kill(worker)
+        made = PolarDBImportStorageLink.objects.count()
+        assert 0 < made < ROWS - 1
+        time.sleep(6)
+        session.get(f"{label_studio.url}/api/storages?project={storage.project_id}", timeout=60)
+        assert session.get(url, timeout=60).json()["status"] == "failed"
+    with ExitStack() as stack:
+        workers(stack, tmp_path, queue, 2)
+        session, url = begin(label_studio, storage)
+        end = ended(session, url)
+    assert end["last_sync_count"] + end["meta"]["tasks_existed"] == ROWS - 1
+    assert_one_task_for_each_row(storage)
+
+
+def test_a_sync_in_the_server_leaves_it_time_for_others(storage, start_label_studio):
+    label_studio = start_label_studio()
+    session, url = begin(label_studio, storage)
+    wait_until(lambda: PolarDBImportStorageLink.objects.exists())
+    times = {}
+    pages = [f"{label_studio.url}/version", f"{label_studio.url}/api/tasks?project={storage.project_id}&page_size=30"]
+    while session.get(url, timeout=60).json()["status"] == "in_progress":
+        for page in pages:
+            began = time.monotonic()
+            assert session.get(page, timeout=60).status_code == 200
+            times.setdefault(page, []).append(time.monotonic() - began)
+    assert len(times) == 2, "the sync ended before anybody asked"
+    for page, seconds in times.items():
+        assert statistics.median(seconds) < 1, (page, seconds)
+        assert max(seconds) < 5, (page, seconds)
+    assert ended(session, url)["last_sync_count"] == ROWS - 1
+    assert_one_task_for_each_row(storage)
+
+
+def test_the_next_sync_goes_on_where_the_server_died(storage, start_label_studio):
+    label_studio = start_label_studio(STORAGE_IN_PROGRESS_TIMER="1")
+    begin(label_studio, storage)
+    wait_until(lambda: PolarDBImportStorageLink.objects.exists())
+    label_studio.signal_workers(signal.SIGKILL)
+    label_studio.kill()
+    made = PolarDBImportStorageLink.objects.count()
+    assert 0 < made < ROWS - 1
+    time.sleep(6)
+    label_studio.start()
+    session, url = begin(label_studio, storage)
+    end = ended(session, url)
+    assert (end["last_sync_count"], end["meta"]["tasks_existed"]) == (ROWS - 1 - made, made)
+    assert_one_task_for_each_row(storage)

@@ -1,0 +1,148 @@
+"""Syncs that nobody waits for: asked for by a person or by the clock."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.storage import jobs
+from polardb_bridge.storage.models import PolarDBImportStorageLink, SyncPart
+from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.webhooks import drain
+
+
+@pytest.fixture
+def storage(provisioned, source):
+    source.add_images(2)
+    return provisioned.import_storage
+
+
+def asked_ago(storage, **ago):
+    storage.refresh_from_db()
+    storage.meta["time_queued"] = str(timezone.now() - timedelta(**ago))
+    storage.save()
+
+
+def test_a_sync_is_due_so_many_minutes_after_the_last_one(storage):
+    jobs.request_due()
+    assert jobs.waiting() == [], "without a schedule, never"
+    storage.sync_every = 5
+    storage.save()
+    jobs.request_due()
+    assert jobs.waiting() == [storage.pk]
+    jobs.run(storage.pk)
+    storage.refresh_from_db()
+    assert (storage.status, storage.last_sync_count) == ("completed", 2)
+    asked_ago(storage, minutes=4)
+    jobs.request_due()
+    assert jobs.waiting() == []
+    asked_ago(storage, minutes=6)
+    jobs.request_due()
+    assert jobs.waiting() == [storage.pk]
+
+
+def test_a_sync_that_runs_is_not_asked_for_again(storage):
+    storage.sync_every = 1
+    storage.save()
+    storage.info_set_queued()
+    assert storage.begin_sync()
+    asked_ago(storage, minutes=9)
+    assert not storage.is_due
+    jobs.request(storage)
+    assert jobs.waiting() == []
+
+
+def test_only_one_process_begins_a_queued_sync(storage):
+    jobs.request(storage)
+    other = type(storage).objects.get(pk=storage.pk)
+    assert storage.begin_sync()
+    assert not other.begin_sync()
+    with pytest.raises(InvalidInputError, match="being synced now"):
+        run_sync(other)
+
+
+@pytest.fixture
+def in_parts(storage, source, monkeypatch):
+    """`storage` with 12 rows, and parts of two rows."""
+    monkeypatch.setenv("POLARDB_SHARED_SYNC_ROWS", "8")
+    source.add_images(10)
+    storage.info_set_queued()
+    return storage
+
+
+def test_one_process_does_all_parts_where_nobody_helps(in_parts):
+    asked = []
+    jobs.run(in_parts.pk, ask_helpers=asked.append)
+    in_parts.refresh_from_db()
+    assert (in_parts.status, in_parts.last_sync_count) == ("completed", 12)
+    assert asked == [6]
+    assert not SyncPart.objects.exists()
+    numbers = [link.task.inner_id for link in in_parts.links.order_by("row_id").select_related("task")]
+    assert numbers == list(range(1, 13))
+    in_parts.info_set_queued()
+    jobs.run(in_parts.pk, ask_helpers=asked.append)
+    assert asked == [6], "nothing is new: one process is enough"
+
+
+def test_a_sync_that_was_taken_for_dead_leaves_the_other_alone(in_parts):
+    """Another has begun, and cut the table anew."""
+
+    def begin_another(wanted):
+        SyncPart.objects.all().delete()
+        SyncPart.objects.create(storage=in_parts, first_number=1, last_number=99, done=True)
+
+    jobs.run(in_parts.pk, ask_helpers=begin_another)
+    in_parts.refresh_from_db()
+    assert in_parts.status == in_parts.Status.IN_PROGRESS
+    assert SyncPart.objects.count() == 1
+
+
+def test_a_failed_sync_says_why_in_its_status(storage, source):
+    jobs.request(storage)
+    source.execute(f"RENAME TABLE {source.table} TO hidden")
+    jobs.run(storage.pk)
+    storage.refresh_from_db()
+    assert storage.status == storage.Status.FAILED
+    assert storage.traceback.startswith(f"There is no table '{source.table}'")
+
+
+def test_a_page_does_not_take_a_sync_without_a_job_for_lost(storage, api, settings, monkeypatch):
+    """Label Studio looks for its job where there is Redis; a command's sync has none."""
+    monkeypatch.setattr("io_storages.base_models.redis_connected", lambda: True)
+    storage.info_set_queued()
+    storage.begin_sync()
+    listed = api.get("/api/storages", {"project": storage.project_id}).json()
+    assert [entry["status"] for entry in listed] == ["in_progress"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "status"), [(0, 200), (44640, 200), ("", 200), (-1, 400), (44641, 400), ("x", 400)]
+)
+def test_the_schedule_is_checked(api, storage, minutes, status):
+    answer = api.patch(f"/api/storages/polardb/{storage.pk}", {"sync_every": minutes}, format="json")
+    assert answer.status_code == status, answer.content
+    if status == 400:
+        assert list(answer.json()["validation_errors"]) == ["sync_every"]
+    else:
+        assert answer.json()["sync_every"] == (minutes or 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_serving_process_keeps_the_schedule(storage):
+    storage.sync_every = 1
+    storage.save()
+    running = drain.Drain()
+    running.start()
+    deadline = time.monotonic() + 20
+    while PolarDBImportStorageLink.objects.count() < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    storage.refresh_from_db()
+    while storage.is_syncing and time.monotonic() < deadline:
+        time.sleep(0.05)
+        storage.refresh_from_db()
+    running.stop()
+    assert (storage.status, storage.last_sync_count) == ("completed", 2)
