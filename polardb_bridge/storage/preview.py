@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.storage.plan import QuickPlan, plan_quickly
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.preview import PreviewRow, read_preview_rows
 from polardb_bridge.table.size import TableSize, read_table_size
@@ -16,8 +18,8 @@ MOST_ROWS = 20
 def preview(storage: PolarDBImportStorage, limit: int) -> list[dict[str, Any]]:
     """The first rows with what Label Studio shows of a file, and more.
 
-    Where the table has more rows, a last entry without a key tells so, as Label Studio's storages do; it holds the
-    table's size.
+    A last entry without a key, as Label Studio's storages have it where there are more files, holds the table's size
+    and what a sync would do.
 
     limit: how many rows; never more than MOST_ROWS.
 
@@ -27,11 +29,11 @@ def preview(storage: PolarDBImportStorage, limit: int) -> list[dict[str, Any]]:
     with connect(storage.connection_parameters()) as connection:
         size = read_table_size(connection, storage.table)
         rows = read_preview_rows(connection, storage.table, min(limit, MOST_ROWS))
-    files = [_file(row) for row in rows]
-    return [*files, _rest(size, rows)] if size.rows > len(files) else files
+        plan = plan_quickly(storage, connection, size)
+    return [*map(_file, rows), _rest(size, rows, plan)]
 
 
-def _rest(size: TableSize, rows: list[PreviewRow]) -> dict[str, Any]:
+def _rest(size: TableSize, rows: list[PreviewRow], plan: QuickPlan) -> dict[str, Any]:
     shown_bytes = sum(row.size for row in rows)
     # The server's statistics lag behind after a large load.
     table_bytes = size.bytes if size.bytes >= shown_bytes else shown_bytes * size.rows // len(rows)
@@ -43,6 +45,7 @@ def _rest(size: TableSize, rows: list[PreviewRow]) -> dict[str, Any]:
         "table_rows": size.rows,
         "table_rows_are_estimated": size.rows_are_estimated,
         "table_bytes": table_bytes,
+        "sync": asdict(plan),
     }
 
 

@@ -53,6 +53,7 @@ def test_a_table_is_added_previewed_synced_labeled_and_written(
 
     preview = page.get_by_test_id("polardb-preview")
     expect(preview).to_contain_text("The table has 4 rows")
+    expect(preview).to_contain_text("A sync now: 4 new tasks.")
     rows = preview.locator("tbody tr")
     expect(rows).to_have_count(4)
     expect(rows.nth(0)).to_contain_text(re.compile(r"1photo-1\.jpg\d+ KBimage/jpeg.*No$"))
@@ -63,6 +64,7 @@ def test_a_table_is_added_previewed_synced_labeled_and_written(
     review = page.get_by_test_id("polardb-review")
     expect(review).to_contain_text(f"{account.database}.{account.table}")
     expect(review).to_contain_text("4 rows")
+    expect(review).to_contain_text("Syncon request")
     storage_page.button("Save & Sync").click()
     card = storage_page.card("Animals table")
     expect(card).to_contain_text(f"{account.host}:{account.port}")

@@ -188,7 +188,7 @@ def test_the_preview_shows_the_first_rows(api, form, source):
     assert (first["key"], first["name"], first["size"]) == ("1", "photo-0.png", second["size"])
     assert first["last_modified"].endswith("Z")
     assert more["key"] is None
-    assert len(api.post("/api/storages/polardb/files", form, format="json").json()["files"]) == 3
+    assert len(api.post("/api/storages/polardb/files", form, format="json").json()["files"]) == 4
 
 
 def test_the_legacy_form_is_described(api):

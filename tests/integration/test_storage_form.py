@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 from source_data import Source, base64_text, image_bytes
 
+from polardb_bridge.storage import plan
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.preview import make_thumbnail
 from polardb_bridge.table.size import read_table_size
@@ -48,7 +50,7 @@ def test_the_preview_shows_rows_as_they_are(api: Any, form: dict[str, Any], sour
     data = base64_text(image_bytes("PNG", (200, 100)))
     source.add(("cat.jpg", data), ("broken.jpg", "%%%"))
     source.execute(f"UPDATE {source.table} SET annotation_data = '[]', annotation_count = 1 WHERE id = 1")
-    cat, broken = preview(api, form)
+    cat, broken, _ = preview(api, form)
 
     thumbnail = cat.pop("thumbnail")
     updated = source.row(1)["updated_at"].isoformat()
@@ -83,12 +85,13 @@ def test_the_preview_of_a_long_table_ends_with_its_size(api: Any, form: dict[str
 
 
 def test_the_preview_of_an_empty_table_is_empty(api: Any, form: dict[str, Any]) -> None:
-    assert preview(api, form) == []
+    [table] = preview(api, form)
+    assert (table["key"], table["table_rows"]) == (None, 0)
 
 
 def test_the_preview_reads_no_large_image(api: Any, form: dict[str, Any], source: Source) -> None:
     source.add(("large.png", "A" * 9_000_000))
-    [file] = preview(api, form)
+    [file, _] = preview(api, form)
     assert (file["size"], file["thumbnail"]) == (9_000_000, None)
     assert "large" in file["problem"]
 
@@ -126,6 +129,36 @@ def test_a_very_large_table_is_estimated_at_once(source: Source) -> None:
     assert 700_000 < size.rows < 1_300_000
     assert size.bytes > 10_000_000
     assert time.monotonic() - started < 1
+
+
+def planned(api: Any, form: dict[str, Any], **changes: Any) -> dict[str, int | None]:
+    counts = preview(api, form, **changes)[-1]["sync"]
+    return {name: count for name, count in counts.items() if count != 0}
+
+
+def test_the_preview_tells_what_a_sync_would_do(api: Any, form: dict[str, Any], source: Source) -> None:
+    source.add_images(5)
+    assert planned(api, form) == {"new": 5}
+    assert planned(api, form, regex_filter=".*-[01]") == {"new": 2}
+    storage_id = api.post("/api/storages/polardb", form, format="json").json()["id"]
+    run_sync(PolarDBImportStorage.objects.get(pk=storage_id))
+    assert planned(api, form, id=storage_id) == {"existing": 5}
+    source.execute(f"UPDATE {source.table} SET updated_at = updated_at + INTERVAL 1 MINUTE WHERE id = 1")
+    source.execute(f"DELETE FROM {source.table} WHERE id IN (2, 3)")
+    source.add_images(1)
+    assert planned(api, form, id=storage_id) == {"new": 1, "changed": 1, "deleted": 2, "existing": 2}
+
+
+@pytest.mark.parametrize("limit", ["COMPARED_ROWS", "COMPARING_S"])
+def test_a_large_table_is_not_compared(
+    api: Any, form: dict[str, Any], source: Source, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    source.add_images(5)
+    storage_id = api.post("/api/storages/polardb", form, format="json").json()["id"]
+    run_sync(PolarDBImportStorage.objects.get(pk=storage_id))
+    source.add_images(2)
+    monkeypatch.setattr(plan, limit, -1)
+    assert planned(api, form, id=storage_id) == {"new": 2, "existing": 5, "changed": None, "deleted": None}
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ function PreviewStep({ formData, filesPreview, footer }) {
     { className: "polardb-step", "data-testid": "polardb-preview", ref: (element) => loadOnce(element, filesPreview, footer) },
     h("h2", null, `First rows of ${formData.database}.${formData.table}`),
     h("p", { className: "polardb-subtle" }, filesPreview ? summary(filesPreview) : "Each row of the table becomes one task."),
-    filesPreview?.length
+    filesPreview ? h("p", { className: "polardb-subtle" }, plannedSync(filesPreview)) : null,
+    filesPreview && shownRows(filesPreview).length
       ? h(RowTable, { files: shownRows(filesPreview) })
       : h(
           "p",
@@ -29,21 +30,39 @@ function shownRows(filesPreview) {
   return filesPreview.filter((file) => file.key !== null);
 }
 
-// The table's size in words. Where the list does not show all rows, its last entry has no key and tells the size.
+// The last entry has no key: it tells the table's size, and what a sync would do.
+function wholeTable(filesPreview) {
+  return filesPreview.find((file) => file.key === null);
+}
+
+// The table's size in words.
 function tableSize(filesPreview) {
-  const shown = shownRows(filesPreview);
-  const rest = filesPreview.find((file) => file.key === null);
-  const count = rest ? rest.table_rows : shown.length;
-  const bytes = rest ? rest.table_bytes : shown.reduce((sum, file) => sum + file.size, 0);
-  const rows = count === 1 ? "1 row" : `${count.toLocaleString("en")} rows`;
-  return { rows: rest?.table_rows_are_estimated ? `about ${rows}` : rows, bytes: `about ${readableSize(bytes)}` };
+  const { table_rows, table_rows_are_estimated, table_bytes } = wholeTable(filesPreview);
+  const rows = counted(table_rows, "row");
+  return { rows: table_rows_are_estimated ? `about ${rows}` : rows, bytes: `about ${readableSize(table_bytes)}` };
+}
+
+function counted(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function summary(filesPreview) {
   const { rows, bytes } = tableSize(filesPreview);
   const shown = shownRows(filesPreview).length;
-  const first = shown < filesPreview.length ? ` The first ${shown} are shown.` : "";
+  const first = shown < wholeTable(filesPreview).table_rows ? ` The first ${shown} are shown.` : "";
   return `The table has ${rows}, ${bytes}.${first} Each row becomes one task.`;
+}
+
+function plannedSync(filesPreview) {
+  const plan = wholeTable(filesPreview).sync;
+  if (plan.changed === null) {
+    return `A sync now would make about ${counted(plan.new, "new task")}; changed and deleted rows are not counted in so large a table.`;
+  }
+  const parts = [counted(plan.new, "new task")];
+  if (plan.changed) parts.push(`${plan.changed.toLocaleString("en")} changed`);
+  if (plan.deleted) parts.push(`${plan.deleted.toLocaleString("en")} of deleted rows`);
+  if (plan.existing) parts.push(`${plan.existing.toLocaleString("en")} as they are`);
+  return `A sync now: ${parts.join(", ")}.`;
 }
 
 function readableSize(bytes) {
