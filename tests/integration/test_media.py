@@ -7,6 +7,7 @@ import pytest
 from sessions import signed_in
 from source_data import TABLE, base64_text, image_bytes
 
+from polardb_bridge.deployments.provision import provision_project
 from polardb_bridge.storage import media
 from polardb_bridge.storage.image_cache import ImageCache
 from polardb_bridge.storage.sync import run_sync
@@ -112,6 +113,19 @@ def test_rows_without_a_task_cannot_be_reached(api, linked, source):
     [unlinked] = source.add(("secret.png", base64_text(PNG)))
     storage_id = linked.partition("?d=")[2].split("/")[0]
     assert api.get(f"/data/polardb/?d={storage_id}/{unlinked}/1.jpg").status_code == 404
+
+
+def test_a_row_is_shown_by_the_links_of_its_own_project_only(api, linked, source, provisioned):
+    """Two projects on one table: what one has of it is not for those who look through the other."""
+    other = provision_project(source.parameters, template="animals", source=source.table, name="dogs only")
+    storage = other.import_storage
+    storage.regex_filter, storage.image_delivery = "dog", "link"
+    storage.save()
+    [dog] = source.add(("dog.png", base64_text(PNG)))
+    run_sync(storage)
+    assert api.get(f"/data/polardb/?d={storage.pk}/{dog}/1.jpg").status_code == 200
+    cat = linked.partition("?d=")[2].split("/")[1]
+    assert api.get(f"/data/polardb/?d={storage.pk}/{cat}/1.jpg").status_code == 404
 
 
 @pytest.mark.parametrize("d", ["", "1/1 or 1=1/1.jpg", "../../x.jpg", "1/" + "9" * 30 + "/1.jpg", "999999/1/1.jpg"])
