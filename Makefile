@@ -35,8 +35,8 @@ bench-writeback: setup ## what write-back costs a submit, and how soon a result 
 	.venv/bin/python -m bench.writeback
 
 .PHONY: bench
-bench: setup ## how fast rows become tasks, beside Label Studio's own ways; some 20 minutes (ROWS=… IMAGES=… make it shorter)
-	.venv/bin/python -m bench.sync $(if $(ROWS),--rows $(ROWS)) $(if $(IMAGES),--images $(IMAGES))
+bench: setup ## how fast rows become tasks and images are shown, beside Label Studio's own ways; some 30 minutes (QUICK=1: 5)
+	.venv/bin/python -m bench.sync $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) $(if $(IMAGES),--images $(IMAGES))
 
 .PHONY: test-statements
 test-statements: setup ## 150,000 random and mutated texts for the parser of statements; a quarter of an hour
