@@ -27,7 +27,7 @@ LARGEST_DATA_URI_TABLE = 64 * 1024 * 1024
 
 
 def run_sync(storage: PolarDBImportStorage, *, force: bool = False, on_progress: Progress | None = None) -> SyncReport:
-    """Sync in this process, whether or not there is a queue.
+    """Sync in this process, whether or not there is a queue; one that was asked for and has not begun is this one.
 
     force: start although the storage says that a sync is under way, as after a crash.
 
@@ -38,9 +38,8 @@ def run_sync(storage: PolarDBImportStorage, *, force: bool = False, on_progress:
     if force:
         type(storage).objects.filter(pk=storage.pk).update(status=storage.Status.INITIALIZED)
     with transaction.atomic():  # nobody else sees it queued, and begins it
-        if not storage.info_set_queued():
+        if not storage.begin_sync() and not (storage.info_set_queued() and storage.begin_sync()):
             raise InvalidInputError(f"Storage {storage.pk} is being synced now. If that sync is dead, use --force.")
-        storage.info_set_in_progress()
     return sync_rows(storage, on_progress=on_progress)
 
 

@@ -282,6 +282,7 @@ def test_of_two_deploys_at_once_one_is_made(names, source, user):
 def test_two_drops_at_once_both_end(source, user):
     source.add_images(3)
     deployment = deploy(REQUEST, source.parameters)
+    run_sync(deployment.import_storage)
     annotate(deployment.project.tasks.first(), deployment.user)
     outcomes = race(lambda: drop(find("mark_animal")), lambda: drop(find("mark_animal")))
     assert 0 in outcomes

@@ -21,6 +21,7 @@ from polardb_bridge.deployments.execute import execute
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.deployments.statements import EXISTING_ANNOTATIONS, IMAGE_DELIVERIES, StatementError
 from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.storage.sync import run_sync
 
 DEPLOY = (
     "/*polar4ai*/DEPLOY MODEL `Label-Studio` WITH (annotation_template_id = '1', annotation_source = "
@@ -74,10 +75,20 @@ def row_of(answer: Any) -> dict[str, Any]:
     return dict(zip(answer.columns, row, strict=True))
 
 
+def sync_deployed() -> Deployment:
+    """Do the sync of the only deployment, as a serving process does; the deployment."""
+    deployment: Deployment = Deployment.objects.get()
+    run_sync(deployment.import_storage)
+    return deployment
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_documented_statements_run_in_order(source, actor):
     source.add_images(2)
-    made, shown, listed, opened, white, dropped = execute(DOCUMENTED, actor)
+    deploy, _, others = DOCUMENTED.partition("\n")
+    [made] = execute(deploy, actor)
+    sync_deployed()
+    shown, listed, opened, white, dropped = execute(others, actor)
     assert made.columns == opened.columns == dropped.columns == ()
     assert "closed to everybody" in made.message
     assert shown == listed
@@ -96,12 +107,14 @@ def test_the_documented_statements_run_in_order(source, actor):
 def test_what_is_labeled_survives_the_statements(source, actor):
     source.add_images(1)
     execute(DEPLOY, actor)
-    deployment = Deployment.objects.get()
+    deployment = sync_deployed()
     task = deployment.project.tasks.get()
     task.annotations.create(project=deployment.project, completed_by=deployment.user, result=[region()])
     execute("DROP DEPLOYMENT mark_animal", actor)
     assert source.row(1)["annotation_data"] == [region()]
-    *_, shown = execute(f"{DEPLOY} SHOW DEPLOYMENT MARK_ANIMAL", actor)
+    execute(DEPLOY, actor)
+    sync_deployed()
+    [shown] = execute("SHOW DEPLOYMENT MARK_ANIMAL", actor)
     assert (row_of(shown)["tasks"], row_of(shown)["annotated"]) == (1, 1)
 
 

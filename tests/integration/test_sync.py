@@ -135,6 +135,7 @@ def test_a_second_sync_at_the_same_time_does_nothing(provisioned, source):
     source.add_images(1)
     storage = provisioned.import_storage
     assert storage.info_set_queued()
+    assert storage.begin_sync()
     with pytest.raises(InvalidInputError, match="being synced now"):
         run_sync(storage)
     assert run_sync(storage, force=True).created == 1

@@ -101,6 +101,12 @@ def test_a_sync_that_was_taken_for_dead_leaves_the_other_alone(in_parts):
     assert SyncPart.objects.count() == 1
 
 
+def test_a_command_does_the_sync_that_was_asked_for(storage):
+    jobs.request(storage)
+    assert run_sync(storage).created == 2
+    assert jobs.waiting() == []
+
+
 def test_a_failed_sync_says_why_in_its_status(storage, source):
     jobs.request(storage)
     source.execute(f"RENAME TABLE {source.table} TO hidden")
