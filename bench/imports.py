@@ -38,7 +38,7 @@ def bound(storage: Any, delivery: str) -> None:
                         Task(data={"image": image, "id": row_id}, project=storage.project) for row_id, image in batch
                     )
                     PolarDBImportStorageLink.objects.bulk_create(
-                        PolarDBImportStorageLink(storage=storage, task=task, key=str(row_id), row_id=row_id)
+                        PolarDBImportStorageLink(storage=storage, task_id=task.pk, key=str(row_id), row_id=row_id)
                         for task, (row_id, _) in zip(tasks, batch, strict=True)
                     )
 

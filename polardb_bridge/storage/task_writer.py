@@ -97,7 +97,7 @@ def _create_tasks(
         PolarDBImportStorageLink.objects.bulk_create(
             PolarDBImportStorageLink(
                 storage=storage,
-                task=task,
+                task_id=task.pk,  # not the task: they would hold one another, and its image, until a collection
                 key=str(data.row_id),
                 row_id=data.row_id,
                 version=data.version,
