@@ -12,7 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.networks import parse_networks
 from polardb_bridge.table.connection import ConnectionParameters
+
+UNIX_SOCKET = "unix"
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Configuration:
     redis_url: Redis for background jobs; everything runs in the serving process where None.
     reconcile_every: how often rows are compared with Label Studio, never where None; from `POLARDB_RECONCILE_MINUTES`.
     shared_sync_rows: from so many new rows on, workers share a sync; from `POLARDB_SHARED_SYNC_ROWS`.
+    trusted_proxies: networks of the proxies whose `X-Forwarded-For` counts, from `POLARDB_TRUSTED_PROXIES`.
+    trusts_unix_socket: the same for a proxy that connects by a socket file; `unix` in that list.
     """
 
     database: ConnectionParameters | None
@@ -33,6 +38,8 @@ class Configuration:
     redis_url: str | None
     reconcile_every: timedelta | None
     shared_sync_rows: int
+    trusted_proxies: tuple[str, ...]
+    trusts_unix_socket: bool
 
 
 def configuration() -> Configuration:
@@ -50,6 +57,11 @@ def configuration() -> Configuration:
     except InvalidInputError as error:
         raise InvalidInputError(f"POLARDB_URL: {error}", field=error.field) from None
     hosts = [host.strip() for host in os.environ.get("POLARDB_ALLOWED_HOSTS", "").split(",")]
+    proxies = [proxy.strip() for proxy in os.environ.get("POLARDB_TRUSTED_PROXIES", "").split(",")]
+    try:
+        trusted_proxies = parse_networks(",".join(proxy for proxy in proxies if proxy.lower() != UNIX_SOCKET))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"POLARDB_TRUSTED_PROXIES: {error}") from None
     return Configuration(
         database=database,
         allowed_hosts=tuple(host for host in hosts if host),
@@ -57,6 +69,8 @@ def configuration() -> Configuration:
         redis_url=os.environ.get("REDIS_URL", "").strip() or None,
         reconcile_every=_reconcile_every(),
         shared_sync_rows=_shared_sync_rows(),
+        trusted_proxies=trusted_proxies,
+        trusts_unix_socket=any(proxy.lower() == UNIX_SOCKET for proxy in proxies),
     )
 
 

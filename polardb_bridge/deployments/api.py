@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from polardb_bridge.deployments.audit import Actor
+from polardb_bridge.deployments.client import client_address
 from polardb_bridge.deployments.execute import Answer, as_json, execute, failure_as_json
 from polardb_bridge.deployments.statements import StatementError
 
