@@ -268,3 +268,135 @@ def remember_dead_redis() -> None:
         return healthy
 
     redis.redis_healthcheck = redis_healthcheck
+
+
+# Puts whoever is signed in without an organization into the first one.
+ORGANIZATION_MIDDLEWARE = "organizations.middleware.DummyGetSessionMiddleware"
+
+
+def check_objects(may_see: Callable[[Any, Any], bool]) -> None:
+    """Ask `may_see(user, object)` about each object that a view finds, and each that a body names.
+
+    Some of Label Studio's views check only who is signed in (data_import/api.py, FileUploadAPI), and its serializers
+    take any object of any organization: a storage could be moved into a foreign project (io_storages/api.py), a
+    prediction added to a foreign task (tasks/api.py), somebody made a user of another organization (users/api.py).
+    """
+    from core.current_request import CurrentContext
+    from rest_framework.relations import PrimaryKeyRelatedField
+    from rest_framework.views import APIView
+
+    check = APIView.check_object_permissions
+    read = PrimaryKeyRelatedField.to_internal_value
+
+    def check_object_permissions(self: Any, request: Any, obj: Any) -> None:
+        if request.user.is_superuser:
+            return
+        check(self, request, obj)
+        if not may_see(request.user, obj):
+            self.permission_denied(request)
+
+    def to_internal_value(self: Any, data: Any) -> Any:
+        found = read(self, data)
+        # Some of its views make serializers without a context (io_storages/functions.py, validate_storage_instance).
+        request = self.context.get("request") or CurrentContext.get_request()
+        if request is not None and not may_see(request.user, found):
+            self.fail("does_not_exist", pk_value=data)
+        return found
+
+    APIView.check_object_permissions = check_object_permissions
+    PrimaryKeyRelatedField.to_internal_value = to_internal_value
+
+
+def check_drafts() -> None:
+    """Have the drafts of a task checked like the task: `AnnotationDraftListAPI` (tasks/api.py) checks nothing."""
+    from rest_framework.generics import get_object_or_404
+    from tasks.api import AnnotationDraftListAPI
+    from tasks.models import Annotation, Task
+
+    initial = AnnotationDraftListAPI.initial
+
+    def checked(self: Any, request: Any, *args: Any, **kwargs: Any) -> None:
+        initial(self, request, *args, **kwargs)
+        task = get_object_or_404(Task, pk=kwargs["pk"])
+        self.check_object_permissions(request, task)
+        if "annotation_id" in kwargs:
+            get_object_or_404(Annotation, pk=kwargs["annotation_id"], task=task)
+
+    AnnotationDraftListAPI.initial = checked
+
+
+def check_invitations(check: Callable[[Any], None]) -> None:
+    """Call `check(user)` before somebody lets people in: it raises where he may not.
+
+    Any member may make users (users/api.py, UserAPI) and read and renew the invitation link (organizations/api.py).
+    """
+    from organizations.api import OrganizationInviteAPI, OrganizationResetTokenAPI
+    from users.api import UserAPI
+
+    def guard(view: Any, name: str) -> None:
+        original = getattr(view, name)
+
+        def guarded(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+            check(request.user)
+            return original(self, request, *args, **kwargs)
+
+        setattr(view, name, guarded)
+
+    guard(UserAPI, "create")
+    guard(OrganizationInviteAPI, "get")
+    guard(OrganizationResetTokenAPI, "post")
+
+
+def hide_other_organizations() -> None:
+    """Show of a user's organization only what is the reader's own as well.
+
+    A user who works in several is described with the title and the owner of the active one (users/serializers.py,
+    BaseUserSerializer) to the members of all.
+    """
+    from users.serializers import BaseUserSerializer
+
+    represent = BaseUserSerializer.to_representation
+
+    def to_representation(self: Any, instance: Any) -> Any:
+        shown = represent(self, instance)
+        request = self.context.get("request")
+        reader = self.context.get("user") or (request.user if request else None)
+        if reader is None or reader.is_superuser or "active_organization" not in shown:
+            return shown
+        if shown["active_organization"] != reader.active_organization_id:
+            shown |= {"active_organization": None, "active_organization_meta": {"title": "", "email": ""}}
+        return shown
+
+    BaseUserSerializer.to_representation = to_representation
+
+
+def watch_identities(identified: Callable[[Any, Any], None], token_read: Callable[[Any, Any, bool], None]) -> None:
+    """Call `identified(request, user)` when a view has found out who asks, before it acts.
+
+    Django REST framework does that within the view (tokens, X-Api-Key, …), where no middleware sees it. The views that
+    renew and revoke tokens (jwt_auth/views.py) ask for no user at all: `token_read(request, user id, signed)` is called
+    for each token that they read; `signed` tells whether its signature was verified, which it is not for a token to
+    revoke (jwt_auth/models.py, TruncatedLSAPIToken). Both raise to end the request.
+    """
+    from core.current_request import CurrentContext
+    from rest_framework.request import Request
+    from rest_framework_simplejwt.settings import api_settings
+    from rest_framework_simplejwt.tokens import AccessToken, Token
+
+    authenticate = Request._authenticate
+    read_token = Token.__init__
+
+    def _authenticate(self: Any) -> None:
+        authenticate(self)
+        if self._user is not None and self._user.is_authenticated:
+            identified(self._request, self._user)
+
+    def read(self: Any, token: Any = None, verify: bool = True) -> None:
+        read_token(self, token, verify)
+        request = CurrentContext.get_request()
+        # An access token is read to find out who asks, which `identified` is told.
+        if token is not None and request is not None and not isinstance(self, AccessToken):
+            token_read(request, self.payload.get(api_settings.USER_ID_CLAIM), verify)
+
+    Request._authenticate = _authenticate
+    setattr(Token, "__init__", read)  # noqa: B010  # mypy lets no method be assigned

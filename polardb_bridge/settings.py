@@ -30,6 +30,19 @@ WSGI_APPLICATION = "polardb_bridge.wsgi.application"
 ANNOTATION_MIXIN = "polardb_bridge.webhooks.capture.AnnotationMixin"
 GET_STORAGE_LIST = "polardb_bridge.storage.types.storage_list"
 
+# Organizations are tenants here: deployments/isolation.py and deployments/access.py.
+PROJECT_MIXIN = "polardb_bridge.deployments.isolation.ProjectMixin"
+SAVE_USER = "polardb_bridge.deployments.signup.save_user"
+MIDDLEWARE: list[str] = [
+    # Label Studio's middleware there puts everybody without an organization into the first one.
+    "polardb_bridge.deployments.access.AccessMiddleware" if name == label_studio.ORGANIZATION_MIDDLEWARE else name
+    for name in globals()["MIDDLEWARE"]
+]
+AUTHENTICATION_BACKENDS: list[str] = [
+    "polardb_bridge.deployments.access.AddressBackend",
+    *globals()["AUTHENTICATION_BACKENDS"],
+]
+
 # django-fernet-encrypted-fields derives its key from SECRET_KEY and this salt. The secret is SECRET_KEY, which
 # Label Studio generates and keeps in its data folder (or takes from the environment); the salt only sets our
 # use of it apart from others.

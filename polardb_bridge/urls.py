@@ -5,6 +5,8 @@ from django.urls import include, path
 
 from polardb_bridge.deployments.address import DeploymentView
 from polardb_bridge.deployments.api import StatementsAPI
+from polardb_bridge.deployments.avatars import AvatarView
+from polardb_bridge.deployments.signup import signup
 from polardb_bridge.storage import links
 from polardb_bridge.storage.media import ImageView
 from polardb_bridge.webhooks.health import HealthAPI
@@ -15,6 +17,8 @@ urlpatterns = [
     path("api/storages/", include("polardb_bridge.storage.urls")),
     path("api/polardb/statements", StatementsAPI.as_view(), name="polardb-statements"),
     path("deployments/<str:name>/", DeploymentView.as_view(), name="polardb-deployment"),
+    path("user/signup/", signup),
+    path("data/avatars/<path:path>", AvatarView.as_view()),
     path("polardb/health", HealthAPI.as_view(), name="polardb-health"),
     *label_studio_urlpatterns,
 ]

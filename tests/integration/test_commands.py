@@ -141,6 +141,7 @@ def test_sync_storage(run, provisioned, source):
     assert json.loads(run("sync_storage", "--storage-id", storage_id, "--dry-run", "--json"))["created"] == 2
     source.execute(f"DELETE FROM {TABLE} WHERE original_name = 'b.png'")
     provisioned.import_storage.info_set_queued()
+    assert provisioned.import_storage.begin_sync()
     with pytest.raises(CommandError, match="--force"):
         run("sync_storage", "--storage-id", storage_id)
     assert "1 there already" in run("sync_storage", "--storage-id", storage_id, "--force")

@@ -178,7 +178,11 @@ def test_a_person_without_the_project_cannot_use_its_storages(api, form, user, c
         ("/api/storages/polardb/files", {**form, "id": storage_id}),
         (f"/api/storages/polardb/{storage_id}/sync", {}),
     ]:
-        assert former_api.post(url, data, format="json").status_code in (403, 404), url
+        # A project in the form that is not the person's is one that does not exist.
+        assert former_api.post(url, data, format="json").status_code in (400, 403, 404), url
+    assert former_api.post("/api/storages/polardb/files", form, format="json").json()["validation_errors"].keys() == {
+        "project"
+    }
 
 
 def test_the_preview_shows_the_first_rows(api, form, source):
