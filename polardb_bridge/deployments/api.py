@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from polardb_bridge.deployments.access import client_address
 from polardb_bridge.deployments.audit import Actor
 from polardb_bridge.deployments.client import client_address
 from polardb_bridge.deployments.execute import Answer, as_json, execute, failure_as_json
@@ -101,7 +102,7 @@ class StatementsAPI(APIView):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         asked = StatementsSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        actor = Actor(user=request.user, address=request.META.get("REMOTE_ADDR"), via="api")
+        actor = Actor(user=request.user, address=client_address(request), via="api")
         answers: list[Answer] = []
         try:
             execute(asked.validated_data["statement"], actor, answers.append)
