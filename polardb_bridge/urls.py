@@ -20,5 +20,6 @@ urlpatterns = [
     path("user/signup/", signup),
     path("data/avatars/<path:path>", AvatarView.as_view()),
     path("polardb/health", HealthAPI.as_view(), name="polardb-health"),
+    path("polardb/", include("polardb_bridge.deployments.console.urls")),
     *label_studio_urlpatterns,
 ]

@@ -16,7 +16,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from polardb_bridge.deployments.access import client_address
 from polardb_bridge.deployments.audit import Actor
 from polardb_bridge.deployments.client import client_address
 from polardb_bridge.deployments.execute import Answer, as_json, execute, failure_as_json

@@ -87,7 +87,7 @@ def deploy(request: DeployRequest, parameters: ConnectionParameters) -> Deployme
                 name=request.name,
                 template_id=request.template_id,
                 source=request.source,
-                address=_address(request, parameters),
+                address=address_of(request.source, parameters),
                 rows=rows,
             )
             user = deployment.user = User.objects.create_user(
@@ -142,15 +142,16 @@ def _checked(request: DeployRequest) -> str:
 def _check_free(request: DeployRequest, parameters: ConnectionParameters) -> None:
     if Deployment.objects.filter(name__iexact=request.name).exists():
         raise DeploymentExistsError(f"There is a deployment {request.name!r} already.")
-    taken = Deployment.objects.filter(address=_address(request, parameters)).first()
+    taken = Deployment.objects.filter(address=address_of(request.source, parameters)).first()
     if taken:
         raise DeploymentExistsError(
             f"The table {request.source} is labeled in the deployment {taken.name!r} already; drop that one first."
         )
 
 
-def _address(request: DeployRequest, parameters: ConnectionParameters) -> str:
-    return f"{parameters.host.lower()}:{parameters.port}/{parameters.database}.{request.source}"
+def address_of(source: str, parameters: ConnectionParameters) -> str:
+    """Where a table is: `Deployment.address`."""
+    return f"{parameters.host.lower()}:{parameters.port}/{parameters.database}.{source}"
 
 
 def _random_password() -> str:

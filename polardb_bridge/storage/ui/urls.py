@@ -1,4 +1,4 @@
-"""The script and the styles. Not below /static/, which web servers in front of Label Studio answer themselves."""
+"""The script and the styles of the Cloud Storage page."""
 
 from django.urls import path
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from functools import cache
 from pathlib import Path
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.cache import get_conditional_response, patch_cache_control
 
 from polardb_bridge.storage.form import read_form_layout
+from polardb_bridge.storage.ui.assets import respond
 
 _FOLDER = Path(__file__).with_name("wizard")
 # One script in this order: what follows uses what comes before.
@@ -31,16 +30,8 @@ def _styles() -> bytes:
 
 
 def script(request: HttpRequest) -> HttpResponseBase:
-    return _respond(request, _script(), "text/javascript; charset=utf-8")
+    return respond(request, _script(), "text/javascript; charset=utf-8")
 
 
 def styles(request: HttpRequest) -> HttpResponseBase:
-    return _respond(request, _styles(), "text/css; charset=utf-8")
-
-
-def _respond(request: HttpRequest, content: bytes, content_type: str) -> HttpResponseBase:
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    response = HttpResponse(content, content_type=content_type, headers={"ETag": etag})
-    # Asked for at every page, sent only when it has changed.
-    patch_cache_control(response, no_cache=True)
-    return get_conditional_response(request, etag, response=response) or response
+    return respond(request, _styles(), "text/css; charset=utf-8")

@@ -1,0 +1,17 @@
+"""The operator's page."""
+
+from django.urls import path
+
+from polardb_bridge.deployments.console import views
+
+app_name = "polardb-console"
+
+urlpatterns = [
+    path("", views.deployments, name="deployments"),
+    path("deploy", views.deploy, name="deploy"),
+    path("statements", views.statements, name="statements"),
+    path("console.css", views.styles, name="styles"),
+    path("console.js", views.script, name="script"),
+    path("<str:name>/allow-list", views.allow_list, name="allow-list"),
+    path("<str:name>/drop", views.drop, name="drop"),
+]

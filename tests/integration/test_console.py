@@ -1,0 +1,172 @@
+"""The operator's page: who sees it, what it shows, and that every change is a statement."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from sessions import signed_in
+from source_data import TABLE, url_of
+
+from polardb_bridge.deployments.describe import describe
+from polardb_bridge.deployments.lifecycle import DeployRequest, deploy
+from polardb_bridge.deployments.models import Deployment, StatementRecord
+
+PAGES = ["/polardb/", "/polardb/statements", "/polardb/mark_animal/drop"]
+CHANGES = ["/polardb/deploy", "/polardb/mark_animal/allow-list", "/polardb/mark_animal/drop"]
+
+
+@pytest.fixture
+def operator(user, source, monkeypatch):
+    """A browser of the administrator, with `source` as the database of the commands."""
+    monkeypatch.setenv("POLARDB_URL", url_of(source.parameters))
+    return signed_in(user.email, "correct-horse-9")
+
+
+@pytest.fixture
+def deployment(source, user):
+    return deploy(DeployRequest("mark_animal", "1", TABLE), source.parameters)
+
+
+def submit(browser, path, **fields):
+    """Send a form as the page does."""
+    return browser.post(path, fields, format="multipart")
+
+
+def deploy_form(**fields):
+    return {
+        "template": "1",
+        "source": TABLE,
+        "name": "mark_animal",
+        "title": "",
+        "image_delivery": "auto",
+        "existing_annotations": "annotations",
+        **fields,
+    }
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_strangers_are_sent_to_the_login(path, db):
+    answer = Client().get(path)
+    assert (answer.status_code, answer["Location"]) == (302, f"/user/login/?next={path}")
+
+
+@pytest.mark.parametrize("path", [*PAGES, *CHANGES])
+def test_only_administrators_get_in(path, deployment):
+    Deployment.objects.update(allowed_networks=["127.0.0.1/32"])
+    browser = signed_in(deployment.user.email, describe(deployment).password)
+    for answer in (browser.get(path), browser.post(path, {"confirmation": "mark_animal"})):
+        assert answer.status_code in (403, 405)
+    assert Deployment.objects.filter(name="mark_animal", is_dropping=False).exists()
+    assert Deployment.objects.get().allowed_networks == ["127.0.0.1/32"]
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_nothing_changes_without_the_pages_token(path, operator, deployment):
+    operator.credentials()
+    answer = operator.post(path, {"confirmation": "mark_animal", "networks": "0.0.0.0/0"})
+    assert answer.status_code == 403
+    assert Deployment.objects.get().allowed_networks == []
+
+
+def test_a_table_is_deployed_by_a_recorded_statement(operator, source):
+    source.execute(f"CREATE TABLE cars LIKE {TABLE}")
+    page = operator.get("/polardb/").text
+    assert "1: animals" in page
+    assert 'value="cars"' in page
+    assert f'value="{TABLE}"' in page
+    answer = submit(operator, "/polardb/deploy", **deploy_form(title="My animals", image_delivery="link"))
+    assert answer.status_code == 302
+    deployment = Deployment.objects.get()
+    assert (deployment.name, deployment.project.title) == ("mark_animal", "My animals")
+    assert deployment.import_storage.image_delivery == "link"
+    record = StatementRecord.objects.get()
+    assert (record.via, record.outcome, record.address) == ("console", "done", "127.0.0.1")
+    assert record.statement.startswith("DEPLOY MODEL `Label-Studio` WITH (annotation_template_id = '1'")
+    page = operator.get("/polardb/").text
+    assert "mark_animal@deployments.local" in page
+    assert f'value="{TABLE}"' not in page, "a table is deployed once"
+    assert "DEPLOY MODEL" in operator.get("/polardb/statements").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "mark animal"}, "1 to 64 letters"),
+        ({"name": "x" * 65}, "1 to 64 letters"),
+        ({"source": "mysql.user"}, "Select a valid choice"),
+        ({"template": "99"}, "Select a valid choice"),
+        ({"title": "ab"}, "at least 3 characters"),
+        ({"image_delivery": "fax"}, "Select a valid choice"),
+    ],
+)
+def test_a_bad_form_is_shown_again(fields, message, operator):
+    answer = submit(operator, "/polardb/deploy", **deploy_form(**fields))
+    assert answer.status_code == 400
+    assert message in answer.text
+    assert not Deployment.objects.exists()
+
+
+def test_a_taken_name_is_explained_and_the_form_kept(operator, source, deployment):
+    source.execute(f"CREATE TABLE cars LIKE {TABLE}")
+    answer = submit(operator, "/polardb/deploy", **deploy_form(source="cars", title="Street"))
+    assert answer.status_code == 400
+    assert "ERROR 1304" in answer.text
+    assert 'value="Street"' in answer.text
+
+
+def test_the_allow_list_is_edited(operator, deployment):
+    answer = submit(operator, "/polardb/mark_animal/allow-list", networks=" 10.0.0.0/8\r\n\r\n2001:db8::1 ,118.178.1.2")
+    assert answer.status_code == 302
+    assert Deployment.objects.get().allowed_networks == ["10.0.0.0/8", "2001:db8::1/128", "118.178.1.2/32"]
+    assert "2001:db8::1/128" in operator.get("/polardb/").text
+    answer = submit(operator, "/polardb/mark_animal/allow-list", networks="somewhere")
+    assert answer.status_code == 400
+    assert ">somewhere</textarea>" in answer.text
+    assert len(Deployment.objects.get().allowed_networks) == 3
+    submit(operator, "/polardb/mark_animal/allow-list", networks="")
+    assert Deployment.objects.get().allowed_networks == []
+
+
+def test_dropping_asks_for_the_name(operator, deployment):
+    assert "mark_animal" in operator.get("/polardb/mark_animal/drop").text
+    answer = submit(operator, "/polardb/mark_animal/drop", confirmation="yes")
+    assert answer.status_code == 400
+    assert Deployment.objects.exists()
+    assert submit(operator, "/polardb/mark_animal/drop", confirmation="mark_animal").status_code == 302
+    assert not Deployment.objects.exists()
+    answer = operator.get("/polardb/mark_animal/drop", follow=True)
+    assert "no deployment &#x27;mark_animal&#x27;" in answer.text
+
+
+def test_a_database_that_is_down_leaves_the_rest_of_the_page(operator, deployment, monkeypatch):
+    monkeypatch.setenv("POLARDB_URL", "mysql://root@127.0.0.1:1/labeling")
+    page = operator.get("/polardb/")
+    assert page.status_code == 200
+    assert "The database cannot be read:" in page.text
+    assert "mark_animal" in page.text
+    monkeypatch.delenv("POLARDB_URL")
+    assert "Set POLARDB_URL" in operator.get("/polardb/").text
+
+
+def test_names_from_the_database_are_only_text(operator, source):
+    source.execute("UPDATE annotation_template SET tp_name = '<script>alert(1)</script>'")
+    page = operator.get("/polardb/").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_the_page_speaks_the_readers_language(operator, deployment):
+    assert "<h1>部署</h1>" in operator.get("/polardb/", HTTP_ACCEPT_LANGUAGE="zh-CN,zh;q=0.9").text
+    assert "<h1>Deployments</h1>" in operator.get("/polardb/", HTTP_ACCEPT_LANGUAGE="fr").text
+    assert 'lang="zh-hans"' in operator.get("/polardb/?language=zh-hans").text
+    assert "<h1>部署</h1>" in operator.get("/polardb/").text, "the choice is remembered"
+    # Label Studio's own answers stay English, whatever the browser prefers.
+    answer = operator.get("/api/projects/99999", HTTP_ACCEPT_LANGUAGE="zh-CN")
+    assert answer.json()["detail"] == "No Project matches the given query."
+
+
+def test_scripts_and_styles_are_sent_once(operator):
+    for name in ("console.css", "console.js"):
+        answer = operator.get(f"/polardb/{name}")
+        assert answer.status_code == 200
+        assert operator.get(f"/polardb/{name}", HTTP_IF_NONE_MATCH=answer["ETag"]).status_code == 304
