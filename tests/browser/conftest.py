@@ -44,8 +44,9 @@ def serve(
     """Start a Label Studio with a database of its own."""
     servers: list[LabelStudio] = []
 
-    def start(path: str = "") -> LabelStudio:
+    def start(path: str = "", **environment: str) -> LabelStudio:
         server = LabelStudio(tmp_path_factory.mktemp("label-studio"), path)
+        server.environment |= environment
         (server.folder / "label_studio.sqlite3").write_bytes(label_studio_database.read_bytes())
         server.start()
         servers.append(server)
@@ -62,7 +63,7 @@ def label_studio(serve: Callable[..., LabelStudio]) -> LabelStudio:
 
 
 @pytest.fixture(scope="module")
-def browser(label_studio: LabelStudio) -> Iterator[Browser]:
+def browser(label_studio_database: Path) -> Iterator[Browser]:
     # While Playwright runs, Django's ORM refuses to work in this process: no test of this folder uses it.
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(

@@ -8,34 +8,12 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from editor import draw_box, wait_for_row
+from playwright.sync_api import BrowserContext, Route, expect
 from source_data import Source
 from storage_page import Account, LabelStudio, StoragePage
 
 pytestmark = pytest.mark.browser
-
-
-def wait_for_row(source: Source, row_id: int) -> dict:
-    """The row, as soon as it holds a result."""
-    deadline = time.monotonic() + 15
-    while (row := source.row(row_id))["annotation_data"] is None:
-        assert time.monotonic() < deadline, f"row {row_id} still has no result"
-        time.sleep(0.1)
-    return row
-
-
-def draw_box(page: Page) -> None:
-    """Draw a box with the first label in the opened task, and submit it."""
-    image = page.locator(".konvajs-content canvas").first
-    page.get_by_text("cat", exact=True).locator("visible=true").first.click()
-    box = image.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5, steps=8)
-    page.mouse.up()
-    page.locator("button", has_text=re.compile("^Submit$")).click()
-    expect(page.locator("button", has_text=re.compile("^Update$"))).to_be_visible()
 
 
 def test_a_table_is_added_previewed_synced_labeled_and_written(

@@ -1,0 +1,135 @@
+"""A deployment from its statement to its end, and the operator's page: Chromium, gunicorn, a real MariaDB."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from editor import draw_box, wait_for_row
+from playwright.sync_api import BrowserContext, Page, expect
+from source_data import Source, url_of
+from storage_page import LabelStudio
+
+from dev.label_studio import run_command
+
+pytestmark = pytest.mark.browser
+
+DEPLOY = (
+    "/*polar4ai*/DEPLOY MODEL `Label-Studio` WITH (annotation_template_id = '1', "
+    "annotation_source = 'polardb4ai_annotation_source_animal', deployment_name = 'mark_animal');"
+)
+OPEN_ELSEWHERE = "/*polar4ai*/UPDATE WHITEIPS `model_mark_animal` WITH (ips='118.178.1.2,192.168.100.0/24');"
+OPEN_HERE = "/*polar4ai*/UPDATE WHITEIPS `model_mark_animal` WITH (ips='118.178.1.2,127.0.0.1');"
+
+
+@pytest.fixture
+def label_studio(serve: Callable[..., LabelStudio], photos: Source) -> LabelStudio:
+    return serve(POLARDB_URL=url_of(photos.parameters))
+
+
+@pytest.fixture
+def run(label_studio: LabelStudio) -> Callable[[str], list[dict]]:
+    """Run a statement as a person does; its rows."""
+
+    def run(statement: str) -> list[dict]:
+        environment = label_studio.environment | {"LABEL_STUDIO_HOST": label_studio.url}
+        done = run_command(environment, "polar4ai", "--json", statement)
+        assert done.returncode == 0, done.stderr
+        [result] = json.loads(done.stdout)["results"]
+        return [dict(zip(result["columns"], row, strict=True)) for row in result["rows"]]
+
+    return run
+
+
+def log_in(page: Page, password: str, email: str = "") -> None:
+    """Fill in Label Studio's login; without an address where the page has filled that in."""
+    if email:
+        page.fill("input[name=email]", email)
+    page.fill("input[name=password]", password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_a_deployment_from_its_statement_to_its_end(
+    run: Callable[[str], list[dict]], label_studio: LabelStudio, photos: Source, context: BrowserContext
+) -> None:
+    run(DEPLOY)
+    [row] = run("/*polar4ai*/SHOW DEPLOYMENT `mark_animal`;")
+    address = row["request_path"]
+    assert address == f"{label_studio.url}/deployments/mark_animal/"
+    run(OPEN_ELSEWHERE)
+    page = context.new_page()
+    answer = page.goto(address)
+    assert answer
+    assert answer.status == 403
+    expect(page.locator("body")).to_contain_text("127.0.0.1")
+    expect(page.locator("body")).to_contain_text("UPDATE WHITEIPS `model_mark_animal`")
+    expect(page.locator("body")).to_contain_text("白名单")
+
+    run(OPEN_HERE)
+    page.goto(address)
+    expect(page.locator("input[name=email]")).to_have_value(row["username"])
+    log_in(page, row["password"])
+    page.get_by_text("photo-2.jpg").click()
+    draw_box(page)
+    [region] = wait_for_row(photos, 2)["annotation_data"]
+    assert region["value"]["rectanglelabels"] == ["cat"]
+    [row] = run("/*polar4ai*/SHOW DEPLOYMENTS;")
+    assert (row["status"], row["tasks"], row["annotated"], row["pending_writebacks"]) == ("Serving", 3, 1, 0)
+
+    run(OPEN_ELSEWHERE)
+    answer = page.goto(address)
+    assert answer
+    assert answer.status == 403
+    assert page.request.get(f"{label_studio.url}/api/projects").status == 403
+    run("/*polar4ai*/DROP DEPLOYMENT `mark_animal`;")
+    answer = page.goto(address)
+    assert answer
+    assert answer.status == 404
+    assert page.request.get(f"{label_studio.url}/api/projects").status == 401
+    assert photos.row(2)["annotation_data"] == [region]
+
+
+def test_the_operators_page(label_studio: LabelStudio, photos: Source, context: BrowserContext, tmp_path: Path) -> None:
+    administrator = {"LABEL_STUDIO_USERNAME": "admin@example.com", "LABEL_STUDIO_PASSWORD": "correct-horse-9"}
+    run_command(label_studio.environment | administrator, "ensure_superuser").check_returncode()
+    page = context.new_page()
+    page.goto(f"{label_studio.url}/polardb/")
+    log_in(page, "correct-horse-9", "admin@example.com")
+    expect(page.get_by_text("Nothing is deployed yet.")).to_be_visible()
+
+    page.get_by_label("Deployment name").fill("mark_animal")
+    page.get_by_role("button", name="Deploy").click()
+    deployment = page.locator("article")
+    # The page follows the sync by itself.
+    expect(deployment).to_contain_text("Serving")
+    expect(deployment).to_contain_text("0/3")
+    expect(deployment).to_contain_text("closed: no address is allowed yet")
+
+    deployment.get_by_text("Manage").click()
+    deployment.get_by_label("Allowed addresses").fill("10.0.0.1/8")
+    deployment.get_by_role("button", name="Save addresses").click()
+    expect(page.get_by_role("alert")).to_contain_text("10.0.0.0/8")
+    expect(deployment.get_by_label("Allowed addresses")).to_have_value("10.0.0.1/8")
+    deployment.get_by_label("Allowed addresses").fill("10.0.0.0/8\n0.0.0.0/0")
+    deployment.get_by_role("button", name="Save addresses").click()
+    expect(deployment).to_contain_text("open to every address")
+
+    page.get_by_role("link", name="简体中文").click()
+    expect(deployment).to_contain_text("运行中")
+    page.get_by_role("link", name="语句记录").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+    expect(page.locator("tbody tr").nth(1)).to_contain_text("已拒绝")
+    page.get_by_role("link", name="English").click()
+    expect(page.locator("tbody tr").nth(2)).to_contain_text("DEPLOY MODEL")
+
+    page.get_by_role("link", name="Deployments").click()
+    deployment.get_by_text("Manage").click()
+    deployment.get_by_role("link", name="Drop deployment").click()
+    page.get_by_label("Type the deployment's name").fill("other")
+    page.get_by_role("button", name="Drop deployment").click()
+    expect(page.get_by_role("alert")).to_contain_text("not the name")
+    page.get_by_label("Type the deployment's name").fill("mark_animal")
+    page.get_by_role("button", name="Drop deployment").click()
+    expect(page.get_by_text("Nothing is deployed yet.")).to_be_visible()
