@@ -41,3 +41,7 @@ bench: setup ## how fast rows become tasks and images are shown, beside Label St
 .PHONY: test-statements
 test-statements: setup ## 150,000 random and mutated texts for the parser of statements; a quarter of an hour
 	.venv/bin/python -m pytest tests/unit/test_hostile_statements.py --hypothesis-profile=thorough --timeout=3600
+
+.PHONY: bench-deployments
+bench-deployments: setup ## how long a deploy takes, and what twenty deployments cost the requests of one
+	.venv/bin/python -m bench.deployments
