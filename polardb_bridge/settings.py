@@ -51,7 +51,7 @@ SALT_KEY = os.environ.get("POLARDB_SALT_KEY", "polardb-bridge")
 # Our base.html extends Label Studio's: it brings the scripts of storage/ui/ into every page.
 TEMPLATES: list[dict[str, list[object]]] = globals()["TEMPLATES"]
 TEMPLATES[0]["DIRS"].insert(0, Path(__file__).parent / "storage" / "ui" / "templates")
-TEMPLATES[0]["DIRS"].append(Path(__file__).parent / "deployments" / "console" / "templates")
+TEMPLATES[0]["DIRS"].append(Path(__file__).parent / "deployments" / "templates")
 
 # Pages of ours speak English and Chinese (language.py). Label Studio's are English only, and so are the messages of its
 # API that its frontend reads: its middleware would translate those that come from Django.

@@ -1,12 +1,14 @@
 """Our routes first, then Label Studio's."""
 
+from core.middleware import enforce_csrf_checks
 from core.urls import urlpatterns as label_studio_urlpatterns
 from django.urls import include, path
 
-from polardb_bridge.deployments.address import DeploymentView
+from polardb_bridge.deployments.address import DeploymentView, PasswordView
 from polardb_bridge.deployments.api import StatementsAPI
 from polardb_bridge.deployments.avatars import AvatarView
 from polardb_bridge.deployments.signup import signup
+from polardb_bridge.language import in_readers_language
 from polardb_bridge.storage import links
 from polardb_bridge.storage.media import ImageView
 from polardb_bridge.webhooks.health import HealthAPI
@@ -17,6 +19,11 @@ urlpatterns = [
     path("api/storages/", include("polardb_bridge.storage.urls")),
     path("api/polardb/statements", StatementsAPI.as_view(), name="polardb-statements"),
     path("deployments/<str:name>/", DeploymentView.as_view(), name="polardb-deployment"),
+    path(
+        "deployments/<str:name>/password/",
+        enforce_csrf_checks(in_readers_language(PasswordView.as_view())),
+        name="polardb-password",
+    ),
     path("user/signup/", signup),
     path("data/avatars/<path:path>", AvatarView.as_view()),
     path("polardb/health", HealthAPI.as_view(), name="polardb-health"),

@@ -18,13 +18,13 @@ from core.current_request import CurrentContext
 from django.core.exceptions import PermissionDenied as LoginRefused
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from organizations.models import Organization
 from rest_framework.exceptions import PermissionDenied
 from users.models import User
 
 from polardb_bridge.deployments.allow_list import allows
 from polardb_bridge.deployments.client import client_address
 from polardb_bridge.deployments.isolation import settle
+from polardb_bridge.deployments.members import ensure_organization
 from polardb_bridge.deployments.models import Deployment, DeploymentQuerySet
 from polardb_bridge.deployments.signup import signup_is_closed
 
@@ -155,8 +155,7 @@ def admit(request: HttpRequest, user: Any) -> None:
         return
     if user.is_superuser:
         if user.active_organization_id is None:
-            user.active_organization = Organization.objects.first()
-            user.save(update_fields=["active_organization"])
+            ensure_organization(user)
     else:
         membership = settle(user)
         if membership is None and signup_is_closed():

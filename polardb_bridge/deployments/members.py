@@ -1,4 +1,7 @@
-"""Which organization administrators belong to."""
+"""Which organization administrators work in.
+
+Label Studio shows lists of one organization at a time, the active one, to administrators too.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ def ensure_organization(user: User) -> Organization:
     """
     if user.active_organization:
         return user.active_organization
-    organization = user.organizations.first() or Organization.objects.filter(deployment=None).order_by("pk").first()
+    free = Organization.objects.filter(deployment=None).order_by("pk")
+    organization = free.filter(users=user).first() or free.first()
     if organization is None:
         organization = Organization.create_organization(created_by=user, title="Label Studio")
     elif not organization.has_user(user):
@@ -24,6 +28,20 @@ def ensure_organization(user: User) -> Organization:
     user.active_organization = organization
     user.save(update_fields=["active_organization"])
     return organization
+
+
+def work_in(user: User, organization: Organization) -> None:
+    """Have an administrator see an organization, such as a deployment's, without becoming a member of it."""
+    if user.active_organization_id != organization.pk:
+        user.active_organization = organization
+        user.save(update_fields=["active_organization"])
+
+
+def leave_deployment(user: User) -> None:
+    """Have an administrator who has looked into a deployment work in an organization of his own again."""
+    if Organization.objects.filter(pk=user.active_organization_id, deployment__isnull=False).exists():
+        user.active_organization = None
+        ensure_organization(user)
 
 
 def connect() -> None:

@@ -371,3 +371,46 @@ def test_a_deployments_user_cannot_point_its_storages_at_other_tables(deployment
     assert tenant.post("/api/storages/polardb/files", body | {"id": deployment.import_storage.pk}).status_code == 403
     administrator = api.patch(f"/api/storages/polardb/{deployment.import_storage.pk}", {"title": "Animals"})
     assert administrator.status_code == 200, administrator.content
+
+
+def test_a_deployments_user_changes_the_password(deployment):
+    first = describe(deployment).password
+    browser = signed_in(deployment.user.email, first)
+    page = browser.get("/deployments/mark_animal/password/", HTTP_ACCEPT_LANGUAGE="zh-CN")
+    assert "修改密码" in page.text
+    fields = {"old_password": first, "new_password1": "my-own-word-47", "new_password2": "my-own-word-48"}
+    wrong = browser.post("/deployments/mark_animal/password/", fields, format="multipart")
+    assert (wrong.status_code, describe(deployment).password) == (200, first)
+    fields["new_password2"] = fields["new_password1"]
+    changed = browser.post("/deployments/mark_animal/password/", fields, format="multipart")
+    assert (changed.status_code, changed["Location"]) == (302, "/deployments/mark_animal/")
+    assert browser.get("/api/current-user/whoami").status_code == 200, "still signed in"
+    deployment = find("mark_animal")
+    assert describe(deployment).password == "(changed)"
+    assert deployment.user.check_password("my-own-word-47")
+
+
+def test_nobody_else_changes_the_password(deployment, api):
+    for browser in (Client(), api):
+        answer = browser.get("/deployments/mark_animal/password/")
+        assert (answer.status_code, answer["Location"]) == (302, "/deployments/mark_animal/")
+    browser = signed_in(deployment.user.email, describe(deployment).password)
+    browser.credentials()  # without the page's token
+    assert browser.post("/deployments/mark_animal/password/", {}, format="multipart").status_code == 403
+
+
+def test_administrators_look_into_a_deployment_and_come_back(deployment, api, user):
+    own = user.active_organization
+    assert api.get(f"/api/projects/{deployment.project_id}/").status_code == 404, "Label Studio shows the active one"
+    assert api.get("/deployments/mark_animal/")["Location"] == f"/projects/{deployment.project_id}/data/"
+    assert api.get(f"/api/projects/{deployment.project_id}/").status_code == 200
+    task = deployment.project.tasks.first()
+    assert api.get(f"/api/tasks/{task.pk}/").status_code == 200
+    assert api.get("/polardb/label-studio")["Location"] == "/projects/"
+    user.refresh_from_db()
+    assert user.active_organization == own
+    api.get("/deployments/mark_animal/")
+    drop(find("mark_animal"))
+    assert api.get("/api/projects/").status_code == 200
+    user.refresh_from_db()
+    assert user.active_organization == own

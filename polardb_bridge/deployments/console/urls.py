@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.deployments, name="deployments"),
     path("deploy", views.deploy, name="deploy"),
     path("statements", views.statements, name="statements"),
+    path("label-studio", views.label_studio, name="label-studio"),
     path("console.css", views.styles, name="styles"),
     path("console.js", views.script, name="script"),
     path("<str:name>/allow-list", views.allow_list, name="allow-list"),

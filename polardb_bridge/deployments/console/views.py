@@ -27,6 +27,7 @@ from polardb_bridge.deployments.console.forms import DeployForm
 from polardb_bridge.deployments.describe import DeploymentRow, all_deployments, describe, describe_all
 from polardb_bridge.deployments.execute import run
 from polardb_bridge.deployments.lifecycle import address_of, find
+from polardb_bridge.deployments.members import leave_deployment
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.deployments.statements import DropDeployment, Statement, StatementError, UpdateWhiteIps
 from polardb_bridge.errors import BridgeError, NoSuchDeploymentError
@@ -124,7 +125,7 @@ def drop(request: HttpRequest, name: str) -> HttpResponse:
         deployment.refresh_from_db()
     context = {"row": describe(deployment), "wrong": request.method == "POST" and not confirmed}
     status = 400 if request.method == "POST" else 200
-    return render(request, "polardb_console/drop.html", context, status=status)
+    return render(request, "polardb/console/drop.html", context, status=status)
 
 
 @require_GET
@@ -132,7 +133,15 @@ def drop(request: HttpRequest, name: str) -> HttpResponse:
 def statements(request: HttpRequest) -> HttpResponse:
     records = StatementRecord.objects.order_by("-at", "-pk")
     page = Paginator(records, RECORDS_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "polardb_console/statements.html", {"page": page})
+    return render(request, "polardb/console/statements.html", {"page": page})
+
+
+@require_GET
+@_for_administrators
+def label_studio(request: HttpRequest) -> HttpResponse:
+    """Back to the administrator's own projects."""
+    leave_deployment(request.user)
+    return redirect("projects:project-index")
 
 
 @require_GET
@@ -202,7 +211,7 @@ def _page(
         "form": form or offered.form(),
         "client_address": client_address(request),
     }
-    return render(request, "polardb_console/deployments.html", context, status=status)
+    return render(request, "polardb/console/deployments.html", context, status=status)
 
 
 def _line(deployment: Deployment, row: DeploymentRow, typed: dict[str, str]) -> _Line:
