@@ -414,3 +414,21 @@ def test_administrators_look_into_a_deployment_and_come_back(deployment, api, us
     assert api.get("/api/projects/").status_code == 200
     user.refresh_from_db()
     assert user.active_organization == own
+
+
+def test_images_are_shown_to_their_own_deployment_only(source, user):
+    source.add_images(1)
+    source.execute(f"CREATE TABLE cars LIKE {TABLE}")
+    source.execute(f"INSERT INTO cars SELECT * FROM {TABLE}")
+    browsers, images = [], []
+    for table in (TABLE, "cars"):
+        made = deploy(DeployRequest(table, "1", table, image_delivery="link"), source.parameters)
+        open_here(made)
+        run_sync(made.import_storage, force=True)
+        browsers.append(signed_in(made.user.email, describe(made).password))
+        images.append(made.project.tasks.get().data["image"])
+    for number, browser in enumerate(browsers):
+        assert browser.get(images[number]).status_code == 200
+        assert browser.get(images[1 - number]).status_code == 404
+    Deployment.objects.filter(name="cars").update(allowed_networks=["10.0.0.0/8"])
+    assert browsers[1].get(images[1]).status_code == 403
