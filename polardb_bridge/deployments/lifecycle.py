@@ -19,6 +19,7 @@ from users.models import User
 
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.deployments.provision import create_project, prepare
+from polardb_bridge.deployments.statements import LONGEST_NAME
 from polardb_bridge.errors import (
     DeploymentExistsError,
     InvalidInputError,
@@ -34,7 +35,6 @@ from polardb_bridge.webhooks.models import PendingWriteback
 
 logger = logging.getLogger(__name__)
 
-LONGEST_NAME = 64
 PASSWORD_LENGTH = 20
 LOGIN_DOMAIN = "deployments.local"
 _REMOVED_AT_ONCE = 500
@@ -185,13 +185,13 @@ def drop(deployment: Deployment, *, force: bool = False) -> int:
         How many rows were left without their newest result; 0 unless forced.
 
     Raises:
-        RetryableError: results cannot be written now; nothing is removed.
+        RetryableError: results cannot be written now; the deployment stays, with every task whose result is unwritten.
         NoSuchDeploymentError: another drop was quicker.
     """
     _close(deployment, closed=True)
     try:
         lost = _write_pending(deployment, force=force)
-        lost += _remove_tasks(deployment, force=force)
+        _remove_tasks(deployment, force=force)
     except RetryableError:
         _close(deployment, closed=False)
         raise
@@ -226,20 +226,19 @@ def _write_pending(deployment: Deployment, *, force: bool) -> int:
     return left
 
 
-def _remove_tasks(deployment: Deployment, *, force: bool) -> int:
+def _remove_tasks(deployment: Deployment, *, force: bool) -> None:
     """Remove the tasks in parts; results that were submitted meanwhile are written first."""
-    lost = 0
     while True:
         with transaction.atomic():
             tasks = Task.objects.filter(project=deployment.project_id).order_by("pk").select_for_update()
             ids = list(tasks.values_list("pk", flat=True)[:_REMOVED_AT_ONCE])
             if not ids:
-                return lost
-            unwritten = force or not PendingWriteback.objects.filter(task__in=ids).exists()
-            if unwritten:
+                return
+            removable = force or not PendingWriteback.objects.filter(task__in=ids).exists()
+            if removable:
                 Task.delete_tasks_without_signals_from_task_ids(ids)
-        if not unwritten:
-            lost += _write_pending(deployment, force=force)
+        if not removable:
+            _write_pending(deployment, force=force)
 
 
 def _remove(deployment: Deployment) -> None:

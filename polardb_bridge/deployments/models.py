@@ -10,6 +10,7 @@ from encrypted_fields.fields import EncryptedTextField
 from organizations.models import Organization
 from projects.models import Project
 
+from polardb_bridge.deployments.statements import WHITE_IP_PREFIX
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 
 
@@ -61,7 +62,7 @@ class Deployment(models.Model):
     @property
     def white_ip_name(self) -> str:
         """What the allow-list is called in statements."""
-        return f"model_{self.name}"
+        return f"{WHITE_IP_PREFIX}{self.name}"
 
     @property
     def path(self) -> str:

@@ -33,18 +33,21 @@ def check_may_invite(user: Any) -> None:
         raise PermissionDenied("Only administrators let people in here.")
 
 
+def _check_open() -> None:
+    if signup_is_closed():
+        raise PermissionDenied("Signing up is closed here. Ask an administrator for an account.")
+
+
 @enforce_csrf_checks
 def signup(request: HttpRequest) -> HttpResponse:
     """Label Studio's page to sign up, while that is open."""
-    if signup_is_closed():
-        raise PermissionDenied("Signing up is closed here. Ask an administrator for an account.")
+    _check_open()
     answer: HttpResponse = user_signup(request)
     return answer
 
 
 def save_user(request: HttpRequest, next_page: str, user_form: Any) -> HttpResponse:
     """The setting SAVE_USER: makes a user of somebody who signs up, whatever led there."""
-    if signup_is_closed():
-        raise PermissionDenied("Signing up is closed here. Ask an administrator for an account.")
+    _check_open()
     answer: HttpResponse = label_studio_save_user(request, next_page, user_form)
     return answer

@@ -133,6 +133,7 @@ class Drain:
         try:
             work()
         except Exception:
+            # Of one storage: the others go on, and the next round tries this one again.
             logger.exception("In the background: %s of storage %s failed", *key)
             connections.close_all()
         finally:

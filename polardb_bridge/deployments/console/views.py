@@ -29,7 +29,13 @@ from polardb_bridge.deployments.execute import run
 from polardb_bridge.deployments.lifecycle import address_of, find
 from polardb_bridge.deployments.members import leave_deployment
 from polardb_bridge.deployments.models import Deployment, StatementRecord
-from polardb_bridge.deployments.statements import DropDeployment, Statement, StatementError, UpdateWhiteIps
+from polardb_bridge.deployments.statements import (
+    WHITE_IP_PREFIX,
+    DropDeployment,
+    Statement,
+    StatementError,
+    UpdateWhiteIps,
+)
 from polardb_bridge.errors import BridgeError, NoSuchDeploymentError
 from polardb_bridge.language import in_readers_language
 from polardb_bridge.storage.ui.assets import respond
@@ -105,7 +111,7 @@ def deploy(request: HttpRequest) -> HttpResponse:
 @_for_administrators
 def allow_list(request: HttpRequest, name: str) -> HttpResponse:
     networks = ",".join(request.POST.get("networks", "").replace(",", " ").split())
-    if _run(request, UpdateWhiteIps(f"model_{name}", networks)):
+    if _run(request, UpdateWhiteIps(f"{WHITE_IP_PREFIX}{name}", networks)):
         return redirect("polardb-console:deployments")
     return _page(request, typed={name.lower(): request.POST.get("networks", "")}, status=400)
 
