@@ -1,4 +1,4 @@
-"""Real servers, a fresh database a test, and a user with a project."""
+"""Real servers, a fresh database for each test, a user, and a provisioned project."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from typing import Any
 
 import hypothesis
 import pytest
-from sessions import signed_in
-from source_data import Source
 
 from dev.servers import MariaDB
+from polardb_bridge.deployments.provision import ProvisionedProject, provision_project
+from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.table.connection import ConnectionParameters, begin, dispose
+from support.labeling import LabelingProject
+from support.sessions import signed_in
+from support.source_data import Source
 
 # The same texts at every run; `make test-statements` looks for new ones. Time is measured by the tests themselves.
 hypothesis.settings.register_profile("default", max_examples=1000, derandomize=True, deadline=None, database=None)
@@ -78,6 +81,23 @@ def user(db: None) -> Any:
 def api(user: Any) -> Any:
     """A browser's session of `user`."""
     return signed_in(user.email, "correct-horse-9")
+
+
+@pytest.fixture
+def provisioned(user: Any, source: Source) -> ProvisionedProject:
+    """A project on `source` with both storages; not synced yet."""
+    return provision_project(source.parameters, template="animals", source=source.table, name="animals")
+
+
+@pytest.fixture
+def project(provisioned: ProvisionedProject, source: Source, api: Any) -> LabelingProject:
+    """`provisioned` with three rows, synced."""
+    from tasks.models import Task
+
+    source.add_images(3)
+    run_sync(provisioned.import_storage)
+    tasks = {task.data["id"]: task for task in Task.objects.filter(project=provisioned.project)}
+    return LabelingProject(provisioned, api, tasks)
 
 
 @pytest.fixture(autouse=True)

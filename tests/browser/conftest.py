@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
-from source_data import Source, base64_text, image_bytes
-from storage_page import Account, LabelStudio, StoragePage
 
 from dev.label_studio import run_command
 from polardb_bridge.table.connection import begin
+from support.source_data import Source, base64_text, image_bytes
+from support.storage_page import Account, LabelStudio, StoragePage
 
 PASSWORD = "right-horse-7"
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from editor import draw_box, wait_for_row
 from playwright.sync_api import BrowserContext, Page, expect
-from source_data import Source, url_of
-from storage_page import LabelStudio
 
 from dev.label_studio import run_command
+from support.editor import draw_box, wait_for_row
+from support.source_data import Source, url_of
+from support.storage_page import LabelStudio
 
 pytestmark = pytest.mark.browser
 

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 
 import pytest
-from editor import draw_box, wait_for_row
 from playwright.sync_api import BrowserContext, Route, expect
-from source_data import Source
-from storage_page import Account, LabelStudio, StoragePage
+
+from support.editor import draw_box, wait_for_row
+from support.source_data import Source
+from support.storage_page import Account, LabelStudio, StoragePage
 
 pytestmark = pytest.mark.browser
 

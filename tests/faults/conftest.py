@@ -10,15 +10,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from faults.proxy import Proxy
-from labeling import project, provisioned
 
 from dev.label_studio import LabelStudio
 from dev.servers import MariaDB
 from polardb_bridge.deployments.provision import ProvisionedProject
 from polardb_bridge.table.connection import ConnectionParameters, begin, engine_for
-
-__all__ = ["project", "provisioned"]
+from support.proxy import Proxy
 
 
 @pytest.fixture(scope="session")

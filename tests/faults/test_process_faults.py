@@ -9,11 +9,12 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from source_data import region
 
 from dev.label_studio import Worker, run_command
 from dev.servers import Redis
 from polardb_bridge.webhooks.models import PendingWriteback
+from support.labeling import second_project
+from support.source_data import region
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -124,7 +125,6 @@ def wait_for_new_workers(label_studio, killed):
 def test_a_frozen_table_server_holds_up_no_submit_and_no_other_storage(
     project, source, start_label_studio, server, mariadb, user
 ):
-    from labeling import second_project
 
     label_studio = start_label_studio()
     session = label_studio.session(EMAIL, PASSWORD)

@@ -12,10 +12,10 @@ import time
 import pytest
 import requests
 import sqlalchemy as sa
-from source_data import region
 
 from dev.label_studio import run_command
 from polardb_bridge.table.connection import begin, connect
+from support.source_data import region
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql_too]
 

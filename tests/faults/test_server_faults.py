@@ -10,12 +10,12 @@ from unittest.mock import patch
 
 import pytest
 from django.utils import timezone
-from source_data import region
 
 from polardb_bridge.table.connection import begin
 from polardb_bridge.webhooks import outbox
 from polardb_bridge.webhooks.delivery import TIMEOUT_S, deliver, due_storages
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
+from support.source_data import region
 
 
 def submit_all(project, label="cat"):

@@ -4,10 +4,10 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
-from source_data import TABLE, base64_text, image_bytes, url_of
 
 from polardb_bridge.deployments.provision import provision_project
 from polardb_bridge.errors import InvalidInputError
+from support.source_data import TABLE, base64_text, image_bytes, url_of
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
-from sessions import signed_in
-from source_data import TABLE, url_of
 
 from polardb_bridge.deployments.describe import describe
 from polardb_bridge.deployments.lifecycle import DeployRequest, deploy
 from polardb_bridge.deployments.models import Deployment, StatementRecord
+from support.sessions import signed_in
+from support.source_data import TABLE, url_of
 
 PAGES = ["/polardb/", "/polardb/statements", "/polardb/mark_animal/drop"]
 CHANGES = ["/polardb/deploy", "/polardb/mark_animal/allow-list", "/polardb/mark_animal/drop"]

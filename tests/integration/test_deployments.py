@@ -7,8 +7,6 @@ import threading
 import pytest
 from django.db import connection, connections
 from django.test import Client
-from sessions import signed_in
-from source_data import TABLE, region
 
 from polardb_bridge.deployments import lifecycle
 from polardb_bridge.deployments.describe import all_deployments, describe, describe_all
@@ -24,6 +22,8 @@ from polardb_bridge.errors import (
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.webhooks.delivery import deliver_due
 from polardb_bridge.webhooks.models import PendingWriteback
+from support.sessions import signed_in
+from support.source_data import TABLE, region
 
 REQUEST = DeployRequest(name="mark_animal", template_id="1", source=TABLE)
 

@@ -5,12 +5,12 @@ import uuid
 from datetime import datetime, timezone
 
 import pytest
-from source_data import TABLE, region
 
 from polardb_bridge.deployments.provision import provision_project
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.webhooks.models import PendingWriteback
 from polardb_bridge.webhooks.reconcile import reconcile
+from support.source_data import TABLE, region
 
 UID = "6f1c2a52-3d0a-4b1e-9d35-1f8a2a6f0c11"
 

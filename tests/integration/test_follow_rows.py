@@ -1,11 +1,11 @@
 """Tasks stay in step with rows that change and vanish."""
 
 import pytest
-from source_data import TABLE, base64_text, image_bytes, region
 
 from polardb_bridge.storage.models import PolarDBImportStorageLink
 from polardb_bridge.storage.plan import plan_sync
 from polardb_bridge.storage.sync import run_sync
+from support.source_data import TABLE, base64_text, image_bytes, region
 
 
 @pytest.fixture(params=["data_uri", "link"])

@@ -20,11 +20,12 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection, transaction
 from django.test import Client, TestCase
-from sessions import signed_in
-from tenants import PASSWORD, Rows, Tenant, make_tenant, models_of_tenants, shift_ids
-from walk import Pattern, body_of, methods_of, patterns, queries_of, values_of
 
 from polardb_bridge.deployments.isolation import may_see, organization_of, organization_paths
+from support.sessions import signed_in
+from support.tenant_rows import Rows, shift_ids
+from support.tenants import PASSWORD, Tenant, make_tenant, models_of_tenants
+from support.walk import Pattern, body_of, methods_of, patterns, queries_of, values_of
 
 OWN_IDS, THEIR_IDS, LATER_IDS = 6_000_000, 7_000_000, 8_000_000
 
@@ -86,7 +87,7 @@ def world(db: None, settings: Any) -> Iterator[World]:
 
 def test_the_tenants_have_a_row_in_each_table(world):
     empty = [model._meta.label for model in models_of_tenants() if not world.rows.keys[model]]
-    assert not empty, "Add a row of each to tests/tenants.py, or the model to COMMON_MODELS with the reason."
+    assert not empty, "Add a row of each to tests/support/tenants.py, or the model to COMMON_MODELS with the reason."
 
 
 def _owner(world: World) -> tuple[Client, Tenant | None]:

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
-from sessions import signed_in
-from source_data import base64_text, image_bytes, region
 
 from polardb_bridge.label_studio import ORGANIZATION_MIDDLEWARE, delete_organization, load_settings, package_folder
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.webhooks.capture import AnnotationMixin
+from support.sessions import signed_in
+from support.source_data import base64_text, image_bytes, region
 
 
 def test_this_is_the_release_that_was_measured():
@@ -229,7 +229,7 @@ def test_an_organization_leaves_settings_behind_that_ours_deletes(user):
 
 def views():
     """Every view class that Label Studio answers with."""
-    from walk import patterns
+    from support.walk import patterns
 
     found = {getattr(p.view, "view_class", None) or getattr(p.view, "cls", None) for p in patterns()}
     return found - {None}

@@ -4,13 +4,13 @@ import re
 import time
 
 import pytest
-from sessions import signed_in
-from source_data import TABLE, base64_text, image_bytes
 
 from polardb_bridge.deployments.provision import provision_project
 from polardb_bridge.storage import media
 from polardb_bridge.storage.image_cache import ImageCache
 from polardb_bridge.storage.sync import run_sync
+from support.sessions import signed_in
+from support.source_data import TABLE, base64_text, image_bytes
 
 PNG = image_bytes(size=(40, 30))
 

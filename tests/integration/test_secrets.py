@@ -5,12 +5,12 @@ import traceback
 
 import pytest
 from django.core.management import CommandError, call_command
-from source_data import TABLE, region
 
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.table.connection import connect, dispose, engine_for
 from polardb_bridge.webhooks.delivery import deliver_due
+from support.source_data import TABLE, region
 
 SECRET = "hunter2-and-more"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.test import Client, RequestFactory
-from sessions import signed_in
-from tenants import PASSWORD, make_tenant
 
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.deployments.signup import save_user
+from support.sessions import signed_in
+from support.tenants import PASSWORD, make_tenant
 
 NEW = "new@example.com"
 

@@ -13,8 +13,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 from rest_framework.test import APIClient
-from sessions import signed_in
-from source_data import TABLE, region, url_of
 
 from polardb_bridge.deployments.audit import LONGEST_STATEMENT, Actor
 from polardb_bridge.deployments.execute import execute
@@ -22,6 +20,8 @@ from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.deployments.statements import EXISTING_ANNOTATIONS, IMAGE_DELIVERIES, StatementError
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync import run_sync
+from support.sessions import signed_in
+from support.source_data import TABLE, region, url_of
 
 DEPLOY = (
     "/*polar4ai*/DEPLOY MODEL `Label-Studio` WITH (annotation_template_id = '1', annotation_source = "

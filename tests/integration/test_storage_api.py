@@ -4,10 +4,10 @@ import json
 import time
 
 import pytest
-from sessions import signed_in
-from source_data import TABLE
 
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from support.sessions import signed_in
+from support.source_data import TABLE
 
 SECRET = "s3cret-pässword"
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from source_data import Source, base64_text, image_bytes
 
 from polardb_bridge.storage import plan
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
@@ -19,6 +18,7 @@ from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.preview import make_thumbnail
 from polardb_bridge.table.size import read_table_size
+from support.source_data import Source, base64_text, image_bytes
 
 
 @pytest.fixture

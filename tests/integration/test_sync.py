@@ -3,7 +3,6 @@
 import threading
 
 import pytest
-from source_data import TABLE, base64_text, image_bytes
 
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
 from polardb_bridge.storage import follow, jobs, task_writer
@@ -13,6 +12,7 @@ from polardb_bridge.storage.task_writer import NumberBlock, TaskData
 from polardb_bridge.table import rows
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import source_table
+from support.source_data import TABLE, base64_text, image_bytes
 
 
 def tasks_of(provisioned):

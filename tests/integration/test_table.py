@@ -6,7 +6,6 @@ from datetime import datetime, timezone
 
 import pytest
 import sqlalchemy as sa
-from source_data import SOURCE_DDL, TABLE, base64_text, image_bytes
 
 from polardb_bridge.errors import InvalidInputError, ReconfigureError, RetryableError, RowError
 from polardb_bridge.table import rows
@@ -16,6 +15,7 @@ from polardb_bridge.table.privileges import check_select, check_update
 from polardb_bridge.table.results import RowResult, write_results
 from polardb_bridge.table.schema import create_table, source_table, template_table, validate_table
 from polardb_bridge.table.size import count_rows
+from support.source_data import SOURCE_DDL, TABLE, base64_text, image_bytes
 
 
 def other(parameters, **changes):

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timezone
 
-from source_data import region
+from support.source_data import region
 
 REGION_KEYS = {
     "id": str,

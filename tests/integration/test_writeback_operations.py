@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from source_data import region
 
 from polardb_bridge.webhooks import drain, outbox, rewrite
 from polardb_bridge.webhooks.delivery import deliver
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
+from support.source_data import region
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from source_data import region
 
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
 from polardb_bridge.webhooks.models import PendingWriteback
+from support.source_data import region
 
 EMPTY = (None, 0, None)
 

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
-from source_data import region
 
 from polardb_bridge.webhooks import reconcile as module
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
 from polardb_bridge.webhooks.reconcile import reconcile
+from support.source_data import region
 
 
 @pytest.fixture

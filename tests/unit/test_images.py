@@ -5,10 +5,10 @@ import zlib
 
 import pytest
 from PIL import Image
-from source_data import base64_text, image_bytes
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.images import check_image, data_uri, decode_base64, decode_image
+from support.source_data import base64_text, image_bytes
 
 PNG = image_bytes("PNG")
 PLAIN = base64_text(PNG)

@@ -11,7 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.regex_helper import normalize
-from tenants import STORAGES, Tenant
+
+from support.tenants import STORAGES, Tenant
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 Value = Callable[[Tenant], Any]
@@ -146,7 +147,7 @@ def values_of(pattern: Pattern, tenant: Tenant) -> dict[str, Any]:
     if missing:
         raise LookupError(
             f"The walk does not know what {sorted(missing)} of {pattern.route} ({pattern.view}) stands for: add it to "
-            "PARAMETERS in tests/walk.py, and to tests/tenants.py the model that it names."
+            "PARAMETERS in tests/support/walk.py, and to tests/support/tenants.py the model that it names."
         )
     return {name: known[name](tenant) for name in pattern.parameters}
 

@@ -8,20 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-from source_data import Source
-
 from dev.servers import MariaDB
 from polardb_bridge.deployments.provision import ProvisionedProject, provision_project
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.table.connection import ConnectionParameters, begin, dispose
 from polardb_bridge.webhooks.delivery import deliver_due
-
-
-@pytest.fixture
-def provisioned(user: Any, source: Source) -> ProvisionedProject:
-    """A project on `source` with both storages; not synced yet."""
-    return provision_project(source.parameters, template="animals", source=source.table, name="animals")
+from support.source_data import Source
 
 
 @dataclass
@@ -47,17 +39,6 @@ class LabelingProject:
     def deliver(self) -> None:
         reports = deliver_due()
         assert not any(report.error for report in reports.values()), reports
-
-
-@pytest.fixture
-def project(provisioned: ProvisionedProject, source: Source, api: Any) -> LabelingProject:
-    """`provisioned` with three rows, synced."""
-    from tasks.models import Task
-
-    source.add_images(3)
-    run_sync(provisioned.import_storage)
-    tasks = {task.data["id"]: task for task in Task.objects.filter(project=provisioned.project)}
-    return LabelingProject(provisioned, api, tasks)
 
 
 @contextmanager

@@ -6,7 +6,8 @@ import re
 import time
 
 from playwright.sync_api import Page, expect
-from source_data import Source
+
+from support.source_data import Source
 
 
 def wait_for_row(source: Source, row_id: int) -> dict:

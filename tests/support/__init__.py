@@ -1,0 +1,1 @@
+"""What tests share: tables and rows, projects, sessions, pages, tenants."""
