@@ -96,6 +96,7 @@ class Bench:
                 [{"data": image, "name": f"photo-{number}.png"} for number in range(BULK)],
             )
         self.with_target = provision_project(self.parameters, template="animals", source=SOURCE, name="with target")
+        assert self.with_target.import_storage
         run_sync(self.with_target.import_storage)
         self.without = Project.objects.create(
             title="without target",
@@ -198,6 +199,7 @@ class Bench:
         from polardb_bridge.webhooks.reconcile import reconcile
 
         storage = self.with_target.export_storage
+        assert storage
         Annotation.objects.bulk_create(
             [
                 Annotation(task_id=task, project=self.with_target.project, result=result(number))

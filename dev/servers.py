@@ -16,6 +16,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 START_TIMEOUT_S = 180
 STOP_TIMEOUT_S = 30
@@ -48,6 +49,9 @@ def _die_with_parent() -> None:
 
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+AnyServer = TypeVar("AnyServer", bound="Server")
 
 
 class Server:
@@ -127,7 +131,7 @@ class Server:
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
-    def __enter__(self) -> Server:
+    def __enter__(self: AnyServer) -> AnyServer:
         self.start()
         return self
 

@@ -13,10 +13,9 @@ import hypothesis
 import pytest
 
 from dev.servers import MariaDB
-from polardb_bridge.deployments.provision import ProvisionedProject, provision_project
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.table.connection import ConnectionParameters, begin, dispose
-from support.labeling import LabelingProject
+from support.labeling import LabelingProject, Provisioned, provision
 from support.sessions import signed_in
 from support.source_data import Source
 
@@ -84,13 +83,13 @@ def api(user: Any) -> Any:
 
 
 @pytest.fixture
-def provisioned(user: Any, source: Source) -> ProvisionedProject:
+def provisioned(user: Any, source: Source) -> Provisioned:
     """A project on `source` with both storages; not synced yet."""
-    return provision_project(source.parameters, template="animals", source=source.table, name="animals")
+    return provision(source.parameters)
 
 
 @pytest.fixture
-def project(provisioned: ProvisionedProject, source: Source, api: Any) -> LabelingProject:
+def project(provisioned: Provisioned, source: Source, api: Any) -> LabelingProject:
     """`provisioned` with three rows, synced."""
     from tasks.models import Task
 

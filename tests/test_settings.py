@@ -32,5 +32,5 @@ from polardb_bridge.settings import *  # noqa: E402, F403
 
 if os.environ["DJANGO_DB"] == "sqlite":
     # In a file, not in memory: tests use it from several threads and processes.
-    DATABASES["default"].setdefault("TEST", {})["NAME"] = str(FOLDER / "test.sqlite3")  # noqa: F405
+    DATABASES["default"]["TEST"] = {"NAME": str(FOLDER / "test.sqlite3")}  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

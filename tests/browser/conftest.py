@@ -46,7 +46,7 @@ def serve(
 
     def start(path: str = "", **environment: str) -> LabelStudio:
         server = LabelStudio(tmp_path_factory.mktemp("label-studio"), path)
-        server.environment |= environment
+        server.environment = {**server.environment, **environment}
         (server.folder / "label_studio.sqlite3").write_bytes(label_studio_database.read_bytes())
         server.start()
         servers.append(server)

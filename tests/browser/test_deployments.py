@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -30,11 +31,11 @@ def label_studio(serve: Callable[..., LabelStudio], photos: Source) -> LabelStud
 
 
 @pytest.fixture
-def run(label_studio: LabelStudio) -> Callable[[str], list[dict]]:
+def run(label_studio: LabelStudio) -> Callable[[str], list[dict[str, Any]]]:
     """Run a statement as a person does; its rows."""
 
-    def run(statement: str) -> list[dict]:
-        environment = label_studio.environment | {"LABEL_STUDIO_HOST": label_studio.url}
+    def run(statement: str) -> list[dict[str, Any]]:
+        environment = {**label_studio.environment, "LABEL_STUDIO_HOST": label_studio.url}
         done = run_command(environment, "polar4ai", "--json", statement)
         assert done.returncode == 0, done.stderr
         [result] = json.loads(done.stdout)["results"]
@@ -52,7 +53,7 @@ def log_in(page: Page, password: str, email: str = "") -> None:
 
 
 def test_a_deployment_from_its_statement_to_its_end(
-    run: Callable[[str], list[dict]], label_studio: LabelStudio, photos: Source, context: BrowserContext
+    run: Callable[[str], list[dict[str, Any]]], label_studio: LabelStudio, photos: Source, context: BrowserContext
 ) -> None:
     run(DEPLOY)
     [row] = run("/*polar4ai*/SHOW DEPLOYMENT `mark_animal`;")
@@ -93,7 +94,7 @@ def test_a_deployment_from_its_statement_to_its_end(
 
 def test_the_operators_page(label_studio: LabelStudio, photos: Source, context: BrowserContext, tmp_path: Path) -> None:
     administrator = {"LABEL_STUDIO_USERNAME": "admin@example.com", "LABEL_STUDIO_PASSWORD": "correct-horse-9"}
-    run_command(label_studio.environment | administrator, "ensure_superuser").check_returncode()
+    run_command({**label_studio.environment, **administrator}, "ensure_superuser").check_returncode()
     page = context.new_page()
     page.goto(f"{label_studio.url}/polardb/")
     log_in(page, "correct-horse-9", "admin@example.com")

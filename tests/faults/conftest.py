@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from dev.label_studio import LabelStudio
 from dev.servers import MariaDB
-from polardb_bridge.deployments.provision import ProvisionedProject
 from polardb_bridge.table.connection import ConnectionParameters, begin, engine_for
+from support.labeling import Provisioned
 from support.proxy import Proxy
 
 
@@ -42,7 +42,7 @@ def server_url(server: MariaDB) -> str:
 
 
 @pytest.fixture
-def storage(provisioned: ProvisionedProject) -> Any:
+def storage(provisioned: Provisioned) -> Any:
     return provisioned.export_storage
 
 
@@ -69,7 +69,7 @@ def proxy(server: MariaDB, storage: Any) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def hold(database: ConnectionParameters) -> Callable[[str], Any]:
+def hold(database: ConnectionParameters) -> Callable[..., Any]:
     """Runs statements in a transaction of somebody else; its locks stay until the context ends."""
 
     @contextlib.contextmanager

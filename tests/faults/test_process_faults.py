@@ -6,35 +6,41 @@ import os
 import signal
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
+import requests
 
-from dev.label_studio import Worker, run_command
-from dev.servers import Redis
+from dev.label_studio import LabelStudio, Worker, run_command
+from dev.servers import MariaDB, Redis
 from polardb_bridge.webhooks.models import PendingWriteback
-from support.labeling import second_project
-from support.source_data import region
+from support.labeling import LabelingProject, second_project
+from support.source_data import Source, region
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EMAIL, PASSWORD = "admin@example.com", "correct-horse-9"
 
 
-def submit(session, label_studio, task, label):
+def submit(session: requests.Session, label_studio: LabelStudio, task: Any, label: str) -> dict[str, Any]:
     answer = session.post(
         f"{label_studio.url}/api/tasks/{task.pk}/annotations/", json={"result": [region(label)]}, timeout=60
     )
     assert answer.status_code == 201, answer.text
-    return answer.json()
+    annotation: dict[str, Any] = answer.json()
+    return annotation
 
 
-def label_of(source, row_id):
+def label_of(source: Source, row_id: int) -> str | None:
     data = source.row(row_id)["annotation_data"]
     return data[0]["value"]["rectanglelabels"][0] if data else None
 
 
-def wait_for_label(source, row_id, label, seconds=10.0):
+def wait_for_label(source: Source, row_id: int, label: str, seconds: float = 10.0) -> float:
     """Seconds until the row holds this label."""
     began = time.monotonic()
     while label_of(source, row_id) != label:
@@ -44,7 +50,7 @@ def wait_for_label(source, row_id, label, seconds=10.0):
 
 
 @contextmanager
-def label_studio_database_locked():
+def label_studio_database_locked() -> Iterator[None]:
     """Nobody else can write the outbox: what a delivery clears waits."""
     from django.db import connection
 
@@ -69,13 +75,15 @@ def label_studio_database_locked():
 
 
 @pytest.mark.postgresql_too
-def test_worker_killed_between_write_and_clear(project, source, hold, environment, tmp_path):
+def test_worker_killed_between_write_and_clear(
+    project: LabelingProject, source: Source, hold: Callable[..., Any], environment: dict[str, str], tmp_path: Path
+) -> None:
     task = project.tasks[2]
     project.submit(2, region("cat"))
     with hold(f"SELECT id FROM {source.table} WHERE id = 2 FOR UPDATE") as row_lock:
         worker = Worker(tmp_path, environment, "deliver_writebacks", "--watch", ready="")
-        worker.is_ready = lambda: PendingWriteback.objects.filter(claim__isnull=False).exists()
-        worker.start()
+        with patch.object(worker, "is_ready", PendingWriteback.objects.filter(claim__isnull=False).exists):
+            worker.start()
         with label_studio_database_locked():
             row_lock.rollback()
             wait_for_label(source, 2, "cat", 5)
@@ -93,7 +101,13 @@ def test_worker_killed_between_write_and_clear(project, source, hold, environmen
 
 
 @pytest.mark.postgresql_too
-def test_web_processes_killed_right_after_their_answer(project, source, start_label_studio, environment, server):
+def test_web_processes_killed_right_after_their_answer(
+    project: LabelingProject,
+    source: Source,
+    start_label_studio: Callable[..., LabelStudio],
+    environment: dict[str, str],
+    server: MariaDB,
+) -> None:
     label_studio = start_label_studio()
     session = label_studio.session(EMAIL, PASSWORD)
     for row_id, task in project.tasks.items():
@@ -113,7 +127,7 @@ def test_web_processes_killed_right_after_their_answer(project, source, start_la
     assert not PendingWriteback.objects.exists()
 
 
-def wait_for_new_workers(label_studio, killed):
+def wait_for_new_workers(label_studio: LabelStudio, killed: list[int]) -> None:
     """Gunicorn starts new ones; until they listen, connections are reset."""
     for _ in range(300):
         if not set(killed) & set(label_studio.children()) and label_studio.is_ready():
@@ -123,8 +137,13 @@ def wait_for_new_workers(label_studio, killed):
 
 
 def test_a_frozen_table_server_holds_up_no_submit_and_no_other_storage(
-    project, source, start_label_studio, server, mariadb, user
-):
+    project: LabelingProject,
+    source: Source,
+    start_label_studio: Callable[..., LabelStudio],
+    server: MariaDB,
+    mariadb: MariaDB,
+    user: Any,
+) -> None:
 
     label_studio = start_label_studio()
     session = label_studio.session(EMAIL, PASSWORD)
@@ -143,12 +162,19 @@ def test_a_frozen_table_server_holds_up_no_submit_and_no_other_storage(
 
 
 @pytest.fixture
-def redis_server(tmp_path):
+def redis_server(tmp_path: Path) -> Iterator[Redis]:
     with Redis(tmp_path / "redis") as server:
         yield server
 
 
-def test_redis_and_its_worker_die_in_turn(project, source, start_label_studio, environment, redis_server, tmp_path):
+def test_redis_and_its_worker_die_in_turn(
+    project: LabelingProject,
+    source: Source,
+    start_label_studio: Callable[..., LabelStudio],
+    environment: dict[str, str],
+    redis_server: Redis,
+    tmp_path: Path,
+) -> None:
     """Whatever happens to the queue, the row follows within seconds."""
     variables = {"REDIS_URL": redis_server.url()}
     label_studio = start_label_studio(**variables)
@@ -192,7 +218,9 @@ def test_redis_and_its_worker_die_in_turn(project, source, start_label_studio, e
     assert not PendingWriteback.objects.exists()
 
 
-def test_sync_of_the_target_survives_its_process(project, source, start_label_studio, server):
+def test_sync_of_the_target_survives_its_process(
+    project: LabelingProject, source: Source, start_label_studio: Callable[..., LabelStudio], server: MariaDB
+) -> None:
     """The process that was asked dies, and the table is away: the end is told truthfully."""
     for row_id in project.tasks:
         project.submit(row_id, region("cat"))
@@ -215,10 +243,10 @@ def test_sync_of_the_target_survives_its_process(project, source, start_label_st
     assert label_studio.log.read_text().count("Traceback") == 0
 
 
-def wait_for_status(session, url, status, seconds=40):
+def wait_for_status(session: requests.Session, url: str, status: str, seconds: float = 40) -> dict[str, Any]:
     deadline = time.monotonic() + seconds
     while True:
-        storage = session.get(url, timeout=30).json()
+        storage: dict[str, Any] = session.get(url, timeout=30).json()
         if storage["status"] == status:
             return storage
         assert time.monotonic() < deadline, storage

@@ -8,42 +8,50 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
 import sqlalchemy as sa
 
-from dev.label_studio import run_command
+from dev.label_studio import LabelStudio, run_command
+from dev.servers import MariaDB
 from polardb_bridge.table.connection import begin, connect
-from support.source_data import region
+from support.labeling import Provisioned
+from support.proxy import Proxy
+from support.source_data import Source, region
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql_too]
 
 ANNOTATIONS = 1000
 SUBMITTERS = 8
 ROWS = 60
+# annotation_data, annotation_count, annotation_uid
+StoredResult = tuple[Any, int, str | None]
+
 LABELS = ["cat", "dog", "猫", "🐕"]
 
 
 class Submitter(threading.Thread):
     """Submits, changes, skips and deletes annotations until its share is submitted; what fails is repeated."""
 
-    def __init__(self, url, session, tasks, share, seed):
+    def __init__(self, url: str, session: requests.Session, tasks: list[int], share: int, seed: int) -> None:
         super().__init__()
         self.url, self.session, self.tasks, self.share = url, session, tasks, share
         self.random = random.Random(seed)  # noqa: S311
         self.submitted: list[int] = []
         self.failed = 0
-        self.error = None
+        self.error: Exception | None = None
 
-    def run(self):
+    def run(self) -> None:
         try:
             while len(self.submitted) < self.share:
                 self.act()
         except Exception as error:  # noqa: BLE001  the test looks at it
             self.error = error
 
-    def act(self):
+    def act(self) -> None:
         choice = self.random.random()
         result = [region(self.random.choice(LABELS), x=self.random.random() * 50) for _ in range(3)]
         if choice < 0.8 or not self.submitted:
@@ -58,7 +66,7 @@ class Submitter(threading.Thread):
         else:
             self.send("DELETE", f"/api/annotations/{self.random.choice(self.submitted)}/", None)
 
-    def send(self, method, path, body):
+    def send(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
         """The answer, None where the process died under the request or the annotation is gone already."""
         try:
             answer = self.session.request(method, self.url + path, json=body, timeout=60)
@@ -79,13 +87,15 @@ class Faults:
     In the thread that started the server: a private server ends with the thread that has started it.
     """
 
-    def __init__(self, server, proxy, label_studio, source, writer, seed):
+    def __init__(
+        self, server: MariaDB, proxy: Proxy, label_studio: LabelStudio, source: Source, writer: str, seed: int
+    ) -> None:
         self.server, self.proxy, self.label_studio = server, proxy, label_studio
         self.source, self.writer = source, writer
         self.random = random.Random(seed)  # noqa: S311
         self.done: set[str] = set()
 
-    def run(self, until):
+    def run(self, until: Callable[[], bool]) -> None:
         faults = [
             self.stop_server,
             self.kill_server,
@@ -104,54 +114,54 @@ class Faults:
                 fault()
                 self.wait(0.5)
 
-    def wait(self, seconds):
+    def wait(self, seconds: float) -> None:
         time.sleep(seconds * (0.5 + self.random.random()))
 
-    def stop_server(self):
+    def stop_server(self) -> None:
         self.server.stop()
         self.wait(1)
         self.server.start()
 
-    def kill_server(self):
+    def kill_server(self) -> None:
         self.server.kill()
         self.wait(1)
         self.server.start()
 
-    def freeze_server(self):
+    def freeze_server(self) -> None:
         self.server.freeze()
         self.wait(2)
         self.server.thaw()
 
-    def cut_connections(self):
+    def cut_connections(self) -> None:
         self.proxy.cut_all()
 
-    def cut_packets(self):
+    def cut_packets(self) -> None:
         self.proxy.cut_after_sent = self.random.randrange(1, 5000)
         self.proxy.cut_after_received = self.random.randrange(1, 400)
         self.wait(2)
         self.proxy.cut_after_sent = self.proxy.cut_after_received = None
 
-    def make_read_only(self):
+    def make_read_only(self) -> None:
         self.source.execute("SET GLOBAL read_only = 1")
         self.wait(1)
         self.source.execute("SET GLOBAL read_only = 0")
 
-    def lock_table(self):
+    def lock_table(self) -> None:
         with begin(self.source.parameters) as connection:
             connection.exec_driver_sql(f"SELECT id FROM {self.source.table} FOR UPDATE")
             self.wait(1)
 
-    def rename_table(self):
+    def rename_table(self) -> None:
         self.source.execute(f"RENAME TABLE {self.source.table} TO hidden")
         self.wait(0.5)
         self.source.execute(f"RENAME TABLE hidden TO {self.source.table}")
 
-    def kill_web_processes(self):
+    def kill_web_processes(self) -> None:
         for pid in self.label_studio.children():
             os.kill(pid, signal.SIGKILL)
 
 
-def expected_rows():
+def expected_rows() -> dict[int, StoredResult]:
     """What the rows have to hold, by row id, straight from Label Studio's tables."""
     from django.db import connection
 
@@ -163,32 +173,38 @@ def expected_rows():
     with connection.cursor() as cursor:
         cursor.execute(query)
         found = cursor.fetchall()
-    rows = {int(key): [None, 0, None] for key, *_ in found}
+    rows: dict[int, StoredResult] = {int(key): (None, 0, None) for key, *_ in found}
     for key, annotation_id, result, skipped, unique_id in found:
         if annotation_id is not None and not skipped:
             value = json.loads(result) if isinstance(result, str) else result
             uid = str(unique_id).replace("-", "")
-            rows[int(key)] = [value, rows[int(key)][1] + 1, uid]
+            rows[int(key)] = (value, rows[int(key)][1] + 1, uid)
     return rows
 
 
-def stored_rows(source):
+def stored_rows(source: Source) -> dict[int, StoredResult]:
     query = f"SELECT id, annotation_data, annotation_count, annotation_uid FROM {source.table}"
     with connect(source.parameters) as connection:
         return {
-            row_id: [
+            row_id: (
                 json.loads(data) if isinstance(data, str) else data,
                 count,
                 uid.replace("-", "") if uid else None,
-            ]
+            )
             for row_id, data, count, uid in connection.execute(sa.text(query))
         }
 
 
 @pytest.mark.timeout(420)
 def test_a_thousand_annotations_under_random_faults(
-    provisioned, source, writer, proxy, server, start_label_studio, environment
-):
+    provisioned: Provisioned,
+    source: Source,
+    writer: str,
+    proxy: Proxy,
+    server: MariaDB,
+    start_label_studio: Callable[..., LabelStudio],
+    environment: dict[str, str],
+) -> None:
     from polardb_bridge.storage.sync import run_sync
 
     seed = int(os.environ.get("FAULT_SEED", random.randrange(10**6)))  # noqa: S311
@@ -219,7 +235,7 @@ def test_a_thousand_annotations_under_random_faults(
     assert sum(count for _, count, _ in expected.values()) > ANNOTATIONS // 2
 
 
-def copy_of(session):
+def copy_of(session: requests.Session) -> requests.Session:
     """A session of its own for every thread: `requests` does not share one well."""
     copy = requests.Session()
     copy.cookies.update(session.cookies)

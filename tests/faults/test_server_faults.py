@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 from django.utils import timezone
 
+from dev.servers import MariaDB
 from polardb_bridge.table.connection import begin
 from polardb_bridge.webhooks import outbox
 from polardb_bridge.webhooks.delivery import TIMEOUT_S, deliver, due_storages
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
-from support.source_data import region
+from support.labeling import LabelingProject
+from support.proxy import Proxy
+from support.source_data import Source, region
 
 
-def submit_all(project, label="cat"):
+def submit_all(project: LabelingProject, label: str = "cat") -> None:
     for row_id in project.tasks:
         project.submit(row_id, region(label))
 
 
-def labels(project, source):
+def labels(project: LabelingProject, source: Source) -> list[str | None]:
     """The label that each row holds, None where it holds nothing."""
     rows = [source.row(row_id)["annotation_data"] for row_id in project.tasks]
     return [row[0]["value"]["rectanglelabels"][0] if row else None for row in rows]
 
 
-def assert_delivered(project, storage, source, label="cat"):
+def assert_delivered(project: LabelingProject, storage: Any, source: Source, label: str = "cat") -> None:
     """One delivery brings everything into the rows and leaves nothing behind."""
     report = deliver(storage)
     assert (report.error, report.problems) == ("", 0)
@@ -40,13 +45,13 @@ def assert_delivered(project, storage, source, label="cat"):
     assert state.last_success_at is not None
 
 
-def failed(storage, *words):
+def failed(storage: Any, *words: str) -> WritebackState:
     """Deliver, which must fail with these words; the state that this leaves."""
     report = deliver(storage)
     assert report.written == 0
     for word in words:
         assert word in report.error
-    state = WritebackState.objects.get(storage=storage)
+    state: WritebackState = WritebackState.objects.get(storage=storage)
     assert state.last_error == report.error
     assert state.retry_at > timezone.now()
     assert storage not in due_storages(workers_too=True)
@@ -54,7 +59,7 @@ def failed(storage, *words):
 
 
 @pytest.mark.postgresql_too
-def test_server_stopped_during_submits(project, storage, server, source):
+def test_server_stopped_during_submits(project: LabelingProject, storage: Any, server: MariaDB, source: Source) -> None:
     project.submit(1, region("cat"))
     server.stop()
     before = time.monotonic()
@@ -69,7 +74,9 @@ def test_server_stopped_during_submits(project, storage, server, source):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_server_killed_in_the_middle_of_a_batch(project, storage, server, source, hold):
+def test_server_killed_in_the_middle_of_a_batch(
+    project: LabelingProject, storage: Any, server: MariaDB, source: Source, hold: Callable[..., Any]
+) -> None:
     submit_all(project)
     with hold(f"SELECT id FROM {source.table} WHERE id = 2 FOR UPDATE"):
         delivery = threading.Thread(target=in_thread, args=(deliver, storage))
@@ -84,7 +91,7 @@ def test_server_killed_in_the_middle_of_a_batch(project, storage, server, source
     assert_delivered(project, storage, source)
 
 
-def in_thread(function, *args):
+def in_thread(function: Callable[..., object], *args: Any) -> None:
     from django.db import connection
 
     try:
@@ -93,7 +100,7 @@ def in_thread(function, *args):
         connection.close()
 
 
-def wait_for_lock(source):
+def wait_for_lock(source: Source) -> None:
     """Until a statement waits for a lock."""
     for _ in range(30):
         with begin(source.parameters) as connection:
@@ -106,7 +113,7 @@ def wait_for_lock(source):
     raise AssertionError("nothing waits for a lock")
 
 
-def test_frozen_server(project, storage, server, source):
+def test_frozen_server(project: LabelingProject, storage: Any, server: MariaDB, source: Source) -> None:
     project.submit(1, region("cat"))
     assert deliver(storage).written == 1  # there is an open connection
     server.freeze()
@@ -123,7 +130,9 @@ def test_frozen_server(project, storage, server, source):
 
 
 @pytest.mark.parametrize("sent", [3, 90, 400, 900, 1500])
-def test_connection_cut_in_the_middle_of_a_packet_to_the_server(project, storage, source, proxy, sent):
+def test_connection_cut_in_the_middle_of_a_packet_to_the_server(
+    project: LabelingProject, storage: Any, source: Source, proxy: Proxy, sent: int
+) -> None:
     submit_all(project)
     proxy.cut_after_sent = sent
     failed(storage)
@@ -134,7 +143,9 @@ def test_connection_cut_in_the_middle_of_a_packet_to_the_server(project, storage
 
 
 @pytest.mark.parametrize("received", [10, 95, 110, 130, 160])
-def test_connection_cut_in_the_middle_of_an_answer(project, storage, source, proxy, received):
+def test_connection_cut_in_the_middle_of_an_answer(
+    project: LabelingProject, storage: Any, source: Source, proxy: Proxy, received: int
+) -> None:
     """The last of these answers is to COMMIT: the rows are written, and the delivery cannot know it."""
     submit_all(project)
     proxy.cut_after_received = received
@@ -143,7 +154,7 @@ def test_connection_cut_in_the_middle_of_an_answer(project, storage, source, pro
     assert_delivered(project, storage, source)
 
 
-def test_connections_cut_while_idle(project, storage, source, proxy):
+def test_connections_cut_while_idle(project: LabelingProject, storage: Any, source: Source, proxy: Proxy) -> None:
     project.submit(1, region("cat"))
     assert deliver(storage).written == 1
     proxy.cut_all()
@@ -154,7 +165,7 @@ def test_connections_cut_while_idle(project, storage, source, proxy):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.postgresql_too
-def test_deadlock(project, storage, source, hold):
+def test_deadlock(project: LabelingProject, storage: Any, source: Source, hold: Callable[..., Any]) -> None:
     submit_all(project)
     # The server ends the transaction that has changed less: the other has changed more.
     source.add_images(50)
@@ -173,7 +184,7 @@ def test_deadlock(project, storage, source, hold):
     assert_delivered(project, storage, source)
 
 
-def test_lock_wait_timeout(project, storage, source, hold):
+def test_lock_wait_timeout(project: LabelingProject, storage: Any, source: Source, hold: Callable[..., Any]) -> None:
     submit_all(project)
     with hold(f"SELECT id FROM {source.table} WHERE id = 2 FOR UPDATE"):
         began = time.monotonic()
@@ -182,7 +193,7 @@ def test_lock_wait_timeout(project, storage, source, hold):
     assert_delivered(project, storage, source)
 
 
-def test_read_only_server(project, storage, source, writer):
+def test_read_only_server(project: LabelingProject, storage: Any, source: Source, writer: str) -> None:
     submit_all(project)
     source.execute("SET GLOBAL read_only = 1")
     try:
@@ -192,7 +203,7 @@ def test_read_only_server(project, storage, source, writer):
     assert_delivered(project, storage, source)
 
 
-def test_changed_password(project, storage, source, writer):
+def test_changed_password(project: LabelingProject, storage: Any, source: Source, writer: str) -> None:
     project.submit(1, region("cat"))
     assert deliver(storage).written == 1
     source.execute(f"ALTER USER {writer}@'%%' IDENTIFIED BY 'second'")
@@ -209,7 +220,7 @@ def test_changed_password(project, storage, source, writer):
     assert_delivered(project, due, source)
 
 
-def test_lost_privilege(project, storage, source, writer):
+def test_lost_privilege(project: LabelingProject, storage: Any, source: Source, writer: str) -> None:
     submit_all(project)
     source.execute(f"REVOKE UPDATE ON {storage.database}.* FROM {writer}@'%%'")
     assert failed(storage, "lacks a privilege").needs_person
@@ -218,7 +229,7 @@ def test_lost_privilege(project, storage, source, writer):
 
 
 @pytest.mark.postgresql_too
-def test_deleted_row(project, storage, source):
+def test_deleted_row(project: LabelingProject, storage: Any, source: Source) -> None:
     submit_all(project)
     source.execute(f"CREATE TABLE kept AS SELECT * FROM {source.table} WHERE id = 2")
     source.execute(f"DELETE FROM {source.table} WHERE id = 2")
@@ -232,7 +243,7 @@ def test_deleted_row(project, storage, source):
     assert_delivered(project, storage, source)
 
 
-def test_table_dropped_and_restored(project, storage, source):
+def test_table_dropped_and_restored(project: LabelingProject, storage: Any, source: Source) -> None:
     project.submit(1, region("dog"))
     assert deliver(storage).written == 1
     source.execute(f"CREATE TABLE copy LIKE {source.table}")
@@ -244,7 +255,9 @@ def test_table_dropped_and_restored(project, storage, source):
     assert_delivered(project, storage, source)
 
 
-def test_a_result_larger_than_the_server_takes_holds_up_no_other(project, storage, source):
+def test_a_result_larger_than_the_server_takes_holds_up_no_other(
+    project: LabelingProject, storage: Any, source: Source
+) -> None:
     project.submit(2, region("x" * 17_000_000))
     project.submit(1, region("cat"))
     project.submit(3, region("cat"))
@@ -257,7 +270,9 @@ def test_a_result_larger_than_the_server_takes_holds_up_no_other(project, storag
     assert_delivered(project, storage, source)
 
 
-def test_a_value_that_the_table_refuses_holds_up_no_other(project, storage, source):
+def test_a_value_that_the_table_refuses_holds_up_no_other(
+    project: LabelingProject, storage: Any, source: Source
+) -> None:
     source.execute(
         f"CREATE TRIGGER refuse BEFORE UPDATE ON {source.table} FOR EACH ROW"
         " IF NEW.id = 2 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not this one'; END IF"
@@ -272,7 +287,7 @@ def test_a_value_that_the_table_refuses_holds_up_no_other(project, storage, sour
 
 
 @contextmanager
-def clock_moved(by):
+def clock_moved(by: timedelta) -> Iterator[None]:
     real = timezone.now
     with patch("django.utils.timezone.now", lambda: real() + by):
         yield
@@ -282,7 +297,9 @@ DAY = timedelta(days=1)
 
 
 @pytest.mark.parametrize("wrong", [DAY, -DAY], ids=["ahead", "behind"])
-def test_clock_wrong_while_the_server_is_down(project, storage, server, source, wrong):
+def test_clock_wrong_while_the_server_is_down(
+    project: LabelingProject, storage: Any, server: MariaDB, source: Source, wrong: timedelta
+) -> None:
     server.stop()
     with clock_moved(wrong):
         submit_all(project)
@@ -293,7 +310,7 @@ def test_clock_wrong_while_the_server_is_down(project, storage, server, source, 
     assert_delivered(project, storage, source)
 
 
-def test_clock_set_back_under_a_claim_of_a_dead_process(project, storage, source):
+def test_clock_set_back_under_a_claim_of_a_dead_process(project: LabelingProject, storage: Any, source: Source) -> None:
     submit_all(project)
     with clock_moved(DAY):
         assert len(outbox.claim_due(storage, 10).marks) == 3
@@ -301,7 +318,9 @@ def test_clock_set_back_under_a_claim_of_a_dead_process(project, storage, source
 
 
 @pytest.mark.postgresql_too
-def test_a_delivery_that_was_overtaken_does_not_leave_its_old_state(project, storage, source):
+def test_a_delivery_that_was_overtaken_does_not_leave_its_old_state(
+    project: LabelingProject, storage: Any, source: Source
+) -> None:
     """Frozen between reading and writing until its claim ran out; a newer delivery came first."""
     submit_all(project, "cat")
     old = outbox.claim_due(storage, 10)
@@ -314,7 +333,9 @@ def test_a_delivery_that_was_overtaken_does_not_leave_its_old_state(project, sto
     assert_delivered(project, storage, source, "dog")
 
 
-def test_a_delivery_that_takes_longer_than_its_claim_commits_nothing(project, storage, source):
+def test_a_delivery_that_takes_longer_than_its_claim_commits_nothing(
+    project: LabelingProject, storage: Any, source: Source
+) -> None:
     submit_all(project)
     with patch("polardb_bridge.webhooks.outbox._WORK_S", -1):
         failed(storage, "another delivery may have taken over")
@@ -324,7 +345,9 @@ def test_a_delivery_that_takes_longer_than_its_claim_commits_nothing(project, st
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.postgresql_too
-def test_a_change_during_a_delivery_is_delivered_too(project, storage, source, hold):
+def test_a_change_during_a_delivery_is_delivered_too(
+    project: LabelingProject, storage: Any, source: Source, hold: Callable[..., Any]
+) -> None:
     submit_all(project, "cat")
     with hold(f"SELECT id FROM {source.table} WHERE id = 2 FOR UPDATE"):
         delivery = threading.Thread(target=in_thread, args=(deliver, storage))

@@ -7,24 +7,30 @@ import signal
 import statistics
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 import requests
 
-from dev.label_studio import Worker
+from dev.label_studio import LabelStudio, Worker
 from dev.servers import Redis
-from polardb_bridge.storage.models import PolarDBImportStorageLink, SyncPart
+from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink, SyncPart
+from support.labeling import Provisioned
+from support.source_data import Source
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql_too]
+
+Found = TypeVar("Found")
 
 EMAIL, PASSWORD = "admin@example.com", "correct-horse-9"
 ROWS = 12_000
 
 
 @pytest.fixture
-def storage(provisioned, source):
+def storage(provisioned: Provisioned, source: Source) -> PolarDBImportStorage:
     """Of a table with ROWS rows, one of them bad."""
     source.add_images(1)
     columns = "base64_data, mime_type, original_name, annotation_count"
@@ -37,13 +43,13 @@ def storage(provisioned, source):
 
 
 @pytest.fixture
-def queue(tmp_path, environment):
+def queue(tmp_path: Path, environment: dict[str, str]) -> Iterator[dict[str, str]]:
     """Redis, and what makes processes use it and share a sync of 4000 new rows."""
     with Redis(tmp_path / "redis") as redis:
         yield environment | {"REDIS_URL": redis.url(), "POLARDB_SHARED_SYNC_ROWS": "4000"}
 
 
-def wait_until(condition, seconds=90.0):
+def wait_until(condition: Callable[[], Found], seconds: float = 90.0) -> Found:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline
@@ -51,17 +57,17 @@ def wait_until(condition, seconds=90.0):
     return found
 
 
-def ended(session, url):
+def ended(session: requests.Session, url: str) -> Any:
     """The storage's JSON once no sync is under way, as the Cloud Storage page polls it."""
 
-    def answer():
+    def answer() -> Any:
         storage = session.get(url, timeout=60).json()
         return storage if storage["status"] not in ("queued", "in_progress") else None
 
     return wait_until(answer)
 
 
-def assert_one_task_for_each_row(storage):
+def assert_one_task_for_each_row(storage: Any) -> None:
     from tasks.models import Task
 
     tasks = Task.objects.filter(project=storage.project_id)
@@ -73,13 +79,13 @@ def assert_one_task_for_each_row(storage):
     assert not SyncPart.objects.exists()
 
 
-def begin(label_studio, storage):
+def begin(label_studio: LabelStudio, storage: Any) -> tuple[requests.Session, str]:
     """Ask for a sync; a session and the storage's address once it is under way, or has ended."""
     session = label_studio.session(EMAIL, PASSWORD)
     url = f"{label_studio.url}/api/storages/polardb/{storage.pk}"
     before = session.get(url, timeout=60).json()["meta"]
 
-    def ask():
+    def ask() -> None:
         with requests.Session() as own, suppress(requests.RequestException):  # the server may be killed meanwhile
             own.cookies.update(session.cookies)
             own.post(f"{url}/sync", headers=dict(session.headers), timeout=60)
@@ -89,18 +95,21 @@ def begin(label_studio, storage):
     return session, url
 
 
-def workers(stack, tmp_path, queue, count):
+def workers(stack: ExitStack, tmp_path: Path, queue: dict[str, str], count: int) -> list[Worker]:
     return [stack.enter_context(Worker(tmp_path / f"worker-{number}", queue)) for number in range(count)]
 
 
-def kill(worker):
+def kill(worker: Worker) -> None:
     """The worker and what it works with, as when its machine is gone."""
+    assert worker.process
     pids = Path(f"/proc/{worker.process.pid}/task/{worker.process.pid}/children").read_text().split()
     for pid in [worker.process.pid, *map(int, pids)]:
         os.kill(pid, signal.SIGKILL)
 
 
-def test_workers_share_a_large_sync(storage, queue, start_label_studio, tmp_path):
+def test_workers_share_a_large_sync(
+    storage: PolarDBImportStorage, queue: dict[str, str], start_label_studio: Callable[..., LabelStudio], tmp_path: Path
+) -> None:
     label_studio = start_label_studio(**queue)
     with ExitStack() as stack:
         workers(stack, tmp_path, queue, 2)
@@ -115,7 +124,9 @@ def test_workers_share_a_large_sync(storage, queue, start_label_studio, tmp_path
     assert_one_task_for_each_row(storage)
 
 
-def test_the_part_of_a_dead_helper_is_taken_over(storage, queue, start_label_studio, tmp_path):
+def test_the_part_of_a_dead_helper_is_taken_over(
+    storage: PolarDBImportStorage, queue: dict[str, str], start_label_studio: Callable[..., LabelStudio], tmp_path: Path
+) -> None:
     queue["STORAGE_IN_PROGRESS_TIMER"] = "1"
     label_studio = start_label_studio(**queue)
     with ExitStack() as stack:
@@ -130,7 +141,9 @@ def test_the_part_of_a_dead_helper_is_taken_over(storage, queue, start_label_stu
     assert_one_task_for_each_row(storage)
 
 
-def test_the_next_sync_goes_on_where_all_workers_died(storage, queue, start_label_studio, tmp_path):
+def test_the_next_sync_goes_on_where_all_workers_died(
+    storage: PolarDBImportStorage, queue: dict[str, str], start_label_studio: Callable[..., LabelStudio], tmp_path: Path
+) -> None:
     queue["STORAGE_IN_PROGRESS_TIMER"] = "1"
     label_studio = start_label_studio(**queue)
     with ExitStack() as stack:
@@ -152,11 +165,13 @@ def test_the_next_sync_goes_on_where_all_workers_died(storage, queue, start_labe
     assert_one_task_for_each_row(storage)
 
 
-def test_a_sync_in_the_server_leaves_it_time_for_others(storage, start_label_studio):
+def test_a_sync_in_the_server_leaves_it_time_for_others(
+    storage: PolarDBImportStorage, start_label_studio: Callable[..., LabelStudio]
+) -> None:
     label_studio = start_label_studio()
     session, url = begin(label_studio, storage)
     wait_until(lambda: PolarDBImportStorageLink.objects.exists())
-    times = {}
+    times: dict[str, list[float]] = {}
     pages = [f"{label_studio.url}/version", f"{label_studio.url}/api/tasks?project={storage.project_id}&page_size=30"]
     while session.get(url, timeout=60).json()["status"] == "in_progress":
         for page in pages:
@@ -171,7 +186,9 @@ def test_a_sync_in_the_server_leaves_it_time_for_others(storage, start_label_stu
     assert_one_task_for_each_row(storage)
 
 
-def test_the_next_sync_goes_on_where_the_server_died(storage, start_label_studio):
+def test_the_next_sync_goes_on_where_the_server_died(
+    storage: PolarDBImportStorage, start_label_studio: Callable[..., LabelStudio]
+) -> None:
     label_studio = start_label_studio(STORAGE_IN_PROGRESS_TIMER="1")
     begin(label_studio, storage)
     wait_until(lambda: PolarDBImportStorageLink.objects.exists())

@@ -13,12 +13,16 @@ import pytest
 
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.storage.sync import run_sync
+from support.labeling import Provisioned
+from support.source_data import Source
 
 ROWS = 6000
 
 
 @pytest.mark.parametrize("image_delivery", ["data_uri", "link"])
-def test_a_killed_sync_is_resumed_without_duplicates(provisioned, source, environment, image_delivery):
+def test_a_killed_sync_is_resumed_without_duplicates(
+    provisioned: Provisioned, source: Source, environment: dict[str, str], image_delivery: str
+) -> None:
     from tasks.models import Task
 
     storage = provisioned.import_storage

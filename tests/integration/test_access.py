@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from polardb_bridge.deployments.models import Deployment
 
@@ -18,7 +21,7 @@ INSIDE, OUTSIDE, PROXY = "198.51.100.7", "203.0.113.9", "10.0.0.1"
 
 
 @pytest.fixture
-def deployment(user):
+def deployment(user: Any) -> Deployment:
     from organizations.models import Organization
     from projects.models import Project
     from users.models import User
@@ -30,7 +33,7 @@ def deployment(user):
     person.active_organization = organization
     person.save()
     project = Project.objects.create(title="mark_animal", organization=organization, created_by=person)
-    return Deployment.objects.create(
+    made: Deployment = Deployment.objects.create(
         name="mark_animal",
         organization=organization,
         user=person,
@@ -40,10 +43,11 @@ def deployment(user):
         address="host:3306/database.animals",
         allowed_networks=[f"{INSIDE}/32"],
     )
+    return made
 
 
 @pytest.fixture
-def ordinary(user):
+def ordinary(user: Any) -> Any:
     """Somebody of no deployment."""
     from users.models import User
 
@@ -54,7 +58,7 @@ def ordinary(user):
     return person
 
 
-def log_in(email, address=INSIDE, password=PASSWORD, **meta):
+def log_in(email: str, address: str = INSIDE, password: str = PASSWORD, **meta: Any) -> tuple[Client, Any]:
     """A browser at `address` that has been through the login page, and the answer to it."""
     browser = Client(REMOTE_ADDR=address)
     browser.get("/user/login/", **meta)
@@ -63,7 +67,7 @@ def log_in(email, address=INSIDE, password=PASSWORD, **meta):
 
 
 @pytest.fixture
-def ways_in(deployment):
+def ways_in(deployment: Deployment) -> dict[str, Callable[..., Any]]:
     """Every way to show who one is: a request at an address by each."""
     from jwt_auth.models import LSAPIToken
     from rest_framework.authtoken.models import Token
@@ -75,23 +79,25 @@ def ways_in(deployment):
     refresh = LSAPIToken.for_user(deployment.user)
     bearer = {"authorization": f"Bearer {refresh.access_token}"}
 
-    def session(path):
-        def request(address, **meta):
+    def session(path: str) -> Callable[..., Any]:
+        def request(address: str, **meta: Any) -> Any:
             client = Client(REMOTE_ADDR=address, raise_request_exception=False)
             client.cookies = cookies.copy()
             return client.get(path, **meta)
 
         return request
 
-    def headers(path, method="get", data=None, **values):
-        def request(address, **meta):
+    def headers(
+        path: str, method: str = "get", data: str | dict[str, str] | None = None, **values: str
+    ) -> Callable[..., Any]:
+        def request(address: str, **meta: Any) -> Any:
             client = Client(REMOTE_ADDR=address)
             return getattr(client, method)(path, data, headers=values, **meta)
 
         return request
 
-    def form(path, **fields):
-        def request(address, **meta):
+    def form(path: str, **fields: str) -> Callable[..., Any]:
+        def request(address: str, **meta: Any) -> Any:
             return Client(REMOTE_ADDR=address).post(path, fields, **meta)
 
         return request
@@ -131,7 +137,9 @@ def ways_in(deployment):
     }
 
 
-def test_every_way_in_is_open_to_listed_addresses_only(ways_in, deployment):
+def test_every_way_in_is_open_to_listed_addresses_only(
+    ways_in: dict[str, Callable[..., Any]], deployment: Deployment
+) -> None:
     for name, request in ways_in.items():
         refused = request(OUTSIDE)
         assert refused.status_code == 403, name
@@ -143,7 +151,7 @@ def test_every_way_in_is_open_to_listed_addresses_only(ways_in, deployment):
     assert deployment.project.title == "other", "from inside"
 
 
-def test_nothing_is_done_for_a_refused_request(ways_in, deployment):
+def test_nothing_is_done_for_a_refused_request(ways_in: dict[str, Callable[..., Any]], deployment: Deployment) -> None:
     from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
 
     for name, request in ways_in.items():
@@ -154,14 +162,14 @@ def test_nothing_is_done_for_a_refused_request(ways_in, deployment):
     assert not BlacklistedToken.objects.exists()
 
 
-def test_a_new_deployment_is_closed_to_everybody(ways_in):
+def test_a_new_deployment_is_closed_to_everybody(ways_in: dict[str, Callable[..., Any]]) -> None:
     Deployment.objects.update(allowed_networks=[])
     for name, request in ways_in.items():
         for address in (INSIDE, OUTSIDE, "127.0.0.1", "::1", ""):
             assert request(address).status_code == 403, (name, address)
 
 
-def test_a_change_of_the_list_acts_at_the_next_request(ways_in):
+def test_a_change_of_the_list_acts_at_the_next_request(ways_in: dict[str, Callable[..., Any]]) -> None:
     request = ways_in["session on the API"]
     assert request(INSIDE).status_code == 200
     Deployment.objects.update(allowed_networks=["203.0.113.0/24", "2001:db8::/32"])
@@ -173,7 +181,7 @@ def test_a_change_of_the_list_acts_at_the_next_request(ways_in):
     assert request(INSIDE).status_code == 200
 
 
-def test_nobody_gets_into_a_deployment_that_is_being_dropped(ways_in):
+def test_nobody_gets_into_a_deployment_that_is_being_dropped(ways_in: dict[str, Callable[..., Any]]) -> None:
     Deployment.objects.update(is_dropping=True)
     for name, request in ways_in.items():
         assert request(INSIDE).status_code == 403, name
@@ -200,13 +208,15 @@ SPOOFS = {
 
 
 @pytest.mark.parametrize("spoof", SPOOFS.values(), ids=SPOOFS)
-def test_a_client_cannot_say_where_it_comes_from(ways_in, spoof):
+def test_a_client_cannot_say_where_it_comes_from(ways_in: dict[str, Callable[..., Any]], spoof: dict[str, Any]) -> None:
     for name, request in ways_in.items():
         assert request(OUTSIDE, **spoof).status_code == 403, name
 
 
 @pytest.mark.parametrize("spoof", SPOOFS.values(), ids=SPOOFS)
-def test_nor_through_a_trusted_proxy_that_adds_where_it_comes_from(ways_in, spoof, monkeypatch):
+def test_nor_through_a_trusted_proxy_that_adds_where_it_comes_from(
+    ways_in: dict[str, Callable[..., Any]], spoof: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("POLARDB_TRUSTED_PROXIES", PROXY)
     sent = spoof.get("HTTP_X_FORWARDED_FOR")
     spoof = {**spoof, "HTTP_X_FORWARDED_FOR": f"{sent}, {OUTSIDE}" if sent else OUTSIDE}
@@ -215,7 +225,7 @@ def test_nor_through_a_trusted_proxy_that_adds_where_it_comes_from(ways_in, spoo
     assert request(PROXY, HTTP_X_FORWARDED_FOR=INSIDE).status_code == 200, "the proxy is believed"
 
 
-def test_administrators_are_let_in_from_anywhere(user, deployment):
+def test_administrators_are_let_in_from_anywhere(user: Any, deployment: Deployment) -> None:
     browser, answer = log_in(user.email, OUTSIDE)
     assert answer.status_code == 302
     assert browser.get("/api/projects/").status_code == 200
@@ -225,7 +235,7 @@ def test_administrators_are_let_in_from_anywhere(user, deployment):
     assert browser.get("/deployments/mark_animal/").status_code == 302
 
 
-def test_users_of_no_deployment_are_let_in_from_anywhere(ordinary, deployment):
+def test_users_of_no_deployment_are_let_in_from_anywhere(ordinary: Any, deployment: Deployment) -> None:
     browser, answer = log_in(ordinary.email, OUTSIDE)
     assert answer.status_code == 302
     assert browser.get("/api/projects/").status_code == 200
@@ -239,17 +249,18 @@ OURS = "polardb_bridge.deployments.access.AccessMiddleware"
 
 @pytest.mark.parametrize(("who", "most"), [("nobody", -1), ("admin", -1), ("ordinary", 0), ("deployment", 0)])
 def test_it_takes_no_more_queries_than_label_studio_does_for_the_organization(
-    who, most, deployment, ordinary, user, settings
-):
+    who: str, most: int, deployment: Deployment, ordinary: Any, user: Any, settings: Settings
+) -> None:
     email = {"admin": user.email, "ordinary": ordinary.email, "deployment": EMAIL}.get(who)
 
-    def queries(middleware):
+    def queries(middleware: str) -> list[dict[str, str]]:
         settings.MIDDLEWARE = [middleware if name in (STOCK, OURS) else name for name in settings.MIDDLEWARE]
         browser = log_in(email)[0] if email else Client(REMOTE_ADDR=INSIDE)
         browser.get("/api/version/")
         with CaptureQueriesContext(connection) as captured:
             assert browser.get("/api/version/").status_code == 200
-        return captured.captured_queries
+        found: list[dict[str, str]] = captured.captured_queries
+        return found
 
     stock, ours = queries(STOCK), queries(OURS)
     assert len(ours) - len(stock) <= most
@@ -258,7 +269,7 @@ def test_it_takes_no_more_queries_than_label_studio_does_for_the_organization(
     )
 
 
-def test_the_page_says_what_to_do_in_two_languages(ways_in):
+def test_the_page_says_what_to_do_in_two_languages(ways_in: dict[str, Callable[..., Any]]) -> None:
     page = ways_in["session on a page"](OUTSIDE, headers={"accept": "text/html,*/*"})
     assert page.status_code == 403
     assert page["Content-Type"].startswith("text/html")
@@ -276,29 +287,32 @@ def test_the_page_says_what_to_do_in_two_languages(ways_in):
     )
 
 
-def test_what_the_address_is_cannot_break_the_page(ways_in, monkeypatch):
+def test_what_the_address_is_cannot_break_the_page(
+    ways_in: dict[str, Callable[..., Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = ways_in["session on a page"]("fe80::1%<script>", headers={"accept": "text/html"})
     assert page.status_code == 403
     assert "<script>" not in page.content.decode()
 
 
-def test_a_stranger_learns_no_name_and_nothing_about_a_password(deployment):
+def test_a_stranger_learns_no_name_and_nothing_about_a_password(deployment: Deployment) -> None:
     answers = [log_in(EMAIL, OUTSIDE, password)[1] for password in (PASSWORD, "wrong-horse-9")]
     assert [answer.status_code for answer in answers] == [403, 403]
     assert answers[0].content == answers[1].content
     assert b"mark_animal" not in answers[0].content
 
 
-def test_a_refusal_is_logged_once(ways_in, caplog):
+def test_a_refusal_is_logged_once(ways_in: dict[str, Callable[..., Any]], caplog: pytest.LogCaptureFixture) -> None:
     for name, request in ways_in.items():
         caplog.clear()
         with caplog.at_level(logging.WARNING, "polardb_bridge.deployments.access"):
             assert request(OUTSIDE).status_code == 403
-        records = [record for record in caplog.records if record.name == "polardb_bridge.deployments.access"]
-        assert [record.args[2:] for record in records] == [(OUTSIDE, "deployment mark_animal")], name
+        [record] = [record for record in caplog.records if record.name == "polardb_bridge.deployments.access"]
+        assert isinstance(record.args, tuple)
+        assert record.args[2:] == (OUTSIDE, "deployment mark_animal"), name
 
 
-def test_a_token_of_somebody_else_cannot_be_revoked(deployment, ordinary):
+def test_a_token_of_somebody_else_cannot_be_revoked(deployment: Deployment, ordinary: Any) -> None:
     """Label Studio verifies no signature there: a number in the right form would do."""
     from jwt_auth.models import LSAPIToken
     from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken

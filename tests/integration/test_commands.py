@@ -1,21 +1,31 @@
 """The management commands, as a shell runs them."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from polardb_bridge.deployments.provision import provision_project
 from polardb_bridge.errors import InvalidInputError
-from support.source_data import TABLE, base64_text, image_bytes, url_of
+from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.table.connection import ConnectionParameters
+from support.labeling import Provisioned
+from support.source_data import TABLE, Source, base64_text, image_bytes, url_of
 
 
 @pytest.fixture
-def run(database, monkeypatch, capsys):
+def run(
+    database: ConnectionParameters, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
     """Run a command on `database`; what it printed."""
     monkeypatch.setenv("POLARDB_URL", url_of(database))
 
-    def run(*arguments):
+    def run(*arguments: str) -> str:
         capsys.readouterr()
         call_command(*arguments)
         return capsys.readouterr().out
@@ -23,7 +33,7 @@ def run(database, monkeypatch, capsys):
     return run
 
 
-def test_create_tables(run, database):
+def test_create_tables(run: Callable[..., str], database: ConnectionParameters) -> None:
     assert json.loads(run("create_tables", "--source", "animals", "--source", "cars", "--json")) == {
         "created": ["annotation_template", "animals", "cars"],
         "existed": [],
@@ -31,13 +41,15 @@ def test_create_tables(run, database):
     assert "animals: exists already, and fits" in run("create_tables", "--source", "animals")
 
 
-def test_create_tables_refuses_a_table_that_does_not_fit(run, database, source):
+def test_create_tables_refuses_a_table_that_does_not_fit(
+    run: Callable[..., str], database: ConnectionParameters, source: Source
+) -> None:
     source.execute("CREATE TABLE odd (id int PRIMARY KEY)")
     with pytest.raises(CommandError, match="'base64_data' is missing"):
         run("create_tables", "--source", "odd")
 
 
-def test_load_images(run, source, tmp_path):
+def test_load_images(run: Callable[..., str], source: Source, tmp_path: Path) -> None:
     (tmp_path / "cat.png").write_bytes(image_bytes())
     (tmp_path / "notes.txt").write_text("hello")
     assert json.loads(run("load_images", str(tmp_path), "--table", TABLE, "--json")) == {
@@ -50,7 +62,7 @@ def test_load_images(run, source, tmp_path):
     assert "0 loaded, 1 there already, 1 skipped" in output
 
 
-def test_provision_project_makes_a_project_with_tasks_once(run, source, user):
+def test_provision_project_makes_a_project_with_tasks_once(run: Callable[..., str], source: Source, user: Any) -> None:
     from projects.models import Project
     from tasks.models import Task
 
@@ -71,7 +83,7 @@ def test_provision_project_makes_a_project_with_tasks_once(run, source, user):
     assert (Project.objects.count(), Task.objects.count()) == (1, 2)
 
 
-def test_a_project_is_called_my_project_unless_named(run, source, user):
+def test_a_project_is_called_my_project_unless_named(run: Callable[..., str], source: Source, user: Any) -> None:
     from projects.models import Project
 
     run("provision_project", "--template", "animals", "--source", TABLE)
@@ -90,7 +102,9 @@ def test_a_project_is_called_my_project_unless_named(run, source, user):
         (["--template", "1", "--source", TABLE, "--user", "who@example.com"], "no user 'who@example.com'"),
     ],
 )
-def test_provision_project_refuses_what_does_not_fit_and_leaves_nothing(run, source, user, arguments, message):
+def test_provision_project_refuses_what_does_not_fit_and_leaves_nothing(
+    run: Callable[..., str], source: Source, user: Any, arguments: list[str], message: str
+) -> None:
     from projects.models import Project
 
     source.execute("INSERT INTO annotation_template (tp_name, tp_schema, tp_is_active) VALUES ('off', '{}', 0)")
@@ -103,26 +117,26 @@ def test_provision_project_refuses_what_does_not_fit_and_leaves_nothing(run, sou
     assert Project.objects.count() == 0
 
 
-def test_nothing_is_left_of_a_project_whose_storages_fail(source, user, monkeypatch):
+def test_nothing_is_left_of_a_project_whose_storages_fail(
+    source: Source, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from projects.models import Project
 
-    from polardb_bridge.deployments import provision
-
-    def fail(**fields):
+    def fail(**fields: Any) -> None:
         raise InvalidInputError("stop here")
 
-    monkeypatch.setattr(provision.PolarDBExportStorage.objects, "create", fail)
+    monkeypatch.setattr(PolarDBExportStorage.objects, "create", fail)
     with pytest.raises(InvalidInputError, match="stop here"):
         provision_project(source.parameters, template="1", source=TABLE, name="half-made")
     assert not Project.objects.filter(title="half-made").exists()
 
 
-def test_without_a_user_it_says_how_to_make_one(run, source, db):
+def test_without_a_user_it_says_how_to_make_one(run: Callable[..., str], source: Source, db: None) -> None:
     with pytest.raises(CommandError, match="createsuperuser"):
         run("provision_project", "--template", "1", "--source", TABLE)
 
 
-def test_a_user_without_organization_gets_one(source, db):
+def test_a_user_without_organization_gets_one(source: Source, db: None) -> None:
     from users.models import User
 
     User.objects.create_superuser(email="first@example.com", password="correct-horse-9")
@@ -130,7 +144,7 @@ def test_a_user_without_organization_gets_one(source, db):
     assert provisioned.project.organization.created_by.email == "first@example.com"
 
 
-def test_sync_storage(run, provisioned, source):
+def test_sync_storage(run: Callable[..., str], provisioned: Provisioned, source: Source) -> None:
     source.add(("a.png", base64_text(image_bytes())), ("bad.png", None))
     storage_id = str(provisioned.import_storage.pk)
     report = json.loads(run("sync_storage", "--storage-id", storage_id, "--json"))
@@ -147,7 +161,7 @@ def test_sync_storage(run, provisioned, source):
     assert "1 there already" in run("sync_storage", "--storage-id", storage_id, "--force")
 
 
-def test_check_storage(run, provisioned, source):
+def test_check_storage(run: Callable[..., str], provisioned: Provisioned, source: Source) -> None:
     storage_id = str(provisioned.import_storage.pk)
     assert "is fine" in run("check_storage", "--storage-id", storage_id)
     export_id = str(provisioned.export_storage.pk)
@@ -159,14 +173,14 @@ def test_check_storage(run, provisioned, source):
         run("check_storage", "--storage-id", "999")
 
 
-def test_without_polardb_url_it_says_how_to_set_it(monkeypatch, db):
+def test_without_polardb_url_it_says_how_to_set_it(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
     monkeypatch.delenv("POLARDB_URL", raising=False)
     with pytest.raises(CommandError, match="Set POLARDB_URL"):
         call_command("create_tables")
 
 
 @pytest.mark.parametrize("name", ["create_tables", "load_images", "provision_project", "sync_storage", "check_storage"])
-def test_help_teaches_with_an_example(name, capsys):
+def test_help_teaches_with_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         call_command(name, "--help")
     assert stopped.value.code in (0, None)

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from polardb_bridge.deployments.describe import describe
 from polardb_bridge.deployments.lifecycle import DeployRequest, deploy
 from polardb_bridge.deployments.models import Deployment, StatementRecord
+from support.deployments import import_storage_of
 from support.sessions import signed_in
-from support.source_data import TABLE, url_of
+from support.source_data import TABLE, Source, url_of
 
 PAGES = ["/polardb/", "/polardb/statements", "/polardb/mark_animal/drop"]
 CHANGES = ["/polardb/deploy", "/polardb/mark_animal/allow-list", "/polardb/mark_animal/drop"]
 
 
 @pytest.fixture
-def operator(user, source, monkeypatch):
+def operator(user: Any, source: Source, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A browser of the administrator, with `source` as the database of the commands."""
     monkeypatch.setenv("POLARDB_URL", url_of(source.parameters))
     return signed_in(user.email, "correct-horse-9")
 
 
 @pytest.fixture
-def deployment(source, user):
+def deployment(source: Source, user: Any) -> Deployment:
     return deploy(DeployRequest("mark_animal", "1", TABLE), source.parameters)
 
 
-def submit(browser, path, **fields):
+def submit(browser: Any, path: str, **fields: str) -> Any:
     """Send a form as the page does."""
     return browser.post(path, fields, format="multipart")
 
 
-def deploy_form(**fields):
+def deploy_form(**fields: str) -> dict[str, str]:
     return {
         "template": "1",
         "source": TABLE,
@@ -45,13 +48,13 @@ def deploy_form(**fields):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_strangers_are_sent_to_the_login(path, db):
+def test_strangers_are_sent_to_the_login(path: str, db: None) -> None:
     answer = Client().get(path)
     assert (answer.status_code, answer["Location"]) == (302, f"/user/login/?next={path}")
 
 
 @pytest.mark.parametrize("path", [*PAGES, *CHANGES])
-def test_only_administrators_get_in(path, deployment):
+def test_only_administrators_get_in(path: str, deployment: Deployment) -> None:
     Deployment.objects.update(allowed_networks=["127.0.0.1/32"])
     browser = signed_in(deployment.user.email, describe(deployment).password)
     for answer in (browser.get(path), browser.post(path, {"confirmation": "mark_animal"})):
@@ -61,14 +64,14 @@ def test_only_administrators_get_in(path, deployment):
 
 
 @pytest.mark.parametrize("path", CHANGES)
-def test_nothing_changes_without_the_pages_token(path, operator, deployment):
+def test_nothing_changes_without_the_pages_token(path: str, operator: Any, deployment: Deployment) -> None:
     operator.credentials()
     answer = operator.post(path, {"confirmation": "mark_animal", "networks": "0.0.0.0/0"})
     assert answer.status_code == 403
     assert Deployment.objects.get().allowed_networks == []
 
 
-def test_a_table_is_deployed_by_a_recorded_statement(operator, source):
+def test_a_table_is_deployed_by_a_recorded_statement(operator: Any, source: Source) -> None:
     source.execute(f"CREATE TABLE cars LIKE {TABLE}")
     page = operator.get("/polardb/").text
     assert "1: animals" in page
@@ -78,7 +81,7 @@ def test_a_table_is_deployed_by_a_recorded_statement(operator, source):
     assert answer.status_code == 302
     deployment = Deployment.objects.get()
     assert (deployment.name, deployment.project.title) == ("mark_animal", "My animals")
-    assert deployment.import_storage.image_delivery == "link"
+    assert import_storage_of(deployment).image_delivery == "link"
     record = StatementRecord.objects.get()
     assert (record.via, record.outcome, record.address) == ("console", "done", "127.0.0.1")
     assert record.statement.startswith("DEPLOY MODEL `Label-Studio` WITH (annotation_template_id = '1'")
@@ -99,14 +102,14 @@ def test_a_table_is_deployed_by_a_recorded_statement(operator, source):
         ({"image_delivery": "fax"}, "Select a valid choice"),
     ],
 )
-def test_a_bad_form_is_shown_again(fields, message, operator):
+def test_a_bad_form_is_shown_again(fields: dict[str, Any], message: str, operator: Any) -> None:
     answer = submit(operator, "/polardb/deploy", **deploy_form(**fields))
     assert answer.status_code == 400
     assert message in answer.text
     assert not Deployment.objects.exists()
 
 
-def test_a_taken_name_is_explained_and_the_form_kept(operator, source, deployment):
+def test_a_taken_name_is_explained_and_the_form_kept(operator: Any, source: Source, deployment: Deployment) -> None:
     source.execute(f"CREATE TABLE cars LIKE {TABLE}")
     answer = submit(operator, "/polardb/deploy", **deploy_form(source="cars", title="Street"))
     assert answer.status_code == 400
@@ -114,7 +117,7 @@ def test_a_taken_name_is_explained_and_the_form_kept(operator, source, deploymen
     assert 'value="Street"' in answer.text
 
 
-def test_the_allow_list_is_edited(operator, deployment):
+def test_the_allow_list_is_edited(operator: Any, deployment: Deployment) -> None:
     answer = submit(operator, "/polardb/mark_animal/allow-list", networks=" 10.0.0.0/8\r\n\r\n2001:db8::1 ,118.178.1.2")
     assert answer.status_code == 302
     assert Deployment.objects.get().allowed_networks == ["10.0.0.0/8", "2001:db8::1/128", "118.178.1.2/32"]
@@ -127,7 +130,7 @@ def test_the_allow_list_is_edited(operator, deployment):
     assert Deployment.objects.get().allowed_networks == []
 
 
-def test_dropping_asks_for_the_name(operator, deployment):
+def test_dropping_asks_for_the_name(operator: Any, deployment: Deployment) -> None:
     assert "mark_animal" in operator.get("/polardb/mark_animal/drop").text
     answer = submit(operator, "/polardb/mark_animal/drop", confirmation="yes")
     assert answer.status_code == 400
@@ -138,7 +141,9 @@ def test_dropping_asks_for_the_name(operator, deployment):
     assert "no deployment &#x27;mark_animal&#x27;" in answer.text
 
 
-def test_a_database_that_is_down_leaves_the_rest_of_the_page(operator, deployment, monkeypatch):
+def test_a_database_that_is_down_leaves_the_rest_of_the_page(
+    operator: Any, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("POLARDB_URL", "mysql://root@127.0.0.1:1/labeling")
     page = operator.get("/polardb/")
     assert page.status_code == 200
@@ -148,14 +153,14 @@ def test_a_database_that_is_down_leaves_the_rest_of_the_page(operator, deploymen
     assert "Set POLARDB_URL" in operator.get("/polardb/").text
 
 
-def test_names_from_the_database_are_only_text(operator, source):
+def test_names_from_the_database_are_only_text(operator: Any, source: Source) -> None:
     source.execute("UPDATE annotation_template SET tp_name = '<script>alert(1)</script>'")
     page = operator.get("/polardb/").text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in page
 
 
-def test_the_page_speaks_the_readers_language(operator, deployment):
+def test_the_page_speaks_the_readers_language(operator: Any, deployment: Deployment) -> None:
     assert "<h1>部署</h1>" in operator.get("/polardb/", HTTP_ACCEPT_LANGUAGE="zh-CN,zh;q=0.9").text
     assert "<h1>Deployments</h1>" in operator.get("/polardb/", HTTP_ACCEPT_LANGUAGE="fr").text
     assert 'lang="zh-hans"' in operator.get("/polardb/?language=zh-hans").text
@@ -165,7 +170,7 @@ def test_the_page_speaks_the_readers_language(operator, deployment):
     assert answer.json()["detail"] == "No Project matches the given query."
 
 
-def test_scripts_and_styles_are_sent_once(operator):
+def test_scripts_and_styles_are_sent_once(operator: Any) -> None:
     for name in ("console.css", "console.js"):
         answer = operator.get(f"/polardb/{name}")
         assert answer.status_code == 200

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection, connections
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from polardb_bridge.deployments import lifecycle
 from polardb_bridge.deployments.describe import all_deployments, describe, describe_all
@@ -22,29 +25,30 @@ from polardb_bridge.errors import (
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.webhooks.delivery import deliver_due
 from polardb_bridge.webhooks.models import PendingWriteback
+from support.deployments import export_storage_of, import_storage_of
 from support.sessions import signed_in
-from support.source_data import TABLE, region
+from support.source_data import TABLE, Source, region
 
 REQUEST = DeployRequest(name="mark_animal", template_id="1", source=TABLE)
 
 
 @pytest.fixture
-def deployment(source, user):
+def deployment(source: Source, user: Any) -> Deployment:
     """A deployment of three rows, synced."""
     source.add_images(3)
     made = deploy(REQUEST, source.parameters)
     open_here(made)
-    run_sync(made.import_storage, force=True)
+    run_sync(import_storage_of(made), force=True)
     return made
 
 
-def open_here(deployment):
+def open_here(deployment: Deployment) -> None:
     """Let the test client in."""
     deployment.allowed_networks = ["127.0.0.1/32"]
     deployment.save()
 
 
-def everything():
+def everything() -> dict[str, int]:
     """How many rows each table of Label Studio's database has."""
     with connection.cursor() as cursor:
         tables = [name for name in connection.introspection.table_names(cursor) if name != "sqlite_sequence"]
@@ -55,13 +59,13 @@ def everything():
     return counts
 
 
-def annotate(task, user):
+def annotate(task: Any, user: Any) -> Any:
     from tasks.models import Annotation
 
     return Annotation.objects.create(task=task, project=task.project, completed_by=user, result=[region()])
 
 
-def test_a_deployment_is_described_in_one_row(deployment):
+def test_a_deployment_is_described_in_one_row(deployment: Deployment) -> None:
     row = describe(deployment)
     assert (row.deployment_name, row.status, row.annotation_source) == ("mark_animal", "Serving", TABLE)
     assert row.request_path == "http://localhost:8080/deployments/mark_animal/"
@@ -73,7 +77,7 @@ def test_a_deployment_is_described_in_one_row(deployment):
     assert deployment.user.check_password(row.password)
 
 
-def test_the_first_password_is_stored_encrypted_and_forgotten_once_changed(deployment):
+def test_the_first_password_is_stored_encrypted_and_forgotten_once_changed(deployment: Deployment) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT first_password FROM polardb_io_storages_deployment")
         assert describe(deployment).password not in cursor.fetchone()[0]
@@ -83,15 +87,15 @@ def test_the_first_password_is_stored_encrypted_and_forgotten_once_changed(deplo
     assert Deployment.objects.get().first_password is None
 
 
-def test_a_strengthened_hash_is_not_a_changed_password(deployment):
+def test_a_strengthened_hash_is_not_a_changed_password(deployment: Deployment) -> None:
     password = describe(deployment).password
     deployment.user.set_password(password)  # another salt: as when Django strengthens the hash at a login
     deployment.user.save()
     assert describe(Deployment.objects.get()).password == password
 
 
-def test_status_tells_progress_and_failure(deployment):
-    storage = deployment.import_storage
+def test_status_tells_progress_and_failure(deployment: Deployment) -> None:
+    storage = import_storage_of(deployment)
     type(storage).objects.update(status=storage.Status.IN_PROGRESS, last_sync=None)
     Deployment.objects.update(rows=10)
     deployment.refresh_from_db()
@@ -103,7 +107,9 @@ def test_status_tells_progress_and_failure(deployment):
     assert describe(deployment).status.startswith("Failed: its project was deleted")
 
 
-def test_many_deployments_take_as_many_queries_as_one(deployment, source, django_assert_num_queries):
+def test_many_deployments_take_as_many_queries_as_one(
+    deployment: Deployment, source: Source, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     for number in range(3):
         source.execute(f"CREATE TABLE other_{number} LIKE {TABLE}")
         deploy(DeployRequest(f"other_{number}", "1", f"other_{number}"), source.parameters)
@@ -124,17 +130,17 @@ def test_many_deployments_take_as_many_queries_as_one(deployment, source, django
         ({"title": "ab"}, "3 to 50"),
     ],
 )
-def test_a_bad_request_leaves_nothing(change, message, source, user):
+def test_a_bad_request_leaves_nothing(change: dict[str, Any], message: str, source: Source, user: Any) -> None:
     before = everything()
     with pytest.raises(BridgeError, match=message):
         deploy(DeployRequest(**{**vars(REQUEST), **change}), source.parameters)
     assert everything() == before
 
 
-def test_a_failure_in_the_middle_leaves_nothing(source, user, monkeypatch):
+def test_a_failure_in_the_middle_leaves_nothing(source: Source, user: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     before = everything()
 
-    def broken(*args, **options):
+    def broken(*args: Any, **options: Any) -> None:
         raise OSError("disk full")
 
     monkeypatch.setattr(lifecycle, "create_project", broken)
@@ -143,11 +149,11 @@ def test_a_failure_in_the_middle_leaves_nothing(source, user, monkeypatch):
     assert everything() == before
 
 
-def test_a_new_deployment_is_open_to_nobody(source, user):
+def test_a_new_deployment_is_open_to_nobody(source: Source, user: Any) -> None:
     assert deploy(REQUEST, source.parameters).allowed_networks == []
 
 
-def test_names_and_tables_are_taken_once(deployment, source):
+def test_names_and_tables_are_taken_once(deployment: Deployment, source: Source) -> None:
     with pytest.raises(DeploymentExistsError, match="a deployment 'MARK_animal' already"):
         deploy(DeployRequest("MARK_animal", "1", TABLE), source.parameters)
     with pytest.raises(DeploymentExistsError, match="labeled in the deployment 'mark_animal' already"):
@@ -158,16 +164,16 @@ def test_names_and_tables_are_taken_once(deployment, source):
 
 
 @pytest.mark.parametrize("name", ["a", "-", "x" * 64])
-def test_the_shortest_and_longest_names_work(name, source, user):
+def test_the_shortest_and_longest_names_work(name: str, source: Source, user: Any) -> None:
     deployment = deploy(DeployRequest(name, "1", TABLE), source.parameters)
     assert 3 <= len(deployment.project.title) <= 50
 
 
-def test_dropping_writes_what_is_pending_and_leaves_rows_and_nothing_else(source, user):
+def test_dropping_writes_what_is_pending_and_leaves_rows_and_nothing_else(source: Source, user: Any) -> None:
     source.add_images(3)
     before = everything()
     deployment = deploy(REQUEST, source.parameters)
-    run_sync(deployment.import_storage, force=True)
+    run_sync(import_storage_of(deployment), force=True)
     task = deployment.project.tasks.order_by("pk").first()
     annotate(task, deployment.user)
     assert PendingWriteback.objects.count() == 1
@@ -176,14 +182,14 @@ def test_dropping_writes_what_is_pending_and_leaves_rows_and_nothing_else(source
     assert everything() == before
 
 
-def test_deploying_again_brings_the_annotations_back(deployment, source):
+def test_deploying_again_brings_the_annotations_back(deployment: Deployment, source: Source) -> None:
     from tasks.models import Annotation
 
     annotation = annotate(deployment.project.tasks.order_by("pk").first(), deployment.user)
     drop(deployment)
     row = source.row(1)
     again = deploy(REQUEST, source.parameters)
-    run_sync(again.import_storage, force=True)
+    run_sync(import_storage_of(again), force=True)
     found = Annotation.objects.get(project=again.project)
     assert (found.result, found.unique_id) == ([region()], annotation.unique_id)
     assert (describe(again).tasks, describe(again).annotated) == (3, 1)
@@ -191,31 +197,33 @@ def test_deploying_again_brings_the_annotations_back(deployment, source):
     assert source.row(1) == row
 
 
-def test_a_drop_that_cannot_write_refuses_and_removes_nothing(deployment, source):
+def test_a_drop_that_cannot_write_refuses_and_removes_nothing(deployment: Deployment, source: Source) -> None:
     annotate(deployment.project.tasks.first(), deployment.user)
     source.execute(f"RENAME TABLE {TABLE} TO elsewhere")
     with pytest.raises(RetryableError, match=r"1 results of 'mark_animal' are not in their rows yet: .*force='true'"):
         drop(deployment)
     deployment.refresh_from_db()
     assert not deployment.is_dropping
-    assert deployment.import_storage.synchronizable
+    assert import_storage_of(deployment).synchronizable
     assert deployment.project.tasks.count() == 3
     source.execute(f"RENAME TABLE elsewhere TO {TABLE}")
     assert drop(deployment) == 0
     assert source.row(1)["annotation_data"] == [region()]
 
 
-def test_a_forced_drop_says_what_it_lost(deployment, source):
+def test_a_forced_drop_says_what_it_lost(deployment: Deployment, source: Source) -> None:
     annotate(deployment.project.tasks.first(), deployment.user)
     source.execute(f"RENAME TABLE {TABLE} TO elsewhere")
     assert drop(deployment, force=True) == 1
     assert not Deployment.objects.exists()
 
 
-def test_an_interrupted_drop_is_completed_by_the_next(deployment, source, monkeypatch):
+def test_an_interrupted_drop_is_completed_by_the_next(
+    deployment: Deployment, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = everything()
 
-    def killed(deployment):
+    def killed(deployment: Deployment) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
@@ -229,8 +237,8 @@ def test_an_interrupted_drop_is_completed_by_the_next(deployment, source, monkey
     assert everything()["htx_user"] == before["htx_user"] - 1
 
 
-def test_a_sync_under_way_ends_with_the_drop(deployment, source):
-    storage = deployment.import_storage
+def test_a_sync_under_way_ends_with_the_drop(deployment: Deployment, source: Source) -> None:
+    storage = import_storage_of(deployment)
     source.add_images(1)
     lifecycle._close(deployment, closed=True)
     with pytest.raises(InvalidInputError):
@@ -238,19 +246,19 @@ def test_a_sync_under_way_ends_with_the_drop(deployment, source):
     assert deployment.project.tasks.count() == 3
 
 
-def test_what_was_deleted_by_hand_does_not_stop_a_drop(deployment):
+def test_what_was_deleted_by_hand_does_not_stop_a_drop(deployment: Deployment) -> None:
     deployment.project.delete()
     deployment.user.delete()
     drop(find("mark_animal"))
     assert not Deployment.objects.exists()
 
 
-def race(*calls):
+def race(*calls: Callable[[], Any]) -> list[Any]:
     """Run the calls at once; what each returned or raised."""
     barrier = threading.Barrier(len(calls))
     outcomes = {}
 
-    def run(number, call):
+    def run(number: int, call: Callable[[], Any]) -> None:
         barrier.wait()
         try:
             outcomes[number] = call()
@@ -269,7 +277,7 @@ def race(*calls):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("names", [("mark_animal", "Mark_Animal"), ("first", "second")], ids=["name", "table"])
-def test_of_two_deploys_at_once_one_is_made(names, source, user):
+def test_of_two_deploys_at_once_one_is_made(names: tuple[str, ...], source: Source, user: Any) -> None:
     outcomes = race(*(lambda name=name: deploy(DeployRequest(name, "1", TABLE), source.parameters) for name in names))
     made = [outcome for outcome in outcomes if isinstance(outcome, Deployment)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, DeploymentExistsError)]
@@ -279,10 +287,10 @@ def test_of_two_deploys_at_once_one_is_made(names, source, user):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_drops_at_once_both_end(source, user):
+def test_two_drops_at_once_both_end(source: Source, user: Any) -> None:
     source.add_images(3)
     deployment = deploy(REQUEST, source.parameters)
-    run_sync(deployment.import_storage)
+    run_sync(import_storage_of(deployment))
     annotate(deployment.project.tasks.first(), deployment.user)
     outcomes = race(lambda: drop(find("mark_animal")), lambda: drop(find("mark_animal")))
     assert 0 in outcomes
@@ -291,7 +299,7 @@ def test_two_drops_at_once_both_end(source, user):
     assert source.row(1)["annotation_data"] == [region()]
 
 
-def test_the_address_shows_the_login_and_lands_on_the_project(deployment):
+def test_the_address_shows_the_login_and_lands_on_the_project(deployment: Deployment) -> None:
     Deployment.objects.update(allowed_networks=["127.0.0.1/32"])
     browser = Client()
     page = browser.get("/deployments/mark_animal/")
@@ -312,7 +320,7 @@ def test_the_address_shows_the_login_and_lands_on_the_project(deployment):
     assert browser.get(target).status_code == 200
 
 
-def test_the_address_of_another_deployment_asks_for_its_own_login(deployment, source):
+def test_the_address_of_another_deployment_asks_for_its_own_login(deployment: Deployment, source: Source) -> None:
     source.execute(f"CREATE TABLE cars LIKE {TABLE}")
     cars = deploy(DeployRequest("cars", "1", "cars"), source.parameters)
     open_here(cars)
@@ -322,14 +330,14 @@ def test_the_address_of_another_deployment_asks_for_its_own_login(deployment, so
     assert browser.get("/api/current-user/whoami").status_code == 401
 
 
-def test_an_unknown_address_is_not_found(deployment):
+def test_an_unknown_address_is_not_found(deployment: Deployment) -> None:
     browser = Client()
     assert browser.get("/deployments/other/").status_code == 404
     drop(deployment)
     assert browser.get("/deployments/mark_animal/").status_code == 404
 
 
-def test_an_administrator_made_by_a_command_can_log_in(db, client):
+def test_an_administrator_made_by_a_command_can_log_in(db: None, client: Client) -> None:
     """Although the only organization is the one of a deployment, which nobody joins."""
     from core.urls import urlpatterns  # noqa: F401
     from organizations.models import Organization
@@ -353,11 +361,13 @@ def test_an_administrator_made_by_a_command_can_log_in(db, client):
     assert administrator.active_organization not in (None, tenant)
 
 
-def test_a_deployments_user_cannot_point_its_storages_at_other_tables(deployment, source, api):
+def test_a_deployments_user_cannot_point_its_storages_at_other_tables(
+    deployment: Deployment, source: Source, api: Any
+) -> None:
     """The stored account may read all of them."""
     source.execute(f"CREATE TABLE secrets LIKE {TABLE}")
     tenant = signed_in(deployment.user.email, describe(deployment).password)
-    for path, storage in (("", deployment.import_storage), ("export/", deployment.export_storage)):
+    for path, storage in (("", import_storage_of(deployment)), ("export/", export_storage_of(deployment))):
         address = f"/api/storages/{path}polardb/{storage.pk}"
         assert tenant.get(address).status_code == 200
         body = {"id": storage.pk, "project": deployment.project_id, "table": "secrets"}
@@ -368,12 +378,13 @@ def test_a_deployments_user_cannot_point_its_storages_at_other_tables(deployment
         assert tenant.post(f"/api/storages/{path}polardb/validate", body).status_code == 403
         storage.refresh_from_db()
         assert storage.table == TABLE
-    assert tenant.post("/api/storages/polardb/files", body | {"id": deployment.import_storage.pk}).status_code == 403
-    administrator = api.patch(f"/api/storages/polardb/{deployment.import_storage.pk}", {"title": "Animals"})
+    storage_id = import_storage_of(deployment).pk
+    assert tenant.post("/api/storages/polardb/files", body | {"id": storage_id}).status_code == 403
+    administrator = api.patch(f"/api/storages/polardb/{storage_id}", {"title": "Animals"})
     assert administrator.status_code == 200, administrator.content
 
 
-def test_a_deployments_user_changes_the_password(deployment):
+def test_a_deployments_user_changes_the_password(deployment: Deployment) -> None:
     first = describe(deployment).password
     browser = signed_in(deployment.user.email, first)
     page = browser.get("/deployments/mark_animal/password/", HTTP_ACCEPT_LANGUAGE="zh-CN")
@@ -390,7 +401,7 @@ def test_a_deployments_user_changes_the_password(deployment):
     assert deployment.user.check_password("my-own-word-47")
 
 
-def test_nobody_else_changes_the_password(deployment, api):
+def test_nobody_else_changes_the_password(deployment: Deployment, api: Any) -> None:
     for browser in (Client(), api):
         answer = browser.get("/deployments/mark_animal/password/")
         assert (answer.status_code, answer["Location"]) == (302, "/deployments/mark_animal/")
@@ -399,7 +410,7 @@ def test_nobody_else_changes_the_password(deployment, api):
     assert browser.post("/deployments/mark_animal/password/", {}, format="multipart").status_code == 403
 
 
-def test_administrators_look_into_a_deployment_and_come_back(deployment, api, user):
+def test_administrators_look_into_a_deployment_and_come_back(deployment: Deployment, api: Any, user: Any) -> None:
     own = user.active_organization
     assert api.get(f"/api/projects/{deployment.project_id}/").status_code == 404, "Label Studio shows the active one"
     assert api.get("/deployments/mark_animal/")["Location"] == f"/projects/{deployment.project_id}/data/"
@@ -416,7 +427,7 @@ def test_administrators_look_into_a_deployment_and_come_back(deployment, api, us
     assert user.active_organization == own
 
 
-def test_images_are_shown_to_their_own_deployment_only(source, user):
+def test_images_are_shown_to_their_own_deployment_only(source: Source, user: Any) -> None:
     source.add_images(1)
     source.execute(f"CREATE TABLE cars LIKE {TABLE}")
     source.execute(f"INSERT INTO cars SELECT * FROM {TABLE}")
@@ -424,7 +435,7 @@ def test_images_are_shown_to_their_own_deployment_only(source, user):
     for table in (TABLE, "cars"):
         made = deploy(DeployRequest(table, "1", table, image_delivery="link"), source.parameters)
         open_here(made)
-        run_sync(made.import_storage, force=True)
+        run_sync(import_storage_of(made), force=True)
         browsers.append(signed_in(made.user.email, describe(made).password))
         images.append(made.project.tasks.get().data["image"])
     for number, browser in enumerate(browsers):

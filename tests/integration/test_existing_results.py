@@ -1,21 +1,24 @@
 """Results that rows hold already."""
 
+from __future__ import annotations
+
 import json
 import uuid
 from datetime import datetime, timezone
+from typing import Any
 
 import pytest
 
-from polardb_bridge.deployments.provision import provision_project
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.webhooks.models import PendingWriteback
 from polardb_bridge.webhooks.reconcile import reconcile
-from support.source_data import TABLE, region
+from support.labeling import LabelingProject, Provisioned, provision
+from support.source_data import TABLE, Source, region
 
 UID = "6f1c2a52-3d0a-4b1e-9d35-1f8a2a6f0c11"
 
 
-def store(source, row_id, data, uid=UID):
+def store(source: Source, row_id: int, data: Any, uid: str = UID) -> None:
     text = data if isinstance(data, str) else json.dumps(data)
     source.execute(
         f"UPDATE {TABLE} SET annotation_data = '{text}', annotation_count = 1, annotation_uid = '{uid}',"
@@ -24,13 +27,13 @@ def store(source, row_id, data, uid=UID):
     )
 
 
-def tasks_of(storage):
+def tasks_of(storage: Any) -> dict[int, Any]:
     from tasks.models import Task
 
     return {task.data["id"]: task for task in Task.objects.filter(project=storage.project_id)}
 
 
-def test_a_result_becomes_an_annotation_with_its_id_and_times(provisioned, source):
+def test_a_result_becomes_an_annotation_with_its_id_and_times(provisioned: Provisioned, source: Source) -> None:
     source.add_images(2)
     store(source, 1, [region("dog")])
     before = source.row(1)
@@ -51,14 +54,14 @@ def test_a_result_becomes_an_annotation_with_its_id_and_times(provisioned, sourc
     assert source.row(1) == before
 
 
-def test_a_project_made_again_goes_on_where_it_stopped(project, source, user):
+def test_a_project_made_again_goes_on_where_it_stopped(project: LabelingProject, source: Source, user: Any) -> None:
     project.submit(1, region("cat"))
     project.submit(2)
     project.deliver()
     before = [source.row(row_id) for row_id in (1, 2, 3)]
     project.provisioned.project.delete()
 
-    again = provision_project(source.parameters, template="animals", source=source.table, name="again", owner=user)
+    again = provision(source.parameters, "again", user)
     report = run_sync(again.import_storage)
     assert (report.created, report.failed) == (3, 0)
     tasks = tasks_of(again.import_storage)
@@ -70,7 +73,7 @@ def test_a_project_made_again_goes_on_where_it_stopped(project, source, user):
     assert [source.row(row_id) for row_id in (1, 2, 3)] == before
 
 
-def test_results_can_be_predictions_or_left_out(provisioned, source):
+def test_results_can_be_predictions_or_left_out(provisioned: Provisioned, source: Source) -> None:
     source.add_images(1)
     store(source, 1, [region("dog")])
     storage = provisioned.import_storage
@@ -102,7 +105,9 @@ def test_results_can_be_predictions_or_left_out(provisioned, source):
         ([region(), {**region(), "from_name": "brush"}], "region 2 of a control 'brush'"),
     ],
 )
-def test_a_malformed_result_is_reported_and_left_alone(provisioned, source, data, problem):
+def test_a_malformed_result_is_reported_and_left_alone(
+    provisioned: Provisioned, source: Source, data: str | list[dict[str, Any]], problem: str
+) -> None:
     source.add_images(1)
     store(source, 1, data)
     before = source.row(1)
@@ -118,7 +123,7 @@ def test_a_malformed_result_is_reported_and_left_alone(provisioned, source, data
     assert source.row(1) == before
 
 
-def test_an_id_that_another_annotation_has_is_not_taken(provisioned, source, user):
+def test_an_id_that_another_annotation_has_is_not_taken(provisioned: Provisioned, source: Source, user: Any) -> None:
     source.add_images(2)
     store(source, 1, [region()])
     store(source, 2, [region()])
@@ -126,5 +131,5 @@ def test_an_id_that_another_annotation_has_is_not_taken(provisioned, source, use
     ids = {task.annotations.get().unique_id for task in tasks_of(provisioned.import_storage).values()}
     assert len(ids) == 2
     assert uuid.UUID(UID) in ids
-    again = provision_project(source.parameters, template="animals", source=source.table, name="again", owner=user)
+    again = provision(source.parameters, "again", user)
     assert run_sync(again.import_storage).created == 2

@@ -1,15 +1,21 @@
 """Tasks stay in step with rows that change and vanish."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from polardb_bridge.storage.models import PolarDBImportStorageLink
 from polardb_bridge.storage.plan import plan_sync
+from polardb_bridge.storage.report import SyncReport
 from polardb_bridge.storage.sync import run_sync
-from support.source_data import TABLE, base64_text, image_bytes, region
+from support.labeling import LabelingProject, Provisioned
+from support.source_data import TABLE, Source, base64_text, image_bytes, region
 
 
 @pytest.fixture(params=["data_uri", "link"])
-def synced(request, project):
+def synced(request: pytest.FixtureRequest, project: LabelingProject) -> LabelingProject:
     """The project's three rows, synced in one of the two ways."""
     storage = project.provisioned.import_storage
     if request.param == "link":
@@ -23,23 +29,23 @@ def synced(request, project):
     return project
 
 
-def change(source, row_id, **values):
+def change(source: Source, row_id: int, **values: str) -> None:
     """Change a row as its owner does, later than the last change."""
     assignments = ", ".join(f"{name} = '{value}'" for name, value in values.items())
     source.execute(f"UPDATE {TABLE} SET {assignments}, updated_at = updated_at + INTERVAL 1 MINUTE WHERE id = {row_id}")
 
 
-def counts(report):
+def counts(report: SyncReport) -> dict[str, int]:
     return {name: value for name, value in vars(report).items() if value and name != "errors"}
 
 
-def test_nothing_to_do(synced):
+def test_nothing_to_do(synced: LabelingProject) -> None:
     storage = synced.provisioned.import_storage
     assert counts(plan_sync(storage)) == {"rows": 3, "existed": 3}
     assert counts(run_sync(storage)) == {"rows": 3, "existed": 3}
 
 
-def test_a_changed_row_refreshes_its_task_and_keeps_its_annotations(synced, source):
+def test_a_changed_row_refreshes_its_task_and_keeps_its_annotations(synced: LabelingProject, source: Source) -> None:
     storage = synced.provisioned.import_storage
     synced.submit(2, region("cat"))
     before = synced.tasks[2]
@@ -53,7 +59,7 @@ def test_a_changed_row_refreshes_its_task_and_keeps_its_annotations(synced, sour
     assert counts(run_sync(storage)) == {"rows": 3, "existed": 3}
 
 
-def test_data_that_people_added_to_a_task_stays(synced, source):
+def test_data_that_people_added_to_a_task_stays(synced: LabelingProject, source: Source) -> None:
     task = synced.tasks[1]
     task.data = {**task.data, "note": "mine"}
     task.save()
@@ -63,7 +69,7 @@ def test_data_that_people_added_to_a_task_stays(synced, source):
     assert (task.data["note"], task.data["original_name"]) == ("mine", "renamed.png")
 
 
-def test_tasks_of_deleted_rows_go_unless_somebody_worked_on_them(synced, source):
+def test_tasks_of_deleted_rows_go_unless_somebody_worked_on_them(synced: LabelingProject, source: Source) -> None:
     from tasks.models import AnnotationDraft, Task
 
     storage = synced.provisioned.import_storage
@@ -85,7 +91,7 @@ def test_tasks_of_deleted_rows_go_unless_somebody_worked_on_them(synced, source)
     assert counts(run_sync(storage)) == {"kept": 2}
 
 
-def test_a_row_that_comes_back_is_the_same_task_again(synced, source):
+def test_a_row_that_comes_back_is_the_same_task_again(synced: LabelingProject, source: Source) -> None:
     storage = synced.provisioned.import_storage
     synced.submit(2, region("cat"))
     source.execute(f"CREATE TABLE saved AS SELECT * FROM {TABLE}")
@@ -100,13 +106,13 @@ def test_a_row_that_comes_back_is_the_same_task_again(synced, source):
     assert counts(run_sync(storage)) == {"rows": 3, "existed": 3}
 
 
-def test_our_own_write_back_is_no_changed_row(synced):
+def test_our_own_write_back_is_no_changed_row(synced: LabelingProject) -> None:
     synced.submit(1, region("cat"))
     synced.deliver()
     assert counts(run_sync(synced.provisioned.import_storage)) == {"rows": 3, "existed": 3}
 
 
-def test_a_row_that_became_bad_leaves_its_task_as_it_was(project, source):
+def test_a_row_that_became_bad_leaves_its_task_as_it_was(project: LabelingProject, source: Source) -> None:
     storage = project.provisioned.import_storage
     change(source, 1, base64_data="!!!")
     report = run_sync(storage)
@@ -117,7 +123,9 @@ def test_a_row_that_became_bad_leaves_its_task_as_it_was(project, source):
     assert task.data == before
 
 
-def test_only_rows_with_matching_names_and_without_result_become_tasks(provisioned, source):
+def test_only_rows_with_matching_names_and_without_result_become_tasks(
+    provisioned: Provisioned, source: Source
+) -> None:
     from tasks.models import Task
 
     data = base64_text(image_bytes())
@@ -133,7 +141,7 @@ def test_only_rows_with_matching_names_and_without_result_become_tasks(provision
     assert run_sync(storage).removed == 0, "a task does not go because its row was labeled"
 
 
-def test_auto_is_decided_once(provisioned, source, monkeypatch):
+def test_auto_is_decided_once(provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     from polardb_bridge.storage import sync
 
     source.add_images(1)
@@ -147,7 +155,9 @@ def test_auto_is_decided_once(provisioned, source, monkeypatch):
     assert storage.delivery_in_use == "data_uri", "never changed silently"
 
 
-def test_a_large_table_is_delivered_by_link(provisioned, source, monkeypatch):
+def test_a_large_table_is_delivered_by_link(
+    provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tasks.models import Task
 
     from polardb_bridge.storage import sync
@@ -160,7 +170,7 @@ def test_a_large_table_is_delivered_by_link(provisioned, source, monkeypatch):
     assert task.data["image"].endswith(".jpg")
 
 
-def test_a_page_of_the_data_manager_reads_all_links_at_once(provisioned, source, api):
+def test_a_page_of_the_data_manager_reads_all_links_at_once(provisioned: Provisioned, source: Source, api: Any) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -168,7 +178,7 @@ def test_a_page_of_the_data_manager_reads_all_links_at_once(provisioned, source,
     storage.image_delivery = "link"
     storage.save()
 
-    def queries():
+    def queries() -> tuple[int, int]:
         with CaptureQueriesContext(connection) as captured:
             page = api.get("/api/tasks", {"project": storage.project_id, "page_size": 100, "fields": "all"})
         assert page.status_code == 200

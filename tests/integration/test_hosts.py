@@ -1,13 +1,16 @@
 """Which hosts a storage may connect to."""
 
+from __future__ import annotations
+
 import pytest
+from pytest_django import Settings
 
 from polardb_bridge.errors import ReconfigureError
 from polardb_bridge.storage.hosts import checked_address
 
 
 @pytest.fixture(autouse=True)
-def guard(settings, monkeypatch):
+def guard(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SSRF_PROTECTION_ENABLED = True
     monkeypatch.setenv("POLARDB_ALLOWED_HOSTS", "")
     monkeypatch.delenv("POLARDB_URL", raising=False)
@@ -17,25 +20,25 @@ def guard(settings, monkeypatch):
     "host",
     ["127.0.0.1", "localhost", "10.0.0.1", "192.168.1.1", "169.254.169.254", "::1", "0.0.0.0", "2130706433"],  # noqa: S104
 )
-def test_private_and_reserved_addresses_are_blocked(host):
+def test_private_and_reserved_addresses_are_blocked(host: str) -> None:
     with pytest.raises(ReconfigureError, match="blocked") as caught:
         checked_address(host, 3306)
     assert caught.value.field == "host"
 
 
-def test_a_public_address_is_connected_to_by_the_address_that_was_checked():
+def test_a_public_address_is_connected_to_by_the_address_that_was_checked() -> None:
     assert checked_address("8.8.8.8", 3306) == "8.8.8.8"
 
 
 @pytest.mark.parametrize("allowed", ["127.0.0.1", "127.0.0.0/8", "10.0.0.0/8, 127.0.0.1 ,example.com"])
-def test_an_administrator_lets_addresses_through(monkeypatch, allowed):
+def test_an_administrator_lets_addresses_through(monkeypatch: pytest.MonkeyPatch, allowed: str) -> None:
     monkeypatch.setenv("POLARDB_ALLOWED_HOSTS", allowed)
     assert checked_address("127.0.0.1", 3306) == "127.0.0.1"
     with pytest.raises(ReconfigureError):
         checked_address("192.168.1.1", 3306)
 
 
-def test_names_are_let_through_by_name_only(monkeypatch):
+def test_names_are_let_through_by_name_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLARDB_ALLOWED_HOSTS", "Localhost,127.0.0.0/8")
     assert checked_address("localhost", 3306) == "localhost"
     monkeypatch.setenv("POLARDB_ALLOWED_HOSTS", "127.0.0.0/8")
@@ -43,16 +46,16 @@ def test_names_are_let_through_by_name_only(monkeypatch):
         checked_address("localhost", 3306)
 
 
-def test_the_host_of_polardb_url_is_let_through(monkeypatch):
+def test_the_host_of_polardb_url_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLARDB_URL", "mysql://u:p@127.0.0.1/db")
     assert checked_address("127.0.0.1", 3306) == "127.0.0.1"
 
 
-def test_an_unknown_name_is_named():
+def test_an_unknown_name_is_named() -> None:
     with pytest.raises(ReconfigureError, match=r"'no-such-host.invalid' is not known"):
         checked_address("no-such-host.invalid", 3306)
 
 
-def test_without_the_guard_everything_is_let_through(settings):
+def test_without_the_guard_everything_is_let_through(settings: Settings) -> None:
     settings.SSRF_PROTECTION_ENABLED = False
     assert checked_address("10.0.0.1", 3306) == "10.0.0.1"

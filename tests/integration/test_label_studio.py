@@ -1,27 +1,34 @@
 """What polardb_bridge/label_studio.py relies on: these fail where a new Label Studio behaves otherwise."""
 
+from __future__ import annotations
+
 import inspect
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection, models
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from polardb_bridge.label_studio import ORGANIZATION_MIDDLEWARE, delete_organization, load_settings, package_folder
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.webhooks.capture import AnnotationMixin
+from support.labeling import LabelingProject, Provisioned
 from support.sessions import signed_in
-from support.source_data import base64_text, image_bytes, region
+from support.source_data import Source, base64_text, image_bytes, region
 
 
-def test_this_is_the_release_that_was_measured():
+def test_this_is_the_release_that_was_measured() -> None:
     assert version("label-studio").startswith("1.23.")
 
 
-def test_label_studios_settings_still_cannot_be_imported_plainly(tmp_path):
+def test_label_studios_settings_still_cannot_be_imported_plainly(tmp_path: Path) -> None:
     """If this fails, `load_settings` can become one import."""
     module = "import sys\nsys.path.insert(0, {!r})\nfrom core.settings.label_studio import *\n"
     (tmp_path / "plain_settings.py").write_text(module.format(str(package_folder())))
@@ -34,20 +41,20 @@ def test_label_studios_settings_still_cannot_be_imported_plainly(tmp_path):
     assert "AttributeError" in done.stderr
 
 
-def test_nothing_reports_to_third_parties(settings):
+def test_nothing_reports_to_third_parties(settings: Settings) -> None:
     assert not settings.SENTRY_DSN
     assert not settings.FRONTEND_SENTRY_DSN
     assert settings.COLLECT_ANALYTICS is False
     assert settings.LATEST_VERSION_CHECK is False
 
 
-def test_a_page_loads_nothing_from_another_host(api, user):
+def test_a_page_loads_nothing_from_another_host(api: Any, user: Any) -> None:
     from html.parser import HTMLParser
 
     class Addresses(HTMLParser):
         found: list[str] = []
 
-        def handle_starttag(self, tag, attrs):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
             if tag in ("script", "link", "img", "iframe"):
                 self.found += [value for name, value in attrs if name in ("src", "href") and value]
 
@@ -59,19 +66,21 @@ def test_a_page_loads_nothing_from_another_host(api, user):
     assert {urlsplit(address).netloc for address in parser.found} == {""}
 
 
-def test_settings_are_whole():
+def test_settings_are_whole() -> None:
     loaded = load_settings()
     assert {"DATABASES", "SECRET_KEY", "INSTALLED_APPS", "VERSION_EDITION", "GET_STORAGE_LIST"} <= loaded.keys()
 
 
-def test_the_version_page_shows_no_secret_of_ours(api, monkeypatch):
+def test_the_version_page_shows_no_secret_of_ours(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLARDB_URL", "mysql://user:hunter2@127.0.0.1/db")
     page = api.get("/version/").content.decode()
     assert "SECRET_KEY" in page, "superusers see all settings here"
     assert "hunter2" not in page
 
 
-def test_new_tasks_get_the_state_that_label_studio_gives_its_own(provisioned, source, monkeypatch):
+def test_new_tasks_get_the_state_that_label_studio_gives_its_own(
+    provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`create_task_states` writes in one statement what `Task.save` writes task by task."""
     monkeypatch.setenv("fflag_feat_fit_568_finite_state_management", "1")
     from core.current_request import CurrentContext
@@ -84,7 +93,7 @@ def test_new_tasks_get_the_state_that_label_studio_gives_its_own(provisioned, so
     CurrentContext.set_user(provisioned.project.created_by)
     own = Task.objects.create(data={"image": "x"}, project=provisioned.project)
 
-    def state_of(task):
+    def state_of(task: Any) -> dict[str, Any]:
         [state] = TaskState.objects.filter(task=task)
         return {
             name: getattr(state, name)
@@ -103,7 +112,7 @@ def test_new_tasks_get_the_state_that_label_studio_gives_its_own(provisioned, so
 
 
 @pytest.mark.parametrize("mode", ["journal_mode", "transactions"])
-def test_sqlite_readers_do_not_block_writers(db, mode):
+def test_sqlite_readers_do_not_block_writers(db: None, mode: str) -> None:
     if connection.vendor != "sqlite":
         assert connection.vendor == "postgresql"
         return
@@ -114,7 +123,7 @@ def test_sqlite_readers_do_not_block_writers(db, mode):
         assert connection.transaction_mode == "IMMEDIATE"
 
 
-def test_annotations_are_saved_through_the_mixin():
+def test_annotations_are_saved_through_the_mixin() -> None:
     from tasks.models import Annotation
 
     assert issubclass(Annotation, AnnotationMixin)
@@ -122,7 +131,7 @@ def test_annotations_are_saved_through_the_mixin():
     assert "self._save_table(" in called
 
 
-def test_a_saved_annotation_and_its_mark_share_a_transaction(project, transactional_db):
+def test_a_saved_annotation_and_its_mark_share_a_transaction(project: LabelingProject, transactional_db: None) -> None:
     """Outside of any transaction, as in Label Studio's views: between BEGIN and COMMIT are both, and nothing else."""
     from tasks.models import Annotation
 
@@ -139,7 +148,7 @@ def test_a_saved_annotation_and_its_mark_share_a_transaction(project, transactio
 
 
 @pytest.mark.parametrize("method", ["update", "bulk_create", "delete"])
-def test_bulk_changes_go_through_the_queryset_that_is_wrapped(method):
+def test_bulk_changes_go_through_the_queryset_that_is_wrapped(method: str) -> None:
     from tasks.models import Annotation, AnnotationQuerySet, Task
 
     assert getattr(AnnotationQuerySet, method).__module__ == "polardb_bridge.label_studio"
@@ -149,17 +158,17 @@ def test_bulk_changes_go_through_the_queryset_that_is_wrapped(method):
         assert getattr(type(queryset), method) is getattr(AnnotationQuerySet, method)
 
 
-def test_bulk_update_ends_in_update():
+def test_bulk_update_ends_in_update() -> None:
     assert ".update(" in inspect.getsource(models.QuerySet.bulk_update)
 
 
-def test_cascades_do_not_use_that_queryset():
+def test_cascades_do_not_use_that_queryset() -> None:
     from tasks.models import Annotation, AnnotationQuerySet
 
     assert not isinstance(Annotation._base_manager.all(), AnnotationQuerySet)
 
 
-def test_remove_duplicates_still_restores_links_before_it_moves_and_deletes():
+def test_remove_duplicates_still_restores_links_before_it_moves_and_deletes() -> None:
     from data_manager.actions import remove_duplicates
 
     source = inspect.getsource(remove_duplicates.remove_duplicates_job)
@@ -173,7 +182,7 @@ def test_remove_duplicates_still_restores_links_before_it_moves_and_deletes():
     assert remove_duplicates.restore_storage_links_for_duplicated_tasks.__module__ == "polardb_bridge.label_studio"
 
 
-def test_label_studio_still_switches_signals_off_for_the_whole_process():
+def test_label_studio_still_switches_signals_off_for_the_whole_process() -> None:
     from core.utils.common import temporary_disconnect_all_signals
     from django.db.models.signals import post_save
 
@@ -183,7 +192,9 @@ def test_label_studio_still_switches_signals_off_for_the_whole_process():
     assert post_save.receivers is before
 
 
-def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(settings, monkeypatch):
+def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Label Studio looks the check up by its name in its own module: `redis_connected` goes through ours."""
     from core import redis
 
@@ -193,7 +204,7 @@ def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(settings, monke
     class Dead:
         asked = 0
 
-        def ping(self):
+        def ping(self) -> None:
             self.asked += 1
             raise redis.redis.exceptions.TimeoutError
 
@@ -208,7 +219,7 @@ def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(settings, monke
     assert dead.asked == 2
 
 
-def test_an_organization_leaves_settings_behind_that_ours_deletes(user):
+def test_an_organization_leaves_settings_behind_that_ours_deletes(user: Any) -> None:
     """Where Label Studio deletes them itself one day, `delete_organization` can go."""
     from django.db.models import DO_NOTHING
     from jwt_auth.models import JWTSettings
@@ -227,7 +238,7 @@ def test_an_organization_leaves_settings_behind_that_ours_deletes(user):
     assert User.objects.filter(pk=owner.pk).exists()
 
 
-def views():
+def views() -> set[Any]:
     """Every view class that Label Studio answers with."""
     from support.walk import patterns
 
@@ -235,7 +246,7 @@ def views():
     return found - {None}
 
 
-def test_label_studios_middleware_for_organizations_is_replaced(settings):
+def test_label_studios_middleware_for_organizations_is_replaced(settings: Settings) -> None:
     position = settings.MIDDLEWARE.index("polardb_bridge.deployments.access.AccessMiddleware")
     assert ORGANIZATION_MIDDLEWARE in load_settings()["MIDDLEWARE"]
     assert ORGANIZATION_MIDDLEWARE not in settings.MIDDLEWARE
@@ -246,7 +257,7 @@ def test_label_studios_middleware_for_organizations_is_replaced(settings):
         assert [known.endswith(name) for known in settings.MIDDLEWARE].index(True) > position
 
 
-def test_permissions_of_projects_are_ours():
+def test_permissions_of_projects_are_ours() -> None:
     from projects.models import Project
 
     from polardb_bridge.deployments.isolation import ProjectMixin
@@ -254,7 +265,7 @@ def test_permissions_of_projects_are_ours():
     assert Project.has_permission is ProjectMixin.has_permission
 
 
-def test_no_view_checks_objects_by_itself(db):
+def test_no_view_checks_objects_by_itself(db: None) -> None:
     """`check_objects` wraps the method that all views inherit, and that they call for what they find."""
     from rest_framework.generics import GenericAPIView
     from rest_framework.views import APIView
@@ -266,7 +277,7 @@ def test_no_view_checks_objects_by_itself(db):
     assert {view.check_object_permissions for view in own} == {APIView.check_object_permissions}
 
 
-def test_serializers_read_objects_in_the_one_way_that_is_checked(db):
+def test_serializers_read_objects_in_the_one_way_that_is_checked(db: None) -> None:
     from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, RelatedField
     from rest_framework.serializers import ModelSerializer
 
@@ -284,7 +295,7 @@ def test_serializers_read_objects_in_the_one_way_that_is_checked(db):
                 assert type(field).to_internal_value is PrimaryKeyRelatedField.to_internal_value, (serializer, field)
 
 
-def test_drafts_of_a_task_are_still_not_checked_by_label_studio():
+def test_drafts_of_a_task_are_still_not_checked_by_label_studio() -> None:
     """If this fails, `check_drafts` may go."""
     from tasks.api import AnnotationDraftListAPI
 
@@ -293,7 +304,7 @@ def test_drafts_of_a_task_are_still_not_checked_by_label_studio():
     assert AnnotationDraftListAPI.initial.__module__ == "polardb_bridge.label_studio"
 
 
-def test_invitations_are_guarded_where_label_studio_gives_them():
+def test_invitations_are_guarded_where_label_studio_gives_them() -> None:
     from organizations.api import OrganizationInviteAPI, OrganizationResetTokenAPI
     from users.api import UserAPI
 
@@ -301,7 +312,7 @@ def test_invitations_are_guarded_where_label_studio_gives_them():
         assert method.__module__ == "polardb_bridge.label_studio"
 
 
-def test_a_user_of_two_organizations_is_shown_without_the_other(user, client):
+def test_a_user_of_two_organizations_is_shown_without_the_other(user: Any, client: Client) -> None:
     from organizations.models import Organization
     from users.models import User
 
@@ -322,7 +333,7 @@ def test_a_user_of_two_organizations_is_shown_without_the_other(user, client):
     assert "a secret title" in administrators.content.decode()
 
 
-def test_identities_are_found_out_in_the_two_places_that_are_watched():
+def test_identities_are_found_out_in_the_two_places_that_are_watched() -> None:
     from rest_framework.request import Request
     from rest_framework_simplejwt import serializers
     from rest_framework_simplejwt.tokens import RefreshToken, Token
@@ -334,7 +345,7 @@ def test_identities_are_found_out_in_the_two_places_that_are_watched():
     assert 'self.token_class(attrs["refresh"])' in inspect.getsource(serializers)
 
 
-def test_there_are_no_websockets(settings):
+def test_there_are_no_websockets(settings: Settings) -> None:
     """Nothing to close there: Label Studio's own edition is served by WSGI only."""
     assert not getattr(settings, "ASGI_APPLICATION", None)
     assert not {"channels", "daphne"} & set(settings.INSTALLED_APPS)

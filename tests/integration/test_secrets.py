@@ -1,7 +1,10 @@
 """No password of a database is shown or logged, whatever goes wrong."""
 
+from __future__ import annotations
+
 import logging
 import traceback
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,13 +13,14 @@ from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.table.connection import connect, dispose, engine_for
 from polardb_bridge.webhooks.delivery import deliver_due
-from support.source_data import TABLE, region
+from support.labeling import LabelingProject
+from support.source_data import TABLE, Source, region
 
 SECRET = "hunter2-and-more"
 
 
 @pytest.fixture
-def everything_logged(caplog):
+def everything_logged(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
     """All log records of all loggers from here on, with their tracebacks, as text."""
     caplog.set_level(logging.DEBUG)
     for name in ("sqlalchemy", "django", "polardb_bridge"):
@@ -25,7 +29,7 @@ def everything_logged(caplog):
 
 
 @pytest.fixture
-def secret_account(project, source):
+def secret_account(project: LabelingProject, source: Source) -> Iterator[LabelingProject]:
     """The project's storages connect with an account that has a password."""
     source.execute(f"CREATE USER secretive IDENTIFIED BY '{SECRET}'")
     source.execute(f"GRANT SELECT, UPDATE ON {source.parameters.database}.{TABLE} TO secretive")
@@ -37,7 +41,9 @@ def secret_account(project, source):
     source.execute("DROP USER secretive")
 
 
-def test_nothing_is_shown_while_all_goes_well(secret_account, everything_logged):
+def test_nothing_is_shown_while_all_goes_well(
+    secret_account: LabelingProject, everything_logged: Callable[[], str]
+) -> None:
     run_sync(secret_account.provisioned.import_storage)
     secret_account.submit(1, region())
     secret_account.deliver()
@@ -47,7 +53,13 @@ def test_nothing_is_shown_while_all_goes_well(secret_account, everything_logged)
 
 
 @pytest.mark.parametrize("fault", ["password changed", "server gone", "table gone", "column gone"])
-def test_nothing_is_shown_when_it_fails(secret_account, source, everything_logged, capsys, fault):
+def test_nothing_is_shown_when_it_fails(
+    secret_account: LabelingProject,
+    source: Source,
+    everything_logged: Callable[[], str],
+    capsys: pytest.CaptureFixture[str],
+    fault: str,
+) -> None:
     storages = (secret_account.provisioned.import_storage, secret_account.export_storage)
     if fault == "password changed":
         source.execute("ALTER USER secretive IDENTIFIED BY 'another'")
@@ -84,7 +96,7 @@ def test_nothing_is_shown_when_it_fails(secret_account, source, everything_logge
     assert not any(SECRET in text for text in shown)
 
 
-def test_a_wrong_url_in_the_environment_is_not_repeated(monkeypatch, db):
+def test_a_wrong_url_in_the_environment_is_not_repeated(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
     monkeypatch.setenv("POLARDB_URL", f"mysql://user:{SECRET}@host:port/db")
     with pytest.raises(CommandError) as failed:
         call_command("create_tables")
@@ -92,7 +104,7 @@ def test_a_wrong_url_in_the_environment_is_not_repeated(monkeypatch, db):
     assert SECRET not in "".join(traceback.format_exception(failed.value))
 
 
-def test_the_database_of_label_studio_holds_it_encrypted(secret_account):
+def test_the_database_of_label_studio_holds_it_encrypted(secret_account: LabelingProject) -> None:
     from django.db import connection
 
     storage = secret_account.export_storage

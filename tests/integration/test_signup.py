@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.test import Client, RequestFactory
+from pytest_django import Settings
 
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.deployments.signup import save_user
 from support.sessions import signed_in
-from support.tenants import PASSWORD, make_tenant
+from support.tenants import PASSWORD, Tenant, make_tenant
 
 NEW = "new@example.com"
 
 
 @pytest.fixture
-def first(db):
+def first(db: None) -> Tenant:
     """Organization 1, without a deployment."""
     import core.urls  # noqa: F401
 
@@ -23,12 +26,12 @@ def first(db):
 
 
 @pytest.fixture
-def deployed(first):
+def deployed(first: Tenant) -> Tenant:
     """The same beside a deployment."""
     return make_tenant("deployed")
 
 
-def sign_up(token=None):
+def sign_up(token: str | None = None) -> Any:
     browser = Client()
     browser.get("/user/signup/")
     form = {"email": NEW, "password": PASSWORD}
@@ -37,32 +40,34 @@ def sign_up(token=None):
     return browser.post("/user/signup/" + (f"?token={token}" if token else ""), form)
 
 
-def users():
+def users() -> Any:
     from users.models import User
 
     return User.objects.filter(email=NEW)
 
 
-def test_without_a_deployment_it_is_open(first):
+def test_without_a_deployment_it_is_open(first: Tenant) -> None:
     assert Client().get("/user/signup/").status_code == 200
     assert sign_up().status_code == 302
     assert users().get().active_organization == first.organization
 
 
-def test_without_a_deployment_the_invitation_decides_where_label_studio_is_told_so(first, settings):
+def test_without_a_deployment_the_invitation_decides_where_label_studio_is_told_so(
+    first: Tenant, settings: Settings
+) -> None:
     settings.DISABLE_SIGNUP_WITHOUT_LINK = True
     assert sign_up().status_code == 403
     assert sign_up(first.organization.token).status_code == 302
 
 
-def test_without_a_deployment_members_let_people_in(first):
+def test_without_a_deployment_members_let_people_in(first: Tenant) -> None:
     member = signed_in(first.owner.email, PASSWORD)
     assert first.organization.token in member.get("/api/invite").content.decode()
     assert member.post("/api/invite/reset-token").status_code == 201
     assert member.post("/api/users/", {"email": NEW, "username": "new"}).status_code == 201
 
 
-def test_without_a_deployment_somebody_without_organization_comes_into_the_first(first):
+def test_without_a_deployment_somebody_without_organization_comes_into_the_first(first: Tenant) -> None:
     person = first.make_user("person")
     browser = Client()
     browser.force_login(person, "django.contrib.auth.backends.ModelBackend")
@@ -73,7 +78,9 @@ def test_without_a_deployment_somebody_without_organization_comes_into_the_first
 
 
 @pytest.mark.parametrize("link_needed", [False, True])
-def test_with_a_deployment_nobody_signs_up(first, deployed, settings, link_needed):
+def test_with_a_deployment_nobody_signs_up(
+    first: Tenant, deployed: Tenant, settings: Settings, link_needed: bool
+) -> None:
     settings.DISABLE_SIGNUP_WITHOUT_LINK = link_needed
     for path in ("/user/signup/", "/user/signup"):
         assert Client().get(path).status_code == 403
@@ -82,14 +89,14 @@ def test_with_a_deployment_nobody_signs_up(first, deployed, settings, link_neede
     assert not users().exists()
 
 
-def test_with_a_deployment_nothing_else_signs_anybody_up_by_label_studios_hook(deployed):
+def test_with_a_deployment_nothing_else_signs_anybody_up_by_label_studios_hook(deployed: Tenant) -> None:
     with pytest.raises(PermissionDenied):
         save_user(RequestFactory().get("/"), "/", None)
 
 
-@pytest.mark.parametrize("tenant", ["first", "deployed"])
-def test_with_a_deployment_only_administrators_let_people_in(first, deployed, tenant):
-    tenant = {"first": first, "deployed": deployed}[tenant]
+@pytest.mark.parametrize("name", ["first", "deployed"])
+def test_with_a_deployment_only_administrators_let_people_in(first: Tenant, deployed: Tenant, name: str) -> None:
+    tenant = {"first": first, "deployed": deployed}[name]
     member = signed_in(tenant.owner.email, PASSWORD)
     assert member.post("/api/users/", {"email": NEW, "username": "new"}).status_code == 403
     for answer in (member.get("/api/invite"), member.post("/api/invite/reset-token")):
@@ -105,7 +112,7 @@ def test_with_a_deployment_only_administrators_let_people_in(first, deployed, te
     assert member.post("/api/users/", {"email": NEW, "username": "new"}).status_code == 201
 
 
-def test_with_a_deployment_somebody_without_organization_gets_nowhere(first, deployed):
+def test_with_a_deployment_somebody_without_organization_gets_nowhere(first: Tenant, deployed: Tenant) -> None:
     person = first.make_user("person")
     browser = Client()
     browser.force_login(person, "django.contrib.auth.backends.ModelBackend")
@@ -118,7 +125,9 @@ def test_with_a_deployment_somebody_without_organization_gets_nowhere(first, dep
     assert person.active_organization is None
 
 
-def test_a_former_member_gets_nowhere_although_label_studios_login_makes_the_organization_active(first, deployed):
+def test_a_former_member_gets_nowhere_although_label_studios_login_makes_the_organization_active(
+    first: Tenant, deployed: Tenant
+) -> None:
     from organizations.models import OrganizationMember
 
     person = deployed.join(deployed.make_user("person"))
@@ -131,7 +140,7 @@ def test_a_former_member_gets_nowhere_although_label_studios_login_makes_the_org
     assert person.active_organization is None
 
 
-def test_a_member_of_several_organizations_works_in_one_at_a_time(first, deployed):
+def test_a_member_of_several_organizations_works_in_one_at_a_time(first: Tenant, deployed: Tenant) -> None:
     person = first.join(first.make_user("person"))
     deployed.organization.add_user(person)
     browser = signed_in(person.email, PASSWORD)
@@ -142,7 +151,7 @@ def test_a_member_of_several_organizations_works_in_one_at_a_time(first, deploye
     assert (browser.get(ours).status_code, browser.get(theirs).status_code) == (404, 200)
 
 
-def test_nobody_makes_himself_a_user_of_another_organization(first, deployed):
+def test_nobody_makes_himself_a_user_of_another_organization(first: Tenant, deployed: Tenant) -> None:
     browser = signed_in(first.owner.email, PASSWORD)
     answer = browser.patch(f"/api/users/{first.owner.pk}/", {"active_organization": deployed.organization.pk})
     assert answer.status_code == 400
@@ -150,6 +159,6 @@ def test_nobody_makes_himself_a_user_of_another_organization(first, deployed):
     assert first.owner.active_organization == first.organization
 
 
-def test_when_the_last_deployment_is_gone_label_studios_settings_count_again(first, deployed):
+def test_when_the_last_deployment_is_gone_label_studios_settings_count_again(first: Tenant, deployed: Tenant) -> None:
     Deployment.objects.all().delete()
     assert sign_up().status_code == 302

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError
@@ -19,7 +20,7 @@ OPTIONS = {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode
 
 
 @pytest.fixture
-def connect(tmp_path) -> Iterator[Callable[[], BaseDatabaseWrapper]]:
+def connect(tmp_path: Path) -> Iterator[Callable[[], BaseDatabaseWrapper]]:
     """Makes connections to one database with a table `notes`."""
     handlers = []
 
@@ -38,12 +39,12 @@ def connect(tmp_path) -> Iterator[Callable[[], BaseDatabaseWrapper]]:
 
 
 @pytest.fixture
-def busy_writer(connect) -> Iterator[None]:
+def busy_writer(connect: Callable[[], BaseDatabaseWrapper]) -> Iterator[None]:
     """A thread that writes all the time, with the pauses of a sync between its transactions."""
     stop = threading.Event()
     writer = connect()
 
-    def write():
+    def write() -> None:
         while not stop.is_set():
             with writer.cursor() as cursor:
                 cursor.execute("BEGIN IMMEDIATE")
@@ -59,7 +60,9 @@ def busy_writer(connect) -> Iterator[None]:
     thread.join()
 
 
-def test_a_request_gets_its_turn_between_the_transactions_of_a_sync(connect, busy_writer):
+def test_a_request_gets_its_turn_between_the_transactions_of_a_sync(
+    connect: Callable[[], BaseDatabaseWrapper], busy_writer: None
+) -> None:
     connection = connect()
     waited = []
     for number in range(20):
@@ -72,7 +75,7 @@ def test_a_request_gets_its_turn_between_the_transactions_of_a_sync(connect, bus
     assert sorted(waited)[14] < 0.5, waited
 
 
-def test_waiting_ends(connect, monkeypatch):
+def test_waiting_ends(connect: Callable[[], BaseDatabaseWrapper], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "WAIT_S", 0.3)
     holder, connection = connect(), connect()
     with holder.cursor() as held, connection.cursor() as cursor:

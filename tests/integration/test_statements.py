@@ -7,6 +7,8 @@ import json
 import logging
 import sys
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +22,9 @@ from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.deployments.statements import EXISTING_ANNOTATIONS, IMAGE_DELIVERIES, StatementError
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync import run_sync
+from support.deployments import import_storage_of
 from support.sessions import signed_in
-from support.source_data import TABLE, region, url_of
+from support.source_data import TABLE, Source, region, url_of
 
 DEPLOY = (
     "/*polar4ai*/DEPLOY MODEL `Label-Studio` WITH (annotation_template_id = '1', annotation_source = "
@@ -41,18 +44,18 @@ ADDRESS = "203.0.113.7"
 
 
 @pytest.fixture(autouse=True)
-def configured(source, monkeypatch):
+def configured(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     """Statements act on the tables of `source`."""
     monkeypatch.setenv("POLARDB_URL", url_of(source.parameters))
 
 
 @pytest.fixture
-def actor(user):
+def actor(user: Any) -> Actor:
     return Actor(user, ADDRESS, "api")
 
 
 @pytest.fixture
-def shell(db, capsys):
+def shell(db: None, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Run the command; its exit code, what it printed, and what it complained about."""
 
     def run(*arguments: str) -> tuple[int, str, str]:
@@ -60,7 +63,7 @@ def shell(db, capsys):
         try:
             call_command("polar4ai", *arguments)
         except SystemExit as stopped:
-            return (stopped.code, *capsys.readouterr())
+            return (int(stopped.code or 0), *capsys.readouterr())
         return (0, *capsys.readouterr())
 
     return run
@@ -78,12 +81,12 @@ def row_of(answer: Any) -> dict[str, Any]:
 def sync_deployed() -> Deployment:
     """Do the sync of the only deployment, as a serving process does; the deployment."""
     deployment: Deployment = Deployment.objects.get()
-    run_sync(deployment.import_storage)
+    run_sync(import_storage_of(deployment))
     return deployment
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_documented_statements_run_in_order(source, actor):
+def test_the_documented_statements_run_in_order(source: Source, actor: Actor) -> None:
     source.add_images(2)
     deploy, _, others = DOCUMENTED.partition("\n")
     [made] = execute(deploy, actor)
@@ -104,7 +107,7 @@ def test_the_documented_statements_run_in_order(source, actor):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_labeled_survives_the_statements(source, actor):
+def test_what_is_labeled_survives_the_statements(source: Source, actor: Actor) -> None:
     source.add_images(1)
     execute(DEPLOY, actor)
     deployment = sync_deployed()
@@ -118,14 +121,14 @@ def test_what_is_labeled_survives_the_statements(source, actor):
     assert (row_of(shown)["tasks"], row_of(shown)["annotated"]) == (1, 1)
 
 
-def test_all_options_reach_the_project(source, actor):
+def test_all_options_reach_the_project(source: Source, actor: Actor) -> None:
     execute(
         "DEPLOY MODEL 'label-studio' WITH (title='动物：“第一批”', existing_annotations='predictions', "
         f"image_delivery='link', annotation_source=`{TABLE}`, annotation_template_id='animals')",
         actor,
     )
     deployment = Deployment.objects.get()
-    storage = deployment.import_storage
+    storage = import_storage_of(deployment)
     assert (deployment.name, deployment.template_id) == ("label-studio", "animals")
     assert deployment.project.title == "动物：“第一批”"
     assert (storage.image_delivery, storage.existing_annotations) == ("link", "predictions")
@@ -133,7 +136,7 @@ def test_all_options_reach_the_project(source, actor):
     assert sorted(PolarDBImportStorage.ExistingAnnotations.values) == sorted(EXISTING_ANNOTATIONS)
 
 
-def test_an_allow_list_has_two_names(source, actor):
+def test_an_allow_list_has_two_names(source: Source, actor: Actor) -> None:
     execute(DEPLOY, actor)
     source.execute(f"CREATE TABLE second LIKE {TABLE}")
     execute(DEPLOY.replace(TABLE, "second").replace("mark_animal", "model_mark_animal"), actor)
@@ -156,7 +159,9 @@ def test_an_allow_list_has_two_names(source, actor):
         ("0.0.0.0/0", ["0.0.0.0/0"], "is open to 0.0.0.0/0. Warning: that lets in the whole Internet."),
     ],
 )
-def test_updating_an_allow_list_says_who_gets_in(source, actor, ips, networks, message):
+def test_updating_an_allow_list_says_who_gets_in(
+    source: Source, actor: Actor, ips: str, networks: list[str], message: str
+) -> None:
     execute(DEPLOY, actor)
     [answer] = execute(f"UPDATE WHITEIPS mark_animal WITH (ips='{ips}')", actor)
     assert Deployment.objects.get().allowed_networks == networks
@@ -197,7 +202,9 @@ def test_updating_an_allow_list_says_who_gets_in(source, actor, ips, networks, m
         ),
     ],
 )
-def test_what_cannot_be_done_is_refused_recorded_and_changes_nothing(source, actor, statement, message):
+def test_what_cannot_be_done_is_refused_recorded_and_changes_nothing(
+    source: Source, actor: Actor, statement: str, message: str
+) -> None:
     execute(DEPLOY, actor)
     source.execute(f"CREATE TABLE second LIKE {TABLE}")
     before = list(Deployment.objects.values())
@@ -209,7 +216,9 @@ def test_what_cannot_be_done_is_refused_recorded_and_changes_nothing(source, act
     assert record.error == str(found.value)
 
 
-def test_a_database_that_is_down_or_not_named_is_no_fault_of_the_statement(actor, monkeypatch):
+def test_a_database_that_is_down_or_not_named_is_no_fault_of_the_statement(
+    actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("POLARDB_URL", "mysql://root@127.0.0.1:1/animals")
     with pytest.raises(StatementError, match=r"^ERROR 1105 \(HY000\): 127.0.0.1 refuses connections on port 1"):
         execute(DEPLOY, actor)
@@ -219,8 +228,8 @@ def test_a_database_that_is_down_or_not_named_is_no_fault_of_the_statement(actor
     assert [outcome for _, outcome in records()] == ["failed", "failed"]
 
 
-def test_several_statements_stop_at_the_first_that_fails(actor):
-    seen = []
+def test_several_statements_stop_at_the_first_that_fails(actor: Actor) -> None:
+    seen: list[Any] = []
     with pytest.raises(StatementError, match="1305") as found:
         execute(f"{DEPLOY} SHOW DEPLOYMENT cars; DROP DEPLOYMENT mark_animal", actor, seen.append)
     assert (found.value.number, found.value.ran, len(seen)) == (2, 1, 1)
@@ -228,7 +237,7 @@ def test_several_statements_stop_at_the_first_that_fails(actor):
     assert [outcome for _, outcome in records()] == ["done", "refused"]
 
 
-def test_nothing_runs_where_one_cannot_be_read(actor):
+def test_nothing_runs_where_one_cannot_be_read(actor: Actor) -> None:
     with pytest.raises(StatementError, match="line 1 column") as found:
         execute(f"{DEPLOY} DROP mark_animal", actor)
     assert (found.value.number, found.value.ran) == (2, 0)
@@ -236,7 +245,9 @@ def test_nothing_runs_where_one_cannot_be_read(actor):
     assert records() == [(f"{DEPLOY} DROP mark_animal", "refused")]
 
 
-def test_a_record_says_who_what_when_from_where_and_how(user, actor, caplog):
+def test_a_record_says_who_what_when_from_where_and_how(
+    user: Any, actor: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     execute("show  deployments /* all of them */", actor)
     record = StatementRecord.objects.get()
@@ -250,7 +261,7 @@ def test_a_record_says_who_what_when_from_where_and_how(user, actor, caplog):
     assert (record.user, record.user_name) == (None, "admin@example.com")
 
 
-def test_no_record_and_no_log_holds_a_password(actor, caplog):
+def test_no_record_and_no_log_holds_a_password(actor: Actor, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     execute(DEPLOY, actor)
     [shown] = execute("SHOW DEPLOYMENT mark_animal", actor)
@@ -265,7 +276,7 @@ def test_no_record_and_no_log_holds_a_password(actor, caplog):
         assert secret not in stored + caplog.text + str(found.value) + str(unknown.value)
 
 
-def test_a_record_takes_what_a_database_cannot(actor):
+def test_a_record_takes_what_a_database_cannot(actor: Actor) -> None:
     hostile = "SHOW\0 \ud800\n\r\x1b[31m" + "x" * 100_000
     with pytest.raises(StatementError):
         execute(hostile, actor)
@@ -275,7 +286,7 @@ def test_a_record_takes_what_a_database_cannot(actor):
     assert LONGEST_STATEMENT < len(record.statement) < LONGEST_STATEMENT + 100
 
 
-def test_a_deploy_that_breaks_off_is_recorded_and_leaves_nothing(actor, monkeypatch):
+def test_a_deploy_that_breaks_off_is_recorded_and_leaves_nothing(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     meanwhile = []
 
     def full(choices: Any) -> None:
@@ -292,7 +303,7 @@ def test_a_deploy_that_breaks_off_is_recorded_and_leaves_nothing(actor, monkeypa
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_deploy_that_is_rolled_back_is_recorded(source, actor):
+def test_a_deploy_that_is_rolled_back_is_recorded(source: Source, actor: Actor) -> None:
     """The second of two deploys of one name at once fails in its transaction; both are in the record."""
     barrier = threading.Barrier(2)
     outcomes: list[Any] = []
@@ -320,7 +331,9 @@ def test_a_deploy_that_is_rolled_back_is_recorded(source, actor):
 # --- manage.py polar4ai
 
 
-def test_the_shell_shows_tables_as_the_mysql_client_does(source, shell):
+def test_the_shell_shows_tables_as_the_mysql_client_does(
+    source: Source, shell: Callable[..., tuple[int, str, str]]
+) -> None:
     assert shell("SHOW DEPLOYMENTS") == (0, "Empty set\n", "")
     code, output, _ = shell(f"{DEPLOY} UPDATE WHITEIPS mark_animal WITH (ips='10.0.0.1'); SHOW WHITEIPS mark_animal")
     assert code == 0
@@ -344,7 +357,9 @@ def test_the_shell_shows_tables_as_the_mysql_client_does(source, shell):
     assert StatementRecord.objects.latest("pk").user_name
 
 
-def test_the_shell_reads_files_and_standard_input(source, shell, tmp_path, monkeypatch):
+def test_the_shell_reads_files_and_standard_input(
+    source: Source, shell: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script = tmp_path / "deploy.sql"
     script.write_bytes(b"\xef\xbb\xbf-- \xe5\x8a\xa8\xe7\x89\xa9\r\n" + DOCUMENTED.replace("\n", "\r\n").encode())
     code, output, complaint = shell("--file", str(script), "--json")
@@ -366,7 +381,9 @@ def test_the_shell_reads_files_and_standard_input(source, shell, tmp_path, monke
         shell("--file", str(tmp_path / "missing.sql"))
 
 
-def test_the_shell_fails_with_the_error_and_says_what_ran(source, shell):
+def test_the_shell_fails_with_the_error_and_says_what_ran(
+    source: Source, shell: Callable[..., tuple[int, str, str]]
+) -> None:
     assert shell("DEPLOY MODEL ab WIT (a=1)") == (
         1,
         "",
@@ -386,7 +403,7 @@ def test_the_shell_fails_with_the_error_and_says_what_ran(source, shell):
     }  # fmt: skip
 
 
-def test_help_teaches_with_an_example(capsys):
+def test_help_teaches_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         call_command("polar4ai", "--help")
     assert 'Example: polar4ai "SHOW DEPLOYMENTS"' in " ".join(capsys.readouterr().out.split())
@@ -401,7 +418,7 @@ def post(client: Any, statement: Any, **headers: str) -> Any:
     return client.post(URL, {"statement": statement}, format="json", **headers)
 
 
-def test_an_administrator_runs_statements_over_http(source, api, user):
+def test_an_administrator_runs_statements_over_http(source: Source, api: Any, user: Any) -> None:
     answer = post(api, DOCUMENTED)
     assert answer.status_code == 200, answer.content
     assert answer["Cache-Control"] == "no-store"
@@ -414,7 +431,7 @@ def test_an_administrator_runs_statements_over_http(source, api, user):
     }
 
 
-def test_a_failure_over_http_has_its_parts(api):
+def test_a_failure_over_http_has_its_parts(api: Any) -> None:
     answer = post(api, "SHOW DEPLOYMENTS;\nSHOW DEPLOYMENT cars")
     assert answer.status_code == 400
     assert answer["Cache-Control"] == "no-store"
@@ -433,13 +450,13 @@ def test_a_failure_over_http_has_its_parts(api):
 
 
 @pytest.mark.parametrize("body", [{}, {"statement": None}, {"statement": ["SHOW"]}, {"statement": "SHOW\0"}, [], "x"])
-def test_a_body_of_another_form_is_refused(api, body):
+def test_a_body_of_another_form_is_refused(api: Any, body: Any) -> None:
     answer = api.post(URL, body, format="json")
     assert answer.status_code == 400
     assert "validation_errors" in answer.json()
 
 
-def test_nobody_else_runs_statements(source, api, user):
+def test_nobody_else_runs_statements(source: Source, api: Any, user: Any) -> None:
     from users.models import User
 
     worker = User.objects.create_user("worker@example.com", "correct-horse-9")
@@ -462,7 +479,7 @@ def test_nobody_else_runs_statements(source, api, user):
     assert len(records()) == 3, "those of the administrator"
 
 
-def test_tokens_sign_in_without_csrf(source, user):
+def test_tokens_sign_in_without_csrf(source: Source, user: Any) -> None:
     from jwt_auth.models import LSAPIToken
 
     client = APIClient(enforce_csrf_checks=True)
@@ -478,7 +495,7 @@ def test_tokens_sign_in_without_csrf(source, user):
     assert len(records()) == 2
 
 
-def test_another_site_cannot_use_a_session(source, user):
+def test_another_site_cannot_use_a_session(source: Source, user: Any) -> None:
     """Label Studio itself checks no CSRF token in its API."""
     client = signed_in(user.email, "correct-horse-9")
     client.credentials()
@@ -492,7 +509,7 @@ def test_another_site_cannot_use_a_session(source, user):
     assert post(client, "SHOW DEPLOYMENTS", **token).status_code == 200
 
 
-def test_the_api_is_documented(api):
+def test_the_api_is_documented(api: Any) -> None:
     schema = api.get("/docs/api/schema/?format=json").json()
     described = schema["paths"][URL]["post"]
     assert described["summary"] == "Run statements"

@@ -43,7 +43,8 @@ def form(user: Any, source: Source) -> dict[str, Any]:
 def preview(api: Any, form: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
     answer = api.post("/api/storages/polardb/files", {**form, **changes}, format="json")
     assert answer.status_code == 200, answer.content
-    return answer.json()["files"]
+    files: list[dict[str, Any]] = answer.json()["files"]
+    return files
 
 
 def test_the_preview_shows_rows_as_they_are(api: Any, form: dict[str, Any], source: Source) -> None:
@@ -248,7 +249,8 @@ def test_the_form_offers_what_the_models_take_and_explains_it(api: Any, user: An
 def test_a_target_tells_how_its_write_back_goes(project: Any, source: Source, api: Any) -> None:
     def writeback() -> dict[str, Any]:
         [storage] = api.get(f"/api/storages/export/polardb?project={project.export_storage.project_id}").json()
-        return storage["writeback"]
+        writeback: dict[str, Any] = storage["writeback"]
+        return writeback
 
     assert (writeback()["pending"], writeback()["last_written_at"]) == (0, None)
     project.submit(1)

@@ -1,27 +1,32 @@
 """Rows to tasks."""
 
+from __future__ import annotations
+
 import threading
+from typing import Any
 
 import pytest
 
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
 from polardb_bridge.storage import follow, jobs, task_writer
 from polardb_bridge.storage.models import SyncPart
+from polardb_bridge.storage.report import SyncReport
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.storage.task_writer import NumberBlock, TaskData
 from polardb_bridge.table import rows
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import source_table
-from support.source_data import TABLE, base64_text, image_bytes
+from support.labeling import Provisioned
+from support.source_data import TABLE, Source, base64_text, image_bytes
 
 
-def tasks_of(provisioned):
+def tasks_of(provisioned: Provisioned) -> list[Any]:
     from tasks.models import Task
 
     return list(Task.objects.filter(project=provisioned.project).order_by("pk"))
 
 
-def test_each_row_becomes_a_task(provisioned, source):
+def test_each_row_becomes_a_task(provisioned: Provisioned, source: Source) -> None:
     jpeg = image_bytes("JPEG")
     [first, second] = source.add(("cat.jpg", base64_text(jpeg)), ("狗.png", base64_text(image_bytes())))
     report = run_sync(provisioned.import_storage)
@@ -38,7 +43,7 @@ def test_each_row_becomes_a_task(provisioned, source):
     assert one.get_storage_filename() == str(first)
 
 
-def test_what_label_studio_counts_is_as_after_its_own_import(provisioned, source):
+def test_what_label_studio_counts_is_as_after_its_own_import(provisioned: Provisioned, source: Source) -> None:
     source.add_images(3)
     run_sync(provisioned.import_storage)
     provisioned.project.refresh_from_db()
@@ -49,7 +54,7 @@ def test_what_label_studio_counts_is_as_after_its_own_import(provisioned, source
     assert provisioned.project.tasks.count() == 3
 
 
-def test_bad_rows_are_listed_and_hold_nothing_up(provisioned, source):
+def test_bad_rows_are_listed_and_hold_nothing_up(provisioned: Provisioned, source: Source) -> None:
     png = image_bytes(size=(300, 300))
     ids = source.add(
         ("good-1.png", base64_text(png)),
@@ -74,7 +79,9 @@ def test_bad_rows_are_listed_and_hold_nothing_up(provisioned, source):
         assert reason in line
 
 
-def test_only_the_first_hundred_bad_rows_are_listed_and_all_are_counted(provisioned, source):
+def test_only_the_first_hundred_bad_rows_are_listed_and_all_are_counted(
+    provisioned: Provisioned, source: Source
+) -> None:
     source.add(*((f"{n}.jpg", None) for n in range(130)))
     report = run_sync(provisioned.import_storage)
     storage = provisioned.import_storage
@@ -84,7 +91,7 @@ def test_only_the_first_hundred_bad_rows_are_listed_and_all_are_counted(provisio
     assert storage.traceback.endswith("… and 30 more rows")
 
 
-def test_a_second_sync_adds_only_what_is_new(provisioned, source):
+def test_a_second_sync_adds_only_what_is_new(provisioned: Provisioned, source: Source) -> None:
     source.add_images(2)
     run_sync(provisioned.import_storage)
     [new] = source.add(("new.png", base64_text(image_bytes())))
@@ -94,11 +101,13 @@ def test_a_second_sync_adds_only_what_is_new(provisioned, source):
     assert [task.inner_id for task in tasks_of(provisioned)] == [1, 2, 3]
 
 
-def test_batches_are_bounded_by_rows_and_bytes(provisioned, source, monkeypatch):
+def test_batches_are_bounded_by_rows_and_bytes(
+    provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes = []
     create = task_writer.create_tasks
 
-    def create_and_count(storage, batch, numbers):
+    def create_and_count(storage: Any, batch: Any, numbers: Any) -> Any:
         sizes.append(len(batch))
         return create(storage, batch, numbers)
 
@@ -112,12 +121,14 @@ def test_batches_are_bounded_by_rows_and_bytes(provisioned, source, monkeypatch)
     assert sizes == [4, 4, 1, 1, 1]
 
 
-def test_an_interrupted_sync_goes_on_where_it_stopped(provisioned, source, monkeypatch):
+def test_an_interrupted_sync_goes_on_where_it_stopped(
+    provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source.add_images(6)
     monkeypatch.setattr(follow, "BATCH_ROWS", 2)
     storage = provisioned.import_storage
 
-    def interrupt(report):
+    def interrupt(report: SyncReport) -> None:
         if report.created == 4:
             raise KeyboardInterrupt
 
@@ -131,7 +142,7 @@ def test_an_interrupted_sync_goes_on_where_it_stopped(provisioned, source, monke
     assert sorted(task.data["id"] for task in tasks_of(provisioned)) == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_second_sync_at_the_same_time_does_nothing(provisioned, source):
+def test_a_second_sync_at_the_same_time_does_nothing(provisioned: Provisioned, source: Source) -> None:
     source.add_images(1)
     storage = provisioned.import_storage
     assert storage.info_set_queued()
@@ -141,7 +152,7 @@ def test_a_second_sync_at_the_same_time_does_nothing(provisioned, source):
     assert run_sync(storage, force=True).created == 1
 
 
-def test_a_dead_sync_does_not_block_the_next_one(provisioned, source):
+def test_a_dead_sync_does_not_block_the_next_one(provisioned: Provisioned, source: Source) -> None:
     source.add_images(1)
     storage = provisioned.import_storage
     storage.info_set_queued()
@@ -151,7 +162,7 @@ def test_a_dead_sync_does_not_block_the_next_one(provisioned, source):
     assert run_sync(storage).created == 1
 
 
-def test_a_table_that_does_not_fit_fails_with_one_sentence(provisioned, source):
+def test_a_table_that_does_not_fit_fails_with_one_sentence(provisioned: Provisioned, source: Source) -> None:
     source.execute(f"ALTER TABLE {TABLE} DROP COLUMN mime_type")
     storage = provisioned.import_storage
     with pytest.raises(ReconfigureError, match="'mime_type' is missing"):
@@ -161,14 +172,16 @@ def test_a_table_that_does_not_fit_fails_with_one_sentence(provisioned, source):
     assert storage.traceback == f"The table '{TABLE}' does not fit: column 'mime_type' is missing."
 
 
-def test_a_table_that_is_altered_in_mid_sync_can_be_synced_on_later(provisioned, source, monkeypatch):
+def test_a_table_that_is_altered_in_mid_sync_can_be_synced_on_later(
+    provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The sync keeps nobody who alters the table waiting, fails with one sentence, and goes on when it fits again."""
     monkeypatch.setattr(rows, "KEYS_PER_PAGE", 2)
     monkeypatch.setattr(follow, "BATCH_ROWS", 1)
     source.add_images(6)
     storage = provisioned.import_storage
 
-    def alter(report):
+    def alter(report: SyncReport) -> None:
         if report.created == 2:
             source.execute(f"ALTER TABLE {TABLE} RENAME COLUMN base64_data TO data")
 
@@ -183,7 +196,9 @@ def test_a_table_that_is_altered_in_mid_sync_can_be_synced_on_later(provisioned,
     assert (report.existed, report.created) == (2, 4)
 
 
-def test_label_studios_own_sync_button_works(api, provisioned, source, monkeypatch):
+def test_label_studios_own_sync_button_works(
+    api: Any, provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("polardb_bridge.storage.api.SYNC_ANSWER_S", 0)
     source.add_images(2)
     answer = api.post(f"/api/storages/polardb/{provisioned.import_storage.pk}/sync")
@@ -197,7 +212,7 @@ def test_label_studios_own_sync_button_works(api, provisioned, source, monkeypat
     assert [task["storage_filename"] for task in page["tasks"]] == ["1", "2"]
 
 
-def test_an_image_of_20_mb_becomes_a_task(provisioned, source):
+def test_an_image_of_20_mb_becomes_a_task(provisioned: Provisioned, source: Source) -> None:
     """Larger than the 16 MiB that MariaDB takes in one statement by default."""
     image = image_bytes("BMP", (2700, 2600))
     assert len(image) > 20 * 1024 * 1024
@@ -217,7 +232,7 @@ def test_an_image_of_20_mb_becomes_a_task(provisioned, source):
     assert task.data["image"] == f"data:image/bmp;base64,{text}"
 
 
-def test_rows_that_another_process_has_made_tasks_of_are_left_out(provisioned, source):
+def test_rows_that_another_process_has_made_tasks_of_are_left_out(provisioned: Provisioned, source: Source) -> None:
     """As when two workers have the same part for a while."""
     source.add_images(3)
     storage = provisioned.import_storage
@@ -230,7 +245,7 @@ def test_rows_that_another_process_has_made_tasks_of_are_left_out(provisioned, s
     assert len({task.inner_id for task in tasks_of(provisioned)}) == 5
 
 
-def test_numbers_that_are_set_aside_are_given_to_nobody_else(provisioned, source):
+def test_numbers_that_are_set_aside_are_given_to_nobody_else(provisioned: Provisioned, source: Source) -> None:
     source.add_images(1)
     storage = provisioned.import_storage
     part = SyncPart.objects.create(storage=storage, first_number=1, last_number=50)
@@ -242,14 +257,14 @@ def test_numbers_that_are_set_aside_are_given_to_nobody_else(provisioned, source
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_syncs_at_once_make_no_duplicates(provisioned, source):
+def test_two_syncs_at_once_make_no_duplicates(provisioned: Provisioned, source: Source) -> None:
     from django.db import connection
 
     source.add_images(30)
     storage = provisioned.import_storage
     outcomes = []
 
-    def one():
+    def one() -> None:
         try:
             outcomes.append(run_sync(type(storage).objects.get(pk=storage.pk)).created)
         except InvalidInputError:
@@ -267,7 +282,7 @@ def test_two_syncs_at_once_make_no_duplicates(provisioned, source):
     assert len({task.inner_id for task in tasks_of(provisioned)}) == 30
 
 
-def test_the_source_table_is_never_written(provisioned, source):
+def test_the_source_table_is_never_written(provisioned: Provisioned, source: Source) -> None:
     ids = source.add_images(2)
     before = [source.row(row_id) for row_id in ids]
     run_sync(provisioned.import_storage)

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.storage import jobs
-from polardb_bridge.storage.models import PolarDBImportStorageLink, SyncPart
+from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink, SyncPart
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.webhooks import drain
+from support.labeling import Provisioned
+from support.source_data import Source
 
 
 @pytest.fixture
-def storage(provisioned, source):
+def storage(provisioned: Provisioned, source: Source) -> PolarDBImportStorage:
     source.add_images(2)
     return provisioned.import_storage
 
 
-def asked_ago(storage, **ago):
+def asked_ago(storage: Any, **ago: float) -> None:
     storage.refresh_from_db()
     storage.meta["time_queued"] = str(timezone.now() - timedelta(**ago))
     storage.save()
 
 
-def test_a_sync_is_due_so_many_minutes_after_the_last_one(storage):
+def test_a_sync_is_due_so_many_minutes_after_the_last_one(storage: PolarDBImportStorage) -> None:
     jobs.request_due()
     assert jobs.waiting() == [], "without a schedule, never"
     storage.sync_every = 5
@@ -45,7 +49,7 @@ def test_a_sync_is_due_so_many_minutes_after_the_last_one(storage):
     assert jobs.waiting() == [storage.pk]
 
 
-def test_a_sync_that_runs_is_not_asked_for_again(storage):
+def test_a_sync_that_runs_is_not_asked_for_again(storage: PolarDBImportStorage) -> None:
     storage.sync_every = 1
     storage.save()
     storage.info_set_queued()
@@ -56,7 +60,7 @@ def test_a_sync_that_runs_is_not_asked_for_again(storage):
     assert jobs.waiting() == []
 
 
-def test_only_one_process_begins_a_queued_sync(storage):
+def test_only_one_process_begins_a_queued_sync(storage: PolarDBImportStorage) -> None:
     jobs.request(storage)
     other = type(storage).objects.get(pk=storage.pk)
     assert storage.begin_sync()
@@ -66,7 +70,7 @@ def test_only_one_process_begins_a_queued_sync(storage):
 
 
 @pytest.fixture
-def in_parts(storage, source, monkeypatch):
+def in_parts(storage: PolarDBImportStorage, source: Source, monkeypatch: pytest.MonkeyPatch) -> PolarDBImportStorage:
     """`storage` with 12 rows, and parts of two rows."""
     monkeypatch.setenv("POLARDB_SHARED_SYNC_ROWS", "8")
     source.add_images(10)
@@ -74,8 +78,8 @@ def in_parts(storage, source, monkeypatch):
     return storage
 
 
-def test_one_process_does_all_parts_where_nobody_helps(in_parts):
-    asked = []
+def test_one_process_does_all_parts_where_nobody_helps(in_parts: PolarDBImportStorage) -> None:
+    asked: list[int] = []
     jobs.run(in_parts.pk, ask_helpers=asked.append)
     in_parts.refresh_from_db()
     assert (in_parts.status, in_parts.last_sync_count) == ("completed", 12)
@@ -88,10 +92,10 @@ def test_one_process_does_all_parts_where_nobody_helps(in_parts):
     assert asked == [6], "nothing is new: one process is enough"
 
 
-def test_a_sync_that_was_taken_for_dead_leaves_the_other_alone(in_parts):
+def test_a_sync_that_was_taken_for_dead_leaves_the_other_alone(in_parts: PolarDBImportStorage) -> None:
     """Another has begun, and cut the table anew."""
 
-    def begin_another(wanted):
+    def begin_another(wanted: int) -> None:
         SyncPart.objects.all().delete()
         SyncPart.objects.create(storage=in_parts, first_number=1, last_number=99, done=True)
 
@@ -101,13 +105,13 @@ def test_a_sync_that_was_taken_for_dead_leaves_the_other_alone(in_parts):
     assert SyncPart.objects.count() == 1
 
 
-def test_a_command_does_the_sync_that_was_asked_for(storage):
+def test_a_command_does_the_sync_that_was_asked_for(storage: PolarDBImportStorage) -> None:
     jobs.request(storage)
     assert run_sync(storage).created == 2
     assert jobs.waiting() == []
 
 
-def test_a_failed_sync_says_why_in_its_status(storage, source):
+def test_a_failed_sync_says_why_in_its_status(storage: PolarDBImportStorage, source: Source) -> None:
     jobs.request(storage)
     source.execute(f"RENAME TABLE {source.table} TO hidden")
     jobs.run(storage.pk)
@@ -116,7 +120,9 @@ def test_a_failed_sync_says_why_in_its_status(storage, source):
     assert storage.traceback.startswith(f"There is no table '{source.table}'")
 
 
-def test_a_page_does_not_take_a_sync_without_a_job_for_lost(storage, api, settings, monkeypatch):
+def test_a_page_does_not_take_a_sync_without_a_job_for_lost(
+    storage: PolarDBImportStorage, api: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Label Studio looks for its job where there is Redis; a command's sync has none."""
     monkeypatch.setattr("io_storages.base_models.redis_connected", lambda: True)
     storage.info_set_queued()
@@ -128,7 +134,7 @@ def test_a_page_does_not_take_a_sync_without_a_job_for_lost(storage, api, settin
 @pytest.mark.parametrize(
     ("minutes", "status"), [(0, 200), (44640, 200), ("", 200), (-1, 400), (44641, 400), ("x", 400)]
 )
-def test_the_schedule_is_checked(api, storage, minutes, status):
+def test_the_schedule_is_checked(api: Any, storage: PolarDBImportStorage, minutes: int | str, status: int) -> None:
     answer = api.patch(f"/api/storages/polardb/{storage.pk}", {"sync_every": minutes}, format="json")
     assert answer.status_code == status, answer.content
     if status == 400:
@@ -138,7 +144,7 @@ def test_the_schedule_is_checked(api, storage, minutes, status):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_serving_process_keeps_the_schedule(storage):
+def test_a_serving_process_keeps_the_schedule(storage: PolarDBImportStorage) -> None:
     storage.sync_every = 1
     storage.save()
     running = drain.Drain()

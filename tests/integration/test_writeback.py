@@ -1,8 +1,11 @@
 """Annotation events and the rows they end in."""
 
+from __future__ import annotations
+
 from datetime import datetime, timezone
 
-from support.source_data import region
+from support.labeling import LabelingProject
+from support.source_data import Source, region
 
 REGION_KEYS = {
     "id": str,
@@ -17,7 +20,7 @@ REGION_KEYS = {
 }
 
 
-def test_a_submitted_annotation_is_in_its_row(project, source):
+def test_a_submitted_annotation_is_in_its_row(project: LabelingProject, source: Source) -> None:
     before = source.row(1)
     annotation_id = project.submit(1, region("cat"))
     project.deliver()
@@ -35,7 +38,7 @@ def test_a_submitted_annotation_is_in_its_row(project, source):
     assert source.row(2)["annotation_data"] is None
 
 
-def test_submitting_again_changes_the_row(project, source):
+def test_submitting_again_changes_the_row(project: LabelingProject, source: Source) -> None:
     annotation_id = project.submit(1, region("cat"))
     project.deliver()
     answer = project.api.patch(f"/api/annotations/{annotation_id}/", {"result": [region("dog", x=50)]}, format="json")
@@ -45,7 +48,7 @@ def test_submitting_again_changes_the_row(project, source):
     assert source.row(1)["annotation_count"] == 1
 
 
-def test_deleting_the_annotation_clears_the_row(project, source):
+def test_deleting_the_annotation_clears_the_row(project: LabelingProject, source: Source) -> None:
     annotation_id = project.submit(1, region("cat"))
     project.deliver()
     assert project.api.delete(f"/api/annotations/{annotation_id}/").status_code == 204
@@ -54,20 +57,20 @@ def test_deleting_the_annotation_clears_the_row(project, source):
     assert (row["annotation_data"], row["annotation_count"], row["annotation_uid"]) == (None, 0, None)
 
 
-def test_an_empty_annotation_is_an_empty_list(project, source):
+def test_an_empty_annotation_is_an_empty_list(project: LabelingProject, source: Source) -> None:
     project.submit(1)
     project.deliver()
     assert source.row(1)["annotation_data"] == []
     assert source.row(1)["annotation_count"] == 1
 
 
-def test_chinese_labels_and_emoji_arrive_as_they_are(project, source):
+def test_chinese_labels_and_emoji_arrive_as_they_are(project: LabelingProject, source: Source) -> None:
     project.submit(1, region("猫😀"))
     project.deliver()
     assert source.row(1)["annotation_data"][0]["value"]["rectanglelabels"] == ["猫😀"]
 
 
-def test_times_are_utc(project, source):
+def test_times_are_utc(project: LabelingProject, source: Source) -> None:
     project.submit(1, region())
     project.deliver()
     written = source.row(1)["annotation_update_at"].replace(tzinfo=timezone.utc)

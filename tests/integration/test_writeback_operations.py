@@ -5,22 +5,26 @@ from __future__ import annotations
 import logging
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from polardb_bridge.webhooks import drain, outbox, rewrite
 from polardb_bridge.webhooks.delivery import deliver
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
-from support.source_data import region
+from support.labeling import LabelingProject
+from support.source_data import Source, region
 
 
 @pytest.fixture
-def storage(project):
+def storage(project: LabelingProject) -> Any:
     return project.export_storage
 
 
-def run_sync_button(project, storage):
+def run_sync_button(project: LabelingProject, storage: Any) -> None:
     """The request only queues; then what the drain does with it."""
     answer = project.api.post(f"/api/storages/export/polardb/{storage.pk}/sync")
     assert answer.status_code == 200, answer.content
@@ -30,7 +34,7 @@ def run_sync_button(project, storage):
     storage.refresh_from_db()
 
 
-def test_sync_writes_everything_again(project, storage, source):
+def test_sync_writes_everything_again(project: LabelingProject, storage: Any, source: Source) -> None:
     for row_id in (1, 2, 3):
         project.submit(row_id, region("cat"))
     project.deliver()
@@ -42,7 +46,7 @@ def test_sync_writes_everything_again(project, storage, source):
     assert rewrite.waiting() == []
 
 
-def test_sync_with_a_row_gone_is_not_completed(project, storage, source):
+def test_sync_with_a_row_gone_is_not_completed(project: LabelingProject, storage: Any, source: Source) -> None:
     for row_id in (1, 2, 3):
         project.submit(row_id, region("cat"))
     source.execute(f"DELETE FROM {source.table} WHERE id = 2")
@@ -52,7 +56,7 @@ def test_sync_with_a_row_gone_is_not_completed(project, storage, source):
     assert "no row 2" in storage.traceback
 
 
-def test_sync_of_a_table_that_is_away_is_not_completed(project, storage, source):
+def test_sync_of_a_table_that_is_away_is_not_completed(project: LabelingProject, storage: Any, source: Source) -> None:
     for row_id in (1, 2, 3):
         project.submit(row_id, region("cat"))
     storage.sync()
@@ -66,35 +70,38 @@ def test_sync_of_a_table_that_is_away_is_not_completed(project, storage, source)
     assert deliver(storage).written == 3
 
 
-def test_sync_pings_while_it_runs(project, storage, source, monkeypatch, settings):
+def test_sync_pings_while_it_runs(
+    project: LabelingProject, storage: Any, source: Source, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
     settings.STORAGE_IN_PROGRESS_TIMER = 0
     monkeypatch.setattr("polardb_bridge.webhooks.delivery.BATCH", 1)
     for row_id in (1, 2, 3):
         project.submit(row_id, region("cat"))
-    seen = []
+    seen: list[int] = []
     ping = type(storage).info_update_progress
-    monkeypatch.setattr(
-        type(storage),
-        "info_update_progress",
-        lambda self, last_sync_count, **more: (seen.append(last_sync_count), ping(self, last_sync_count, **more)),
-    )
+
+    def watched_ping(self: Any, last_sync_count: int, **more: Any) -> None:
+        seen.append(last_sync_count)
+        ping(self, last_sync_count, **more)
+
+    monkeypatch.setattr(type(storage), "info_update_progress", watched_ping)
     run_sync_button(project, storage)
     assert seen == [0, 1, 2, 3]
 
 
-def test_a_second_sync_does_not_start_while_one_is_queued(project, storage):
+def test_a_second_sync_does_not_start_while_one_is_queued(project: LabelingProject, storage: Any) -> None:
     storage.sync()
     queued_at = storage.meta["time_queued"]
     storage.sync()
     assert storage.meta["time_queued"] == queued_at
 
 
-def test_health_says_one_word_to_anybody(project, client):
+def test_health_says_one_word_to_anybody(project: LabelingProject, client: Client) -> None:
     answer = client.get("/polardb/health")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-def test_health_shows_administrators_every_storage(project, storage, source):
+def test_health_shows_administrators_every_storage(project: LabelingProject, storage: Any, source: Source) -> None:
     project.submit(1, region("cat"))
     project.submit(2, region("cat"))
     source.execute(f"DELETE FROM {source.table} WHERE id = 2")
@@ -110,7 +117,7 @@ def test_health_shows_administrators_every_storage(project, storage, source):
     assert storage.password not in (None, *map(str, found.values())) or not storage.password
 
 
-def test_health_of_a_table_that_cannot_be_written(project, storage, source):
+def test_health_of_a_table_that_cannot_be_written(project: LabelingProject, storage: Any, source: Source) -> None:
     project.submit(1, region("cat"))
     source.execute(f"RENAME TABLE {source.table} TO hidden")
     deliver(storage)
@@ -120,14 +127,16 @@ def test_health_of_a_table_that_cannot_be_written(project, storage, source):
     assert found["retry_at"] is not None
 
 
-def test_a_member_who_is_no_administrator_sees_no_storages(project, client):
+def test_a_member_who_is_no_administrator_sees_no_storages(project: LabelingProject, client: Client) -> None:
     from users.models import User
 
     client.force_login(User.objects.create_user(email="annotator@example.com", password="correct-horse-9"))
     assert client.get("/polardb/health").json() == {"status": "ok"}
 
 
-def test_a_delivery_logs_storage_task_row_and_attempt(project, storage, caplog):
+def test_a_delivery_logs_storage_task_row_and_attempt(
+    project: LabelingProject, storage: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     project.submit(2, region("cat"))
     with caplog.at_level(logging.INFO, logger="polardb_bridge"):
         deliver(storage)
@@ -135,7 +144,9 @@ def test_a_delivery_logs_storage_task_row_and_attempt(project, storage, caplog):
     assert f"Write-back: storage {storage.pk}, task {task}, row 2, attempt 1: written" in caplog.text
 
 
-def test_large_results_are_read_in_groups(project, storage, source, monkeypatch):
+def test_large_results_are_read_in_groups(
+    project: LabelingProject, storage: Any, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("polardb_bridge.webhooks.state.GROUP_BYTES", 100)
     for row_id in (1, 2, 3):
         project.submit(row_id, region("cat"))
@@ -143,7 +154,7 @@ def test_large_results_are_read_in_groups(project, storage, source, monkeypatch)
     assert [source.row(row_id)["annotation_data"] for row_id in (1, 2, 3)] == [[region("cat")]] * 3
 
 
-def test_two_deliveries_never_get_the_same_mark(project, storage):
+def test_two_deliveries_never_get_the_same_mark(project: LabelingProject, storage: Any) -> None:
     for row_id in (1, 2, 3):
         project.submit(row_id, region("cat"))
     first, second = outbox.claim_due(storage, 2), outbox.claim_due(storage, 2)
@@ -154,7 +165,9 @@ def test_two_deliveries_never_get_the_same_mark(project, storage):
     assert len(outbox.claim_due(storage, 5).marks) == 2
 
 
-def test_marks_are_left_to_a_worker_for_a_moment_where_there_is_a_queue(project, storage, settings):
+def test_marks_are_left_to_a_worker_for_a_moment_where_there_is_a_queue(
+    project: LabelingProject, storage: Any, settings: Settings
+) -> None:
     settings.REDIS_ENABLED = True
     outbox.mark([(storage.pk, project.tasks[1].pk)])
     assert not outbox.due_marks(workers_too=False).exists()
@@ -164,7 +177,7 @@ def test_marks_are_left_to_a_worker_for_a_moment_where_there_is_a_queue(project,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_drain_delivers_what_others_marked(project, source):
+def test_the_drain_delivers_what_others_marked(project: LabelingProject, source: Source) -> None:
     """Its own poll finds it: nobody wakes it."""
     project.submit(1, region("cat"))
     running = drain.Drain()
@@ -178,7 +191,7 @@ def test_the_drain_delivers_what_others_marked(project, source):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_drain_that_is_woken_all_the_time_still_looks_for_the_rest(project, storage):
+def test_a_drain_that_is_woken_all_the_time_still_looks_for_the_rest(project: LabelingProject, storage: Any) -> None:
     storage.sync()
     running = drain.Drain()
     running.start()

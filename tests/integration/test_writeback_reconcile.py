@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,11 +14,12 @@ from django.utils import timezone
 from polardb_bridge.webhooks import reconcile as module
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
 from polardb_bridge.webhooks.reconcile import reconcile
-from support.source_data import region
+from support.labeling import LabelingProject
+from support.source_data import Source, region
 
 
 @pytest.fixture
-def labeled(project):
+def labeled(project: LabelingProject) -> LabelingProject:
     """All three rows written."""
     for row_id in (1, 2, 3):
         project.submit(row_id, region("cat", x=20.50), region("猫"))
@@ -25,11 +27,11 @@ def labeled(project):
     return project
 
 
-def numbers(report):
+def numbers(report: Any) -> tuple[int, ...]:
     return report.checked, report.different, report.pending, report.gone, report.foreign
 
 
-def test_equal_rows_are_equal(labeled):
+def test_equal_rows_are_equal(labeled: LabelingProject) -> None:
     assert numbers(reconcile(labeled.export_storage)) == (3, 0, 0, 0, 0)
     assert not PendingWriteback.objects.exists()
 
@@ -47,7 +49,7 @@ def test_equal_rows_are_equal(labeled):
         "annotation_data = NULL, annotation_uid = NULL, annotation_count = 0",
     ],
 )
-def test_a_row_that_somebody_changed_is_found_and_mended(labeled, source, change):
+def test_a_row_that_somebody_changed_is_found_and_mended(labeled: LabelingProject, source: Source, change: str) -> None:
     before = source.row(2)
     source.execute(f"UPDATE {source.table} SET {change} WHERE id = 2")
     dry = reconcile(labeled.export_storage, dry_run=True)
@@ -62,7 +64,7 @@ def test_a_row_that_somebody_changed_is_found_and_mended(labeled, source, change
     assert numbers(reconcile(labeled.export_storage)) == (3, 0, 0, 0, 0)
 
 
-def test_the_same_json_written_otherwise_is_equal(labeled, source):
+def test_the_same_json_written_otherwise_is_equal(labeled: LabelingProject, source: Source) -> None:
     row = source.row(1)["annotation_data"]
     reordered = [dict(sorted(item.items(), key=lambda pair: len(pair[0]))) for item in row]
     text = json.dumps(reordered, indent=2).replace("'", "''").replace("%", "%%")
@@ -70,7 +72,7 @@ def test_the_same_json_written_otherwise_is_equal(labeled, source):
     assert numbers(reconcile(labeled.export_storage)) == (3, 0, 0, 0, 0)
 
 
-def test_a_change_without_any_trace_in_the_outbox_is_found(labeled, source):
+def test_a_change_without_any_trace_in_the_outbox_is_found(labeled: LabelingProject, source: Source) -> None:
     """Written past Django, as by a script on Label Studio's database."""
     from django.db import connection
 
@@ -83,7 +85,7 @@ def test_a_change_without_any_trace_in_the_outbox_is_found(labeled, source):
     assert source.row(1)["annotation_data"] is None
 
 
-def test_results_of_others_are_left_alone(project, source):
+def test_results_of_others_are_left_alone(project: LabelingProject, source: Source) -> None:
     """A table that was labeled before this project: its rows have results, its tasks have no annotations."""
     source.execute(f"UPDATE {source.table} SET annotation_data = '[1]', annotation_uid = 'old', annotation_count = 1")
     before = source.row(1)
@@ -96,25 +98,25 @@ def test_results_of_others_are_left_alone(project, source):
     assert source.row(1)["annotation_data"] == [region("cat")]
 
 
-def test_a_row_that_is_gone_is_reported_and_its_mark_says_so(labeled, source):
+def test_a_row_that_is_gone_is_reported_and_its_mark_says_so(labeled: LabelingProject, source: Source) -> None:
     source.execute(f"DELETE FROM {source.table} WHERE id = 2")
     assert reconcile(labeled.export_storage).listed == [(2, "gone")]
     labeled.deliver()
     assert PendingWriteback.objects.get().problem == "The table has no row 2 any more."
 
 
-def test_what_is_on_its_way_counts_as_pending(labeled):
+def test_what_is_on_its_way_counts_as_pending(labeled: LabelingProject) -> None:
     labeled.submit(1, region("dog"))
     assert numbers(reconcile(labeled.export_storage)) == (3, 0, 1, 0, 0)
 
 
-def test_pages_meet_without_a_gap(labeled, source, monkeypatch):
+def test_pages_meet_without_a_gap(labeled: LabelingProject, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BATCH", 2)
     source.execute(f"UPDATE {source.table} SET annotation_count = 9")
     assert numbers(reconcile(labeled.export_storage)) == (3, 3, 0, 0, 0)
 
 
-def test_the_periodic_one_runs_once_an_hour(labeled, source):
+def test_the_periodic_one_runs_once_an_hour(labeled: LabelingProject, source: Source) -> None:
     source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 1")
     module.reconcile_due()
     assert PendingWriteback.objects.count() == 1
@@ -127,20 +129,23 @@ def test_the_periodic_one_runs_once_an_hour(labeled, source):
     assert PendingWriteback.objects.count() == 1
 
 
-def test_the_periodic_one_can_be_switched_off(labeled, source, monkeypatch):
+def test_the_periodic_one_can_be_switched_off(
+    labeled: LabelingProject, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("POLARDB_RECONCILE_MINUTES", "0")
     source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 1")
     module.reconcile_due()
     assert not PendingWriteback.objects.exists()
 
 
-def run_json(name, *arguments):
+def run_json(name: str, *arguments: str) -> list[dict[str, Any]]:
     output = io.StringIO()
     call_command(name, *arguments, "--json", stdout=output)
-    return json.loads(output.getvalue())["storages"]
+    storages: list[dict[str, Any]] = json.loads(output.getvalue())["storages"]
+    return storages
 
 
-def test_the_command_reports_and_repairs(labeled, source):
+def test_the_command_reports_and_repairs(labeled: LabelingProject, source: Source) -> None:
     source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 3")
     [dry] = run_json("reconcile_writebacks", "--dry-run")
     assert (dry["different"], dry["written"], dry["listed"]) == (1, 0, [[3, "different"]])
@@ -149,14 +154,16 @@ def test_the_command_reports_and_repairs(labeled, source):
     assert source.row(3)["annotation_count"] == 1
 
 
-def test_delivering_by_command(project, source):
+def test_delivering_by_command(project: LabelingProject, source: Source) -> None:
     project.submit(1, region("cat"))
     [done] = run_json("deliver_writebacks")
     assert (done["written"], done["pending"], done["failed"]) == (1, 0, 0)
     assert source.row(1)["annotation_data"] == [region("cat")]
 
 
-def test_delivering_by_command_ends_with_an_error_where_something_is_left(project, source):
+def test_delivering_by_command_ends_with_an_error_where_something_is_left(
+    project: LabelingProject, source: Source
+) -> None:
     project.submit(1, region("cat"))
     source.execute(f"CREATE TABLE kept AS SELECT * FROM {source.table} WHERE id = 1")
     source.execute(f"DELETE FROM {source.table} WHERE id = 1")
@@ -169,7 +176,7 @@ def test_delivering_by_command_ends_with_an_error_where_something_is_left(projec
     assert source.row(1)["annotation_data"] == [region("cat")]
 
 
-def test_an_unknown_storage_is_named(project):
+def test_an_unknown_storage_is_named(project: LabelingProject) -> None:
     for command in ("deliver_writebacks", "reconcile_writebacks"):
         with pytest.raises(CommandError, match="no PolarDB export storage 99"):
             call_command(command, "--storage-id", "99")

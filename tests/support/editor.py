@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
 from support.source_data import Source
 
 
-def wait_for_row(source: Source, row_id: int) -> dict:
+def wait_for_row(source: Source, row_id: int) -> dict[str, Any]:
     """The row, as soon as it holds a result."""
     deadline = time.monotonic() + 15
     while (row := source.row(row_id))["annotation_data"] is None:

@@ -10,22 +10,39 @@ from typing import Any
 
 from dev.servers import MariaDB
 from polardb_bridge.deployments.provision import ProvisionedProject, provision_project
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.sync import run_sync
 from polardb_bridge.table.connection import ConnectionParameters, begin, dispose
 from polardb_bridge.webhooks.delivery import deliver_due
-from support.source_data import Source
+from support.source_data import TABLE, Source
+
+
+@dataclass(frozen=True)
+class Provisioned(ProvisionedProject):
+    """A project with both of its storages."""
+
+    import_storage: PolarDBImportStorage
+    export_storage: PolarDBExportStorage
+
+
+def provision(parameters: ConnectionParameters, name: str = "animals", owner: Any = None) -> Provisioned:
+    """A project on the documented table; not synced yet."""
+    made = provision_project(parameters, template="animals", source=TABLE, name=name, owner=owner)
+    assert made.import_storage
+    assert made.export_storage
+    return Provisioned(made.project, made.import_storage, made.export_storage, made.created)
 
 
 @dataclass
 class LabelingProject:
     """A synced project; tasks by row id."""
 
-    provisioned: ProvisionedProject
+    provisioned: Provisioned
     api: Any
     tasks: dict[int, Any]
 
     @property
-    def export_storage(self) -> Any:
+    def export_storage(self) -> PolarDBExportStorage:
         return self.provisioned.export_storage
 
     def submit(self, row_id: int, *regions: dict[str, Any], **fields: Any) -> int:
@@ -34,7 +51,8 @@ class LabelingProject:
             f"/api/tasks/{self.tasks[row_id].pk}/annotations/", {"result": list(regions), **fields}, format="json"
         )
         assert answer.status_code == 201, answer.content
-        return answer.json()["id"]
+        annotation_id: int = answer.json()["id"]
+        return annotation_id
 
     def deliver(self) -> None:
         reports = deliver_due()
@@ -51,7 +69,7 @@ def second_project(server: MariaDB, user: Any) -> Iterator[tuple[Source, Any]]:
     parameters = ConnectionParameters(admin.host, name, admin.user, admin.password, admin.port)
     source = Source.create(parameters)
     source.add_images(1)
-    provisioned = provision_project(parameters, template="animals", source=source.table, name=name, owner=user)
+    provisioned = provision(parameters, name, user)
     run_sync(provisioned.import_storage)
     yield source, provisioned.project.tasks.get()
     dispose(parameters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -76,7 +77,7 @@ class StoragePage:
         self.reload()
         return self
 
-    def api(self, method: str, path: str, data: object = None) -> dict:
+    def api(self, method: str, path: str, data: object = None) -> Any:
         """Call the REST API as the signed-in user."""
         tokens = [cookie["value"] for cookie in self.page.context.cookies() if cookie["name"] == "csrftoken"]
         answer = self.page.request.fetch(

@@ -102,10 +102,14 @@ class Tenant:
         return user
 
 
-# Its webhooks and ML backends are at a closed port of this machine.
-@override_settings(SSRF_PROTECTION_ENABLED=False, USE_DEFAULT_BANNED_SUBNETS=False)
 def make_tenant(marker: str, *, deployed: bool = True) -> Tenant:
     """Organization, owner and one row of everything; a deployment that is open to this machine, or none."""
+    # Its webhooks and ML backends are at a closed port of this machine.
+    with override_settings(SSRF_PROTECTION_ENABLED=False, USE_DEFAULT_BANNED_SUBNETS=False):
+        return _make_tenant(marker, deployed)
+
+
+def _make_tenant(marker: str, deployed: bool) -> Tenant:
     from jwt_auth.models import LSAPIToken
     from organizations.models import Organization, OrganizationMember
     from rest_framework.authtoken.models import Token
@@ -210,7 +214,7 @@ def make_tenant(marker: str, *, deployed: bool = True) -> Tenant:
         unique_id=uuid.uuid4(),
     )
     make("tasks.AnnotationDraft", task=task, annotation=annotation, user=owner, result=[region])
-    tenant.loose_draft = make("tasks.AnnotationDraft", task=task, annotation=None, user=owner, result=[region])
+    make("tasks.AnnotationDraft", task=task, annotation=None, user=owner, result=[region])
     make("tasks.TaskLock", task=task, user=owner, expire_at=timezone.now() + timedelta(days=1))
     for kind, target in (("Task", task), ("Annotation", annotation), ("Project", project)):
         extra = {} if kind == "Project" else {"project_id": project.pk}
@@ -269,11 +273,12 @@ def _make_storages(tenant: Tenant, name: str, task: Any, annotation: Any) -> Non
     app = "io_storages" if prefix else "polardb_io_storages"
     prefix = prefix or "PolarDB"
     where: dict[str, Any] = {"project": tenant.project, "title": f"{tenant.marker}-{name}"}
-    where |= {
+    addresses: dict[str, dict[str, Any]] = {
         "s3": {"s3_endpoint": "http://127.0.0.1:9/", "region_name": ""},
         "redis": {"host": "127.0.0.1", "port": "9"},
         "polardb": {"host": "127.0.0.1", "port": 9},
-    }.get(name, {})
+    }
+    where |= addresses.get(name, {})
     source = tenant.make(f"{app}.{prefix}ImportStorage", **where)
     target = tenant.make(f"{app}.{prefix}ExportStorage", **where)
     if name == "polardb":

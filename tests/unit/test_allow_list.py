@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 
 from polardb_bridge.deployments.allow_list import allows, open_to_all, parse_networks
@@ -18,7 +20,7 @@ from polardb_bridge.errors import InvalidInputError
         ("::ffff:10.0.0.0/104", ("10.0.0.0/8",)),
     ],
 )
-def test_networks_come_in_one_form(text, networks):
+def test_networks_come_in_one_form(text: str, networks: tuple[str, ...]) -> None:
     assert parse_networks(text) == networks
     assert parse_networks(",".join(networks)) == networks
 
@@ -48,7 +50,7 @@ def test_networks_come_in_one_form(text, networks):
         "x" * 1000,
     ],
 )
-def test_what_is_no_network_is_named(part):
+def test_what_is_no_network_is_named(part: str) -> None:
     with pytest.raises(InvalidInputError) as error:
         parse_networks(f"10.0.0.1,{part}")
     assert repr(part[:50])[:-1] in str(error.value)
@@ -58,13 +60,13 @@ def test_what_is_no_network_is_named(part):
 @pytest.mark.parametrize(
     ("text", "meant"), [("192.168.100.7/24", "192.168.100.0/24"), ("2001:db8::1/32", "2001:db8::/32")]
 )
-def test_bits_after_the_prefix_are_an_error_that_names_the_network(text, meant):
+def test_bits_after_the_prefix_are_an_error_that_names_the_network(text: str, meant: str) -> None:
     with pytest.raises(InvalidInputError) as error:
         parse_networks(text)
     assert meant in str(error.value)
 
 
-def test_a_list_lets_in_its_addresses_only():
+def test_a_list_lets_in_its_addresses_only() -> None:
     networks = parse_networks("118.178.1.2,192.168.100.0/24,2001:db8::/32")
     for address in ("118.178.1.2", "192.168.100.0", "192.168.100.255", "2001:db8::1", "2001:DB8:ffff::"):
         assert allows(networks, address), address
@@ -72,7 +74,7 @@ def test_a_list_lets_in_its_addresses_only():
         assert not allows(networks, address), address
 
 
-def test_an_ipv4_address_is_the_same_in_ipv6():
+def test_an_ipv4_address_is_the_same_in_ipv6() -> None:
     networks = parse_networks("118.178.1.2")
     assert allows(networks, "::ffff:118.178.1.2")
     assert allows(networks, "::FFFF:76b2:0102")
@@ -84,19 +86,19 @@ def test_an_ipv4_address_is_the_same_in_ipv6():
 @pytest.mark.parametrize(
     "address", [None, "", " ", "118.178.1.2 ", "118.178.1.2:80", "118.178.1", "118.178.1.2/32", "x" * 10**6]
 )
-def test_what_is_no_address_is_not_let_in(address):
+def test_what_is_no_address_is_not_let_in(address: str | None) -> None:
     assert not allows(parse_networks("0.0.0.0/0,::/0"), address)
 
 
-def test_an_empty_list_lets_nobody_in():
+def test_an_empty_list_lets_nobody_in() -> None:
     assert not allows((), "127.0.0.1")
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0/0", "10.0.0.1,::/0", "0.0.0.0/1,128.0.0.0/1", "::ffff:0:0/96"])
-def test_a_list_with_a_whole_family_is_open_to_all(text):
+def test_a_list_with_a_whole_family_is_open_to_all(text: str) -> None:
     assert open_to_all(parse_networks(text))
 
 
 @pytest.mark.parametrize("text", ["", "0.0.0.0/32", "0.0.0.0/1,192.0.0.0/2", "::/1", "10.0.0.0/8,2001:db8::/32"])
-def test_any_other_list_is_not(text):
+def test_any_other_list_is_not(text: str) -> None:
     assert not open_to_all(parse_networks(text))

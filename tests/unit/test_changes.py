@@ -1,16 +1,18 @@
+from __future__ import annotations
+
 from polardb_bridge.storage.changes import LinkedRow, compare
 from polardb_bridge.table.rows import RowKey
 
 
-def key(row_id, version=1):
+def key(row_id: int, version: int = 1) -> RowKey:
     return RowKey(row_id, f"{row_id}.png", version)
 
 
-def link(row_id, version=1, vanished=False):
+def link(row_id: int, version: int = 1, vanished: bool = False) -> LinkedRow:
     return LinkedRow(row_id, task_id=row_id + 100, version=version, vanished=vanished)
 
 
-def test_each_row_is_new_changed_unchanged_or_vanished():
+def test_each_row_is_new_changed_unchanged_or_vanished() -> None:
     changes = compare([key(1), key(2, version=5), key(4), key(5)], [link(2), link(3), link(4), link(5, vanished=True)])
     assert changes.new == [key(1)]
     assert changes.changed == [(key(2, version=5), link(2)), (key(5), link(5, vanished=True))]
@@ -18,6 +20,6 @@ def test_each_row_is_new_changed_unchanged_or_vanished():
     assert changes.unchanged == 1
 
 
-def test_nothing_compared_with_nothing():
+def test_nothing_compared_with_nothing() -> None:
     changes = compare([], [])
     assert (changes.new, changes.changed, changes.vanished, changes.unchanged) == ([], [], [], 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -47,14 +48,16 @@ INSIDE, OUTSIDE, PROXY = "198.51.100.7", "203.0.113.9", "10.0.0.1"
         ("unix", "not an address", INSIDE, None),
     ],
 )
-def test_only_trusted_proxies_say_where_a_request_comes_from(proxies, peer, forwarded, client, monkeypatch):
+def test_only_trusted_proxies_say_where_a_request_comes_from(
+    proxies: str, peer: str, forwarded: str | None, client: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("POLARDB_TRUSTED_PROXIES", proxies)
     headers = {} if forwarded is None else {"x-forwarded-for": forwarded}
     assert client_address(RequestFactory(REMOTE_ADDR=peer).get("/", headers=headers)) == client
 
 
 @pytest.mark.parametrize("proxies", ["proxy.example.com", "10.0.0.1/8", "10.0.0.1;10.0.0.2", "*"])
-def test_a_wrong_list_of_proxies_is_an_error(proxies, monkeypatch):
+def test_a_wrong_list_of_proxies_is_an_error(proxies: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLARDB_TRUSTED_PROXIES", proxies)
     with pytest.raises(InvalidInputError, match="POLARDB_TRUSTED_PROXIES"):
         client_address(RequestFactory().get("/"))
@@ -73,7 +76,7 @@ def application(environ, start_response):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
     """What the address of a client is behind gunicorn, as the container runs it, on a port that is a trusted proxy."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "served.py").write_text(SERVED)
@@ -84,7 +87,7 @@ def served(tmp_path_factory):
         env={"PATH": "", "PYTHONPATH": f"{folder}:{root}", "POLARDB_TRUSTED_PROXIES": "127.0.0.1"},
     )
 
-    def ask(*headers):
+    def ask(*headers: tuple[str, str]) -> str:
         connection = HTTPConnection("127.0.0.1", port, timeout=10)
         connection.putrequest("GET", "/")
         for name, value in headers:
@@ -106,7 +109,7 @@ def served(tmp_path_factory):
     process.wait()
 
 
-def test_the_server_passes_on_what_the_proxy_said(served):
+def test_the_server_passes_on_what_the_proxy_said(served: Callable[..., str]) -> None:
     assert served(("X-Forwarded-For", INSIDE)) == INSIDE
     assert served() == "127.0.0.1"
 
@@ -123,7 +126,9 @@ def test_the_server_passes_on_what_the_proxy_said(served):
     ],
 )
 @pytest.mark.parametrize("proxy_is_last", [True, False])
-def test_the_server_lets_no_header_of_the_client_over_the_proxys(served, client_headers, proxy_is_last):
+def test_the_server_lets_no_header_of_the_client_over_the_proxys(
+    served: Callable[..., str], client_headers: list[tuple[str, str]], proxy_is_last: bool
+) -> None:
     """A proxy sets its own header before or after those that it passes on; it joins those of the same name."""
     same = [value for name, value in client_headers if name == "X-Forwarded-For"]
     others = [(name, value) for name, value in client_headers if name != "X-Forwarded-For"]

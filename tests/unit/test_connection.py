@@ -1,16 +1,20 @@
+from __future__ import annotations
+
+from typing import Any
+
 import pytest
 
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.table.connection import ConnectionParameters
 
 
-def test_a_url_is_read():
+def test_a_url_is_read() -> None:
     found = ConnectionParameters.from_url("mysql://us%40er:p%3Aw%2Fd%20@db.example.com:3307/data%20base?tls=required")
     assert (found.host, found.port, found.database) == ("db.example.com", 3307, "data base")
     assert (found.user, found.password, found.tls) == ("us@er", "p:w/d ", "required")
 
 
-def test_port_tls_and_password_have_defaults():
+def test_port_tls_and_password_have_defaults() -> None:
     found = ConnectionParameters.from_url("mysql+mysqldb://me@[::1]/db")
     assert (found.host, found.port, found.tls, found.password) == ("::1", 3306, "disabled", "")
 
@@ -32,7 +36,7 @@ def test_port_tls_and_password_have_defaults():
         "mysql://u:secret@h/db?ssl=1",
     ],
 )
-def test_a_wrong_url_is_refused_without_repeating_it(url):
+def test_a_wrong_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         ConnectionParameters.from_url(url)
     shown = [str(caught.value), repr(caught.value), repr(caught.value.__cause__)]
@@ -44,13 +48,13 @@ def test_a_wrong_url_is_refused_without_repeating_it(url):
     [({"host": ""}, "host"), ({"database": ""}, "database"), ({"user": ""}, "user"), ({"port": 0}, "port"),
      ({"port": 70_000}, "port"), ({"tls": "yes"}, "tls")],
 )  # fmt: skip
-def test_a_wrong_parameter_is_refused_with_its_field(change, field):
+def test_a_wrong_parameter_is_refused_with_its_field(change: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         ConnectionParameters(**{"host": "h", "database": "d", "user": "u", **change})
     assert caught.value.field == field
 
 
-def test_no_text_form_shows_the_password():
+def test_no_text_form_shows_the_password() -> None:
     parameters = ConnectionParameters("h", "d", "u", "hunter2")
     assert "hunter2" not in repr(parameters)
     assert "hunter2" not in str(parameters)

@@ -1,17 +1,19 @@
+from __future__ import annotations
+
 from polardb_bridge.storage.image_cache import ImageCache
 from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.table.images import DecodedImage
 
 
-def link(row_id, version=1):
+def link(row_id: int, version: int = 1) -> ImageLink:
     return ImageLink(1, row_id, version)
 
 
-def image(size):
+def image(size: int) -> DecodedImage:
     return DecodedImage(b"x" * size, "image/png")
 
 
-def test_an_image_is_found_under_its_own_link_only():
+def test_an_image_is_found_under_its_own_link_only() -> None:
     cache = ImageCache()
     cache.put(link(1), image(10))
     assert cache.get(link(1)) == image(10)
@@ -19,7 +21,7 @@ def test_an_image_is_found_under_its_own_link_only():
     assert cache.get(link(1, version=2)) is None
 
 
-def test_the_least_recently_used_go_first():
+def test_the_least_recently_used_go_first() -> None:
     cache = ImageCache(max_bytes=100)
     for row_id in range(5):
         cache.put(link(row_id), image(20))
@@ -30,7 +32,7 @@ def test_the_least_recently_used_go_first():
     assert cache.get(link(9))
 
 
-def test_a_large_image_does_not_push_out_all_others():
+def test_a_large_image_does_not_push_out_all_others() -> None:
     cache = ImageCache(max_bytes=100)
     cache.put(link(1), image(10))
     cache.put(link(2), image(90))
@@ -38,7 +40,7 @@ def test_a_large_image_does_not_push_out_all_others():
     assert cache.get(link(1))
 
 
-def test_putting_again_counts_once():
+def test_putting_again_counts_once() -> None:
     cache = ImageCache(max_bytes=100)
     for _ in range(20):
         cache.put(link(1), image(25))
@@ -47,7 +49,7 @@ def test_putting_again_counts_once():
     assert cache.get(link(2))
 
 
-def test_an_old_image_is_forgotten():
+def test_an_old_image_is_forgotten() -> None:
     cache = ImageCache(max_age_s=-1)
     cache.put(link(1), image(1))
     assert cache.get(link(1)) is None

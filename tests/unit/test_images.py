@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import base64
 import io
 import struct
@@ -29,11 +31,11 @@ PLAIN = base64_text(PNG)
         base64.urlsafe_b64encode(PNG).decode().rstrip("="),
     ],
 )
-def test_base64_is_read_as_people_store_it(text):
+def test_base64_is_read_as_people_store_it(text: str | bytes) -> None:
     assert decode_base64(text) == PNG
 
 
-def test_the_url_safe_alphabet_is_read():
+def test_the_url_safe_alphabet_is_read() -> None:
     data = bytes([0xFB, 0xEF, 0xBE, 0xFF, 0xFF, 0xFF])
     assert base64.urlsafe_b64encode(data) == b"----____"
     assert decode_base64("----____") == data
@@ -61,7 +63,7 @@ def test_the_url_safe_alphabet_is_read():
         (base64_text(image_bytes("TIFF")), "TIFF images are not shown by browsers"),
     ],
 )
-def test_what_is_not_an_image_is_refused_with_its_reason(text, reason):
+def test_what_is_not_an_image_is_refused_with_its_reason(text: str | None, reason: str) -> None:
     with pytest.raises(RowError, match=reason):
         decode_image(text)
 
@@ -76,7 +78,7 @@ def test_what_is_not_an_image_is_refused_with_its_reason(text, reason):
         ("BMP", "image/bmp"),
     ],
 )
-def test_the_media_type_comes_from_the_bytes(kind, media_type):
+def test_the_media_type_comes_from_the_bytes(kind: str, media_type: str) -> None:
     data = image_bytes(kind)
     decoded = decode_image(f"data:text/html;base64,{base64_text(data)}")
     assert decoded.data == data
@@ -84,13 +86,13 @@ def test_the_media_type_comes_from_the_bytes(kind, media_type):
     assert data_uri(base64_text(data)) == f"data:{media_type};base64,{base64_text(data)}"
 
 
-def test_a_jpeg_without_end_marker_but_with_all_pixels_is_an_image():
+def test_a_jpeg_without_end_marker_but_with_all_pixels_is_an_image() -> None:
     whole = image_bytes("JPEG", (64, 64))
     padded = whole + b"\x00" * 70_000
     assert check_image(padded) == "image/jpeg"
 
 
-def test_a_decompression_bomb_is_refused():
+def test_a_decompression_bomb_is_refused() -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
@@ -100,7 +102,7 @@ def test_a_decompression_bomb_is_refused():
         check_image(bomb)
 
 
-def test_a_large_image_is_checked_without_decoding_its_pixels():
+def test_a_large_image_is_checked_without_decoding_its_pixels() -> None:
     buffer = io.BytesIO()
     Image.new("L", (9_000, 9_000)).save(buffer, "PNG", compress_level=1)
     assert check_image(buffer.getvalue()) == "image/png"

@@ -1,19 +1,22 @@
+from __future__ import annotations
+
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from label_studio_sdk.label_interface import LabelInterface
+from label_studio_sdk.label_interface.interface import LabelInterface
 
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.labeling import labeling_config
 
 
-def schema(*labels):
+def schema(*labels: object) -> dict[str, Any]:
     return {"type": "ObjectDetection", "labels": list(labels)}
 
 
-def test_a_schema_becomes_rectangle_labels_on_the_image_with_its_name_above():
+def test_a_schema_becomes_rectangle_labels_on_the_image_with_its_name_above() -> None:
     config = labeling_config(schema("cat", "dog"))
-    interface = LabelInterface(config)
+    interface: Any = LabelInterface(config)
     interface.validate()
     control = interface.get_control("label")
     assert control.tag == "RectangleLabels"
@@ -27,10 +30,11 @@ def test_a_schema_becomes_rectangle_labels_on_the_image_with_its_name_above():
 
 
 @pytest.mark.parametrize("label", ["<b>", "a & b", "say \"hi\" 'now'", "猫", "😀 cat", "]]>", "&amp;", "x" * 500])
-def test_any_label_survives(label):
+def test_any_label_survives(label: str) -> None:
     config = labeling_config(schema(label))
     assert [element.get("value") for element in ElementTree.fromstring(config).iter("Label")] == [label]
-    assert LabelInterface(config).get_control("label").labels == [label]
+    interface: Any = LabelInterface(config)
+    assert interface.get_control("label").labels == [label]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,7 @@ def test_any_label_survives(label):
         (schema("a\tb"), "tp_schema.labels", "control character"),
     ],
 )
-def test_a_wrong_schema_is_refused_with_the_field(value, field, message):
+def test_a_wrong_schema_is_refused_with_the_field(value: Any, field: str, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message) as caught:
         labeling_config(value)
     assert caught.value.field == field

@@ -1,6 +1,10 @@
 """Answers as the mysql client prints them."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -16,7 +20,7 @@ ANSWER = Answer(
 )
 
 
-def test_columns_stay_in_line_whatever_characters_they_hold():
+def test_columns_stay_in_line_whatever_characters_they_hold() -> None:
     table = as_table(ANSWER)
     assert table.splitlines() == [
         "+------+----------------+-------+---------------------+",
@@ -30,7 +34,7 @@ def test_columns_stay_in_line_whatever_characters_they_hold():
     assert {cell_len(line) for line in table.splitlines()[:-1]} == {width_of(table)} == {55}
 
 
-def test_a_wide_row_is_read_from_top_to_bottom():
+def test_a_wide_row_is_read_from_top_to_bottom() -> None:
     assert as_list(Answer(ANSWER.columns, ANSWER.rows[:1], "")).splitlines() == [
         "*************************** 1. row ***************************",
         "      name: cat",
@@ -42,5 +46,5 @@ def test_a_wide_row_is_read_from_top_to_bottom():
 
 
 @pytest.mark.parametrize("draw", [as_table, as_list])
-def test_no_rows_are_said_in_words(draw):
+def test_no_rows_are_said_in_words(draw: Callable[..., Any]) -> None:
     assert draw(Answer(("name",), (), "")) == "Empty set"

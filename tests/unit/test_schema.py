@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 
 from polardb_bridge.errors import InvalidInputError
@@ -5,14 +7,14 @@ from polardb_bridge.table.schema import check_table_name
 
 
 @pytest.mark.parametrize("name", ["a", "polardb4ai_annotation_source_animal", "t-1", "t$", "动物", "x" * 64, "123"])
-def test_usual_table_names_are_accepted(name):
+def test_usual_table_names_are_accepted(name: str) -> None:
     assert check_table_name(name) == name
 
 
 @pytest.mark.parametrize(
     "name", ["", "x" * 65, "a`b", "a b", "a.b", "a;b", "a'b", 'a"b', "a/b", "a\\b", "a\nb", "a%b", "a\x00"]
 )
-def test_names_that_would_need_escaping_are_refused(name):
+def test_names_that_would_need_escaping_are_refused(name: str) -> None:
     with pytest.raises(InvalidInputError, match="cannot be a table's name") as caught:
         check_table_name(name)
     assert caught.value.field == "table"

@@ -1,5 +1,7 @@
 """The statements: what they mean, and what people are told who mistype them."""
 
+from __future__ import annotations
+
 import pytest
 
 from polardb_bridge.deployments.display import masked
@@ -10,6 +12,7 @@ from polardb_bridge.deployments.statements import (
     ShowDeployment,
     ShowDeployments,
     ShowWhiteIps,
+    Statement,
     StatementError,
     UpdateWhiteIps,
     parse,
@@ -28,7 +31,7 @@ SYNTAX = "ERROR 1064 (42000): You have an error in your SQL syntax"
 OPTIONS = "annotation_template_id, annotation_source, deployment_name, title, image_delivery, existing_annotations"
 
 
-def test_the_documented_statements_are_read():
+def test_the_documented_statements_are_read() -> None:
     assert parse(DOCUMENTED) == [
         DEPLOY,
         ShowDeployment("mark_animal"),
@@ -64,7 +67,7 @@ def test_the_documented_statements_are_read():
          DeployModel("m", "m", "1", "t", "it's '10\\%' \\ \"动物，标注\"", "link", "ignore")),
     ],
 )  # fmt: skip
-def test_one_meaning_in_many_forms(text, statement):
+def test_one_meaning_in_many_forms(text: str, statement: Statement) -> None:
     assert parse(text) == [statement]
     assert parse(str(statement)) == [statement]
 
@@ -124,7 +127,7 @@ def test_one_meaning_in_many_forms(text, statement):
         ("DEPLOY MODEL m WITH (title='t', password 'hunter2')", f"ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near 'password ***)', line 1 column 33: there is no option 'password'; expected {OPTIONS}"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_place_and_what_was_expected(text, message):
+def test_a_mistake_is_named_with_its_place_and_what_was_expected(text: str, message: str) -> None:
     with pytest.raises(StatementError) as found:
         parse(text)
     assert str(found.value) == message
@@ -132,14 +135,14 @@ def test_a_mistake_is_named_with_its_place_and_what_was_expected(text, message):
     assert message == f"ERROR {found.value.code} ({found.value.sqlstate}): {found.value.message}"
 
 
-def test_a_mistake_is_counted_in_the_whole_text():
+def test_a_mistake_is_counted_in_the_whole_text() -> None:
     with pytest.raises(StatementError) as found:
         parse("SHOW DEPLOYMENTS;;\nSHOW\nDEPLOYMENTS;\n\n  DROP mark_animal;")
     error = found.value
     assert (error.number, error.line, error.column, error.ran) == (3, 5, 8, 0)
 
 
-def test_a_text_without_end_is_not_read():
+def test_a_text_without_end_is_not_read() -> None:
     assert parse("SHOW DEPLOYMENTS" + " " * (LONGEST_TEXT - 16)) == [ShowDeployments()]
     with pytest.raises(StatementError, match=r"1153 \(08S01\): The text has more than 1048576 characters"):
         parse(" " * (LONGEST_TEXT + 1))
@@ -159,7 +162,7 @@ def test_a_text_without_end_is_not_read():
         ("password=", "password="),
     ],
 )  # fmt: skip
-def test_secrets_are_masked_wherever_they_stand(text, shown):
+def test_secrets_are_masked_wherever_they_stand(text: str, shown: str) -> None:
     assert masked(text) == shown
     for start in range(len(text)):
         for secret in ("hunter2", "a''b", "never"):

@@ -1,11 +1,15 @@
 """Everything that pages of ours say is there in Chinese, and what is compiled is what was written."""
 
+from __future__ import annotations
+
 import ast
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 from django.utils.translation.template import templatize
@@ -14,7 +18,7 @@ PACKAGE = Path(__file__).parents[2] / "polardb_bridge"
 CATALOGS = sorted(PACKAGE.glob("locale/*/LC_MESSAGES/django.po"))
 
 
-def messages_of_pages():
+def messages_of_pages() -> set[Any]:
     """What templates and Python modules hand to gettext."""
     found = set()
     for template in PACKAGE.rglob("templates/**/*.html"):
@@ -29,33 +33,35 @@ def messages_of_pages():
     return found
 
 
-def catalog(path):
+def catalog(path: Path) -> Catalog:
     with path.open("rb") as file:
         return read_po(file)
 
 
-def test_there_is_chinese():
+def test_there_is_chinese() -> None:
     assert [path.parts[-3] for path in CATALOGS] == ["zh_Hans"]
     assert len(messages_of_pages()) > 40
 
 
 @pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.parts[-3])
-def test_every_message_is_translated_and_nothing_else(path):
+def test_every_message_is_translated_and_nothing_else(path: Path) -> None:
     translated = {message.id: message.string for message in catalog(path) if message.id}
     assert set(translated) == messages_of_pages()
     assert all(translated.values())
 
 
 @pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.parts[-3])
-def test_placeholders_are_kept(path):
+def test_placeholders_are_kept(path: Path) -> None:
     for message in catalog(path):
         if message.id:
+            assert isinstance(message.id, str)
+            assert isinstance(message.string, str)
             placeholders = re.compile(r"%\(\w+\)s|{\w+}")
             assert sorted(placeholders.findall(message.id)) == sorted(placeholders.findall(message.string)), message.id
 
 
 @pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.parts[-3])
-def test_what_is_compiled_is_up_to_date(path):
+def test_what_is_compiled_is_up_to_date(path: Path) -> None:
     """Where this fails: `msgfmt -o django.mo django.po` in that folder."""
     compiled = io.BytesIO()
     write_mo(compiled, catalog(path))
