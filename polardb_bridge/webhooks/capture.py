@@ -33,7 +33,7 @@ class AnnotationMixin(LabelStudioAnnotationMixin):
     def _save_table(self, *args: Any, **kwargs: Any) -> bool:
         """The statement of a save, without its signals: Label Studio's receivers stay outside of the transaction.
 
-        Django calls it from `Model.save_base`; `tests/integration/test_label_studio.py` fails where that changes.
+        Django calls it from `Model.save_base`; `test_label_studio_annotations.py` fails if that changes.
         """
         from polardb_bridge.webhooks import outbox
 

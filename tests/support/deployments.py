@@ -1,9 +1,27 @@
-"""What a deployment has as long as nobody has deleted it by hand."""
+"""Deployments of the documented table, open to the test client."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from polardb_bridge.deployments.lifecycle import DeployRequest
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from support.source_data import TABLE, region
+
+REQUEST = DeployRequest(name="mark_animal", template_id="1", source=TABLE)
+
+
+def open_here(deployment: Deployment) -> None:
+    """Let the test client in."""
+    deployment.allowed_networks = ["127.0.0.1/32"]
+    deployment.save()
+
+
+def annotate(task: Any, user: Any) -> Any:
+    from tasks.models import Annotation
+
+    return Annotation.objects.create(task=task, project=task.project, completed_by=user, result=[region()])
 
 
 def import_storage_of(deployment: Deployment) -> PolarDBImportStorage:

@@ -1,0 +1,37 @@
+"""Deployments, and the database that statements and commands act on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from polardb_bridge.deployments.audit import Actor
+from polardb_bridge.deployments.lifecycle import deploy
+from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.storage.sync import run_sync
+from support.deployments import REQUEST, import_storage_of, open_here
+from support.source_data import Source, url_of
+from support.statements import ADDRESS
+
+
+@pytest.fixture
+def commands_database(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """POLARDB_URL names the database of `source`."""
+    monkeypatch.setenv("POLARDB_URL", url_of(source.parameters))
+
+
+@pytest.fixture
+def actor(user: Any) -> Actor:
+    """The administrator, from another machine."""
+    return Actor(user, ADDRESS, "api")
+
+
+@pytest.fixture
+def deployment(source: Source, user: Any) -> Deployment:
+    """A deployment of three rows, synced."""
+    source.add_images(3)
+    made = deploy(REQUEST, source.parameters)
+    open_here(made)
+    run_sync(import_storage_of(made), force=True)
+    return made
