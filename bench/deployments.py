@@ -27,7 +27,8 @@ from rich.table import Table
 
 from dev.label_studio import LabelStudio, run_command
 from dev.servers import MariaDB, PostgreSQL
-from polardb_bridge.table.connection import ConnectionParameters, begin
+from polardb_bridge.table.connection import begin
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.schema import create_table, source_table, template_table
 
 DEPLOYMENTS = 20

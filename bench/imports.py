@@ -26,11 +26,11 @@ def bound(storage: Any, delivery: str) -> None:
 
     size = 1000 if delivery == "link" else 60
     with connect(storage.connection_parameters()) as connection:
-        for keys in read_key_pages(connection, storage.table):
+        for keys in read_key_pages(connection, storage.source_table):
             if delivery == "link":
                 rows: Iterator[tuple[int, str]] = ((key.id, f"/data/polardb/?d=1/{key.id}/1.jpg") for key in keys)
             else:
-                found = read_rows(connection, storage.table, [key.id for key in keys])
+                found = read_rows(connection, storage.source_table, [key.id for key in keys])
                 rows = ((row.id, f"data:image/jpeg;base64,{row.base64_data}") for row in found)  # type: ignore[str-bytes-safe]
             while batch := list(itertools.islice(rows, size)):
                 with transaction.atomic():
@@ -44,14 +44,14 @@ def bound(storage: Any, delivery: str) -> None:
 
 
 def our_sync(storage: Any) -> None:
-    from polardb_bridge.storage.sync import run_sync
+    from polardb_bridge.storage.sync.run import run_sync
 
     run_sync(storage)
 
 
 def follow_changes(storage: Any) -> None:
     """Sync after `tables.change_and_delete`, and fail where the sync did not find all that it did."""
-    from polardb_bridge.storage.sync import run_sync
+    from polardb_bridge.storage.sync.run import run_sync
 
     report = run_sync(storage)
     if (report.updated, report.removed) != (CHANGED, CHANGED):

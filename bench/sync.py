@@ -28,6 +28,7 @@ from bench.measure import Claim, Measurement, latency_table, measured, speed_tab
 from bench.viewers import VIEWERS, Viewing, watch
 from dev.label_studio import LabelStudio
 from dev.servers import MariaDB, PostgreSQL
+from polardb_bridge.choices import ImageDelivery
 
 RESULTS = Path(__file__).with_name("results.md")
 EMAIL, PASSWORD = "bench@example.com", "only-for-the-bench"
@@ -68,8 +69,8 @@ class Bench:
             *(f"{waited}, {viewing.errors} failed.", "", *(claim.line for claim in self.claims), ""),
         ]
 
-    def _storage(self, table: str, name: str, delivery: str) -> Any:
-        from polardb_bridge.deployments.provision import provision_project
+    def _storage(self, table: str, name: str, delivery: ImageDelivery) -> Any:
+        from polardb_bridge.deployments.projects import provision_project
 
         made = provision_project(self.parameters, template="bench", source=table, name=name, image_delivery=delivery)
         return made.import_storage
@@ -87,9 +88,11 @@ class Bench:
 
     def _link(self) -> None:
         rows = self.options.rows
-        few = self._sync_of(tables.FEW_KEYS, "link few", "link", rows // 10)
-        limit = measured("link: bound", rows, imports.bound, self._storage(tables.KEYS, "bound link", "link"), "link")
-        storage = self._storage(tables.KEYS, "sync link", "link")
+        few = self._sync_of(tables.FEW_KEYS, "link few", ImageDelivery.LINK, rows // 10)
+        limit = measured(
+            "link: bound", rows, imports.bound, self._storage(tables.KEYS, "bound link", ImageDelivery.LINK), "link"
+        )
+        storage = self._storage(tables.KEYS, "sync link", ImageDelivery.LINK)
         ours = measured("link: our sync", rows, imports.our_sync, storage)
         nothing = measured("link: nothing to do", rows, imports.our_sync, storage)
         tables.change_and_delete(self.parameters)
@@ -107,15 +110,15 @@ class Bench:
 
     def _data_uri(self) -> None:
         images = self.options.images
-        few = self._sync_of(tables.FEW_IMAGES, "uri few", "data_uri", images // 10)
-        storage = self._storage(tables.IMAGES, "bound uri", "data_uri")
+        few = self._sync_of(tables.FEW_IMAGES, "uri few", ImageDelivery.DATA_URI, images // 10)
+        storage = self._storage(tables.IMAGES, "bound uri", ImageDelivery.DATA_URI)
         limit = measured("data_uri: bound", images, imports.bound, storage, "data_uri")
-        ours = self._sync_of(tables.IMAGES, "sync uri", "data_uri", images)
+        ours = self._sync_of(tables.IMAGES, "sync uri", ImageDelivery.DATA_URI, images)
         self._add(limit, limit, few, ours)
         self._claim("data_uri, speed beside the bound", ours.speed / limit.speed, 0.8, at_least=True)
         self._claim(f"data_uri, peak memory beside that of {images // 10:,} rows", ours.peak / few.peak, 1.1)
 
-    def _sync_of(self, table: str, name: str, delivery: str, rows: int) -> Measurement:
+    def _sync_of(self, table: str, name: str, delivery: ImageDelivery, rows: int) -> Measurement:
         return measured(f"{delivery}: our sync", rows, imports.our_sync, self._storage(table, name, delivery))
 
     def _own_ways(self) -> int:
@@ -141,7 +144,7 @@ class Bench:
         return int(project.pk)
 
     def _viewers(self, local_project: int) -> Viewing:
-        storage = self._storage(tables.FEW_IMAGES, "view link", "link")
+        storage = self._storage(tables.FEW_IMAGES, "view link", ImageDelivery.LINK)
         imports.our_sync(storage)
         from django.db import connections
 
@@ -231,7 +234,8 @@ def _version(program: str) -> str:
 
 
 def fill_database(server: MariaDB, options: argparse.Namespace) -> None:
-    from polardb_bridge.table.connection import ConnectionParameters, begin
+    from polardb_bridge.table.connection import begin
+    from polardb_bridge.table.parameters import ConnectionParameters
 
     with begin(ConnectionParameters.from_url(server.url("mysql"))) as connection:
         connection.exec_driver_sql("CREATE DATABASE bench CHARACTER SET utf8mb4")

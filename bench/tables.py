@@ -36,7 +36,8 @@ def jpeg() -> bytes:
 
 def fill(url: str, rows: int, images: int) -> None:
     """KEYS: `rows` rows of 1 KB; IMAGES: `images` rows of 100 KB; and a tenth as many in FEW_KEYS and FEW_IMAGES."""
-    from polardb_bridge.table.connection import ConnectionParameters, begin
+    from polardb_bridge.table.connection import begin
+    from polardb_bridge.table.parameters import ConnectionParameters
     from polardb_bridge.table.schema import create_table, source_table, template_table
 
     image = jpeg()

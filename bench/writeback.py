@@ -24,7 +24,8 @@ from rich.table import Table
 
 from dev.label_studio import LabelStudio, Worker
 from dev.servers import MariaDB, PostgreSQL, Redis
-from polardb_bridge.table.connection import ConnectionParameters, begin, connect
+from polardb_bridge.table.connection import begin, connect
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.schema import create_table, source_table, template_table
 
 SUBMITS = 200
@@ -71,8 +72,8 @@ class Bench:
         from projects.models import Project
         from users.models import User
 
-        from polardb_bridge.deployments.provision import provision_project
-        from polardb_bridge.storage.sync import run_sync
+        from polardb_bridge.deployments.projects import provision_project
+        from polardb_bridge.storage.sync.run import run_sync
 
         call_command("migrate", verbosity=0)
         user = User.objects.create_superuser(email=EMAIL, password=PASSWORD)
@@ -216,7 +217,7 @@ class Bench:
         began = time.perf_counter()
         found = reconcile(storage)
         took = time.perf_counter() - began
-        assert (found.different, found.pending, found.gone) == (0, 0, 0)
+        assert (found.different, found.pending, found.missing) == (0, 0, 0)
         self.add(f"reconcile {found.checked:,} rows", f"{took:.1f} s, {found.checked / took:,.0f} rows/s")
 
     def table(self, database: str) -> Table:

@@ -12,21 +12,26 @@ class PolarDBBridgeConfig(AppConfig):
     label = "polardb_io_storages"
 
     def ready(self) -> None:
-        from polardb_bridge import label_studio
         from polardb_bridge.checks import check_storage_form
-        from polardb_bridge.deployments import access, isolation, members, signup
+        from polardb_bridge.deployments.access.admission import admit, admit_token
+        from polardb_bridge.deployments.tenancy import organizations
+        from polardb_bridge.deployments.tenancy.isolation import may_see
+        from polardb_bridge.deployments.tenancy.signup import check_may_invite
+        from polardb_bridge.label_studio import annotations, authentication, redis, tasks, tenancy
         from polardb_bridge.storage.models import PolarDBImportStorageLink
+        from polardb_bridge.storage.sync import jobs
         from polardb_bridge.webhooks import capture, signals
 
         register(check_storage_form)
-        label_studio.prefetch_import_links(PolarDBImportStorageLink)
-        label_studio.capture_bulk_changes(capture.tasks_changed)
-        label_studio.capture_removed_duplicates(signals.move_links)
-        label_studio.remember_dead_redis()
-        label_studio.check_objects(isolation.may_see)
-        label_studio.check_drafts()
-        label_studio.check_invitations(signup.check_may_invite)
-        label_studio.hide_other_organizations()
-        label_studio.watch_identities(access.admit, access.admit_token)
-        signals.connect()
-        members.connect()
+        tasks.prefetch_import_links(PolarDBImportStorageLink)
+        annotations.capture_bulk_changes(capture.tasks_changed)
+        annotations.capture_removed_duplicates(signals.move_links)
+        redis.remember_dead_redis()
+        tenancy.check_objects(may_see)
+        tenancy.check_drafts()
+        tenancy.check_invitations(check_may_invite)
+        tenancy.hide_other_organizations()
+        authentication.watch_identities(admit, admit_token)
+        jobs.connect_signals()
+        signals.connect_signals()
+        organizations.connect_signals()

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
-from polardb_bridge.label_studio import WIZARD_ENVIRONMENT
+from polardb_bridge.label_studio.frontend import WIZARD_ENVIRONMENT
 
 
 def check_storage_form(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:

@@ -1,4 +1,4 @@
-"""What this package reads from the environment, in one place.
+"""What this package reads from the environment, in one place, parsed once.
 
 Nothing here is a Django setting: Label Studio shows all settings to superusers on its /version/ page, and
 `POLARDB_URL` holds a password.
@@ -7,89 +7,80 @@ Nothing here is a Django setting: Label Studio shows all settings to superusers 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.networks import parse_networks
-from polardb_bridge.table.connection import ConnectionParameters
+from polardb_bridge.networks import parse_address, parse_networks
+from polardb_bridge.table.parameters import ConnectionParameters
 
+# Each variable with what it is if it is not set.
+DEFAULTS: Mapping[str, str] = {
+    "POLARDB_URL": "",
+    "POLARDB_ALLOWED_HOSTS": "",
+    "POLARDB_TLS_CA": "",
+    "POLARDB_SALT_KEY": "polardb-bridge",
+    "POLARDB_TRUSTED_PROXIES": "",
+    "POLARDB_SHARED_SYNC_ROWS": "100000",
+    "POLARDB_RECONCILE_MINUTES": "60",
+    "REDIS_URL": "",
+}
 UNIX_SOCKET = "unix"
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class AllowedHosts:
+    """Hosts that storages may connect to although they are private. names: in lower case. networks: canonical."""
+
+    names: frozenset[str] = frozenset()
+    networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrustedProxies:
+    """The proxies whose `X-Forwarded-For` counts. unix_socket: also one that connects by a socket file."""
+
+    networks: tuple[str, ...] = ()
+    unix_socket: bool = False
 
 
 @dataclass(frozen=True)
 class Configuration:
     """The environment, read and checked.
 
-    database: the account that the management commands use, from `POLARDB_URL`.
-    allowed_hosts: host names, addresses and networks that storages may connect to although they are private.
-    tls_ca: file with the certificate authorities that sign database servers; the system's where None.
-    redis_url: Redis for background jobs; everything runs in the serving process where None.
-    reconcile_every: how often rows are compared with Label Studio, never where None; from `POLARDB_RECONCILE_MINUTES`.
-    shared_sync_rows: from so many new rows on, workers share a sync; from `POLARDB_SHARED_SYNC_ROWS`.
-    trusted_proxies: networks of the proxies whose `X-Forwarded-For` counts, from `POLARDB_TRUSTED_PROXIES`.
-    trusts_unix_socket: the same for a proxy that connects by a socket file; `unix` in that list.
+    database: the account of the commands, from `POLARDB_URL`.
+    allowed_hosts: those of `POLARDB_ALLOWED_HOSTS`, and the host of `POLARDB_URL`.
+    tls_ca: file with the certificate authorities that sign database servers; the system's if None.
+    salt_key: sets the key of stored passwords, which comes from Label Studio's SECRET_KEY, apart from others.
+    trusted_proxies: from `POLARDB_TRUSTED_PROXIES`.
+    shared_sync_rows: from how many new rows on workers share a sync.
+    reconcile_every: how often rows are compared with Label Studio; never if None.
+    redis_url: Redis for background jobs; everything runs in the serving process if None.
     """
 
     database: ConnectionParameters | None
-    allowed_hosts: tuple[str, ...]
+    allowed_hosts: AllowedHosts
     tls_ca: str | None
-    redis_url: str | None
-    reconcile_every: timedelta | None
+    salt_key: str
+    trusted_proxies: TrustedProxies
     shared_sync_rows: int
-    trusted_proxies: tuple[str, ...]
-    trusts_unix_socket: bool
+    reconcile_every: timedelta | None
+    redis_url: str | None
 
 
 def configuration() -> Configuration:
-    """Read the environment.
+    """The configuration; parsed again only if a variable has changed.
 
     Raises:
         InvalidInputError: a variable cannot be read; the message names it and shows no secret.
     """
-    url = os.environ.get("POLARDB_URL", "").strip()
-    tls_ca = os.environ.get("POLARDB_TLS_CA", "").strip() or None
-    if tls_ca and not Path(tls_ca).is_file():
-        raise InvalidInputError(f"POLARDB_TLS_CA: there is no file {tls_ca}.")
-    try:
-        database = ConnectionParameters.from_url(url) if url else None
-    except InvalidInputError as error:
-        raise InvalidInputError(f"POLARDB_URL: {error}", field=error.field) from None
-    hosts = [host.strip() for host in os.environ.get("POLARDB_ALLOWED_HOSTS", "").split(",")]
-    proxies = [proxy.strip() for proxy in os.environ.get("POLARDB_TRUSTED_PROXIES", "").split(",")]
-    try:
-        trusted_proxies = parse_networks(",".join(proxy for proxy in proxies if proxy.lower() != UNIX_SOCKET))
-    except InvalidInputError as error:
-        raise InvalidInputError(f"POLARDB_TRUSTED_PROXIES: {error}") from None
-    return Configuration(
-        database=database,
-        allowed_hosts=tuple(host for host in hosts if host),
-        tls_ca=tls_ca,
-        redis_url=os.environ.get("REDIS_URL", "").strip() or None,
-        reconcile_every=_reconcile_every(),
-        shared_sync_rows=_shared_sync_rows(),
-        trusted_proxies=trusted_proxies,
-        trusts_unix_socket=any(proxy.lower() == UNIX_SOCKET for proxy in proxies),
-    )
-
-
-def _shared_sync_rows() -> int:
-    text = os.environ.get("POLARDB_SHARED_SYNC_ROWS", "").strip() or "100000"
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise InvalidInputError(f"POLARDB_SHARED_SYNC_ROWS: {text!r} is not a number of rows.")
-    return int(text)
-
-
-def _reconcile_every() -> timedelta | None:
-    text = os.environ.get("POLARDB_RECONCILE_MINUTES", "").strip() or "60"
-    try:
-        minutes = float(text)
-        return timedelta(minutes=minutes) if minutes > 0 else None
-    except (ValueError, OverflowError):
-        raise InvalidInputError(
-            f"POLARDB_RECONCILE_MINUTES: {text!r} is not a number of minutes (0 turns it off)."
-        ) from None
+    return _parse(tuple(os.environ.get(name, "").strip() or default for name, default in DEFAULTS.items()))
 
 
 def command_database() -> ConnectionParameters:
@@ -102,3 +93,70 @@ def command_database() -> ConnectionParameters:
     if database is None:
         raise InvalidInputError("Set POLARDB_URL to your database: mysql://user:password@host:3306/database")
     return database
+
+
+@lru_cache(maxsize=1)
+def _parse(values: tuple[str, ...]) -> Configuration:
+    texts = dict(zip(DEFAULTS, values, strict=True))
+
+    def read(name: str, parse: Callable[[str], _Value]) -> _Value:
+        try:
+            return parse(texts[name])
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{name}: {error}", field=error.field) from None
+
+    database = read("POLARDB_URL", _database)
+    hosts = read("POLARDB_ALLOWED_HOSTS", _allowed_hosts)
+    if database:
+        address = parse_address(database.host)
+        hosts = AllowedHosts(
+            hosts.names | ({database.host.lower()} if address is None else set()),
+            hosts.networks + (parse_networks(str(address)) if address else ()),
+        )
+    return Configuration(
+        database=database,
+        allowed_hosts=hosts,
+        tls_ca=read("POLARDB_TLS_CA", _file),
+        salt_key=texts["POLARDB_SALT_KEY"],
+        trusted_proxies=read("POLARDB_TRUSTED_PROXIES", _trusted_proxies),
+        shared_sync_rows=read("POLARDB_SHARED_SYNC_ROWS", _rows),
+        reconcile_every=read("POLARDB_RECONCILE_MINUTES", _minutes),
+        redis_url=texts["REDIS_URL"] or None,
+    )
+
+
+def _database(text: str) -> ConnectionParameters | None:
+    return ConnectionParameters.from_url(text) if text else None
+
+
+def _allowed_hosts(text: str) -> AllowedHosts:
+    entries = [entry.strip().lower() for entry in text.split(",") if entry.strip()]
+    # A host's name holds neither a slash nor a colon, and is more than digits and dots.
+    networks = [entry for entry in entries if "/" in entry or ":" in entry or entry.replace(".", "").isdecimal()]
+    return AllowedHosts(frozenset(entries) - frozenset(networks), parse_networks(",".join(networks)))
+
+
+def _trusted_proxies(text: str) -> TrustedProxies:
+    entries = [entry.strip() for entry in text.split(",")]
+    networks = [entry for entry in entries if entry.lower() != UNIX_SOCKET]
+    return TrustedProxies(parse_networks(",".join(networks)), unix_socket=len(networks) < len(entries))
+
+
+def _file(text: str) -> str | None:
+    if text and not Path(text).is_file():
+        raise InvalidInputError(f"there is no file {text}.")
+    return text or None
+
+
+def _rows(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise InvalidInputError(f"{text!r} is not a number of rows.")
+    return int(text)
+
+
+def _minutes(text: str) -> timedelta | None:
+    try:
+        minutes = float(text)
+        return timedelta(minutes=minutes) if minutes > 0 else None
+    except (ValueError, OverflowError):
+        raise InvalidInputError(f"{text!r} is not a number of minutes (0 turns it off).") from None

@@ -24,7 +24,7 @@ class BridgeError(Exception):
 
 
 class InvalidInputError(BridgeError):
-    """A value was typed or stored wrongly."""
+    """A value is wrong as it was typed or stored."""
 
 
 class DeploymentExistsError(InvalidInputError):

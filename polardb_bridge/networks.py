@@ -1,7 +1,7 @@
 """Internet addresses and networks as people write them: `118.178.1.2`, `192.168.100.0/24`, `2001:db8::/32`.
 
-An IPv4 address that is written as IPv6 (`::ffff:118.178.1.2`) is that IPv4 address here: which of both a server sees
-depends on how it listens only.
+An IPv4 address that is written as IPv6 (`::ffff:118.178.1.2`) is that IPv4 address here: which of the two a server sees
+depends only on how it listens.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 def parse_address(text: str) -> Address | None:
-    """The address that `text` is, without a port; None where it is none."""
+    """The address that `text` is, without a port; None if it is not one."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -33,16 +33,21 @@ def parse_networks(text: str) -> tuple[str, ...]:
     Spaces and empty parts are passed over; an empty list is an empty tuple.
 
     Raises:
-        InvalidInputError: a part is no address and no network; the message names it.
+        InvalidInputError: a part is neither an address nor a network; the message names it.
     """
     parts = (part.strip() for part in text.split(","))
     return tuple(dict.fromkeys(str(_parse_network(part)) for part in parts if part))
 
 
 def contains(networks: Iterable[str], address: str | None) -> bool:
-    """Whether `address` is in one of `networks`, which come from `parse_networks`. What is no address is in none."""
+    """Whether `address` is in one of `networks` (from `parse_networks`). What is not an address is in none."""
     parsed = parse_address(address) if address else None
     return parsed is not None and any(parsed in network for network in parsed_networks(tuple(networks)))
+
+
+def written(networks: Iterable[str]) -> str:
+    """`networks` (from `parse_networks`) as people type them: one address without the length of its network."""
+    return ",".join(network.removesuffix("/128" if ":" in network else "/32") for network in networks)
 
 
 @lru_cache(maxsize=256)
@@ -74,6 +79,6 @@ def _parse_network(text: str) -> Network:
 def _not_a_network(text: str) -> InvalidInputError:
     shown = text if len(text) <= 50 else text[:50] + "…"
     return InvalidInputError(
-        f"{shown!r} is no IP address and no network: write addresses such as 118.178.1.2 or 2001:db8::1, and networks "
-        "such as 192.168.100.0/24, with commas between them."
+        f"{shown!r} is neither an IP address nor a network: write addresses such as 118.178.1.2 or 2001:db8::1, "
+        "and networks such as 192.168.100.0/24, with commas between them."
     )

@@ -6,12 +6,14 @@ Label Studio's environment variables keep their meaning (`DJANGO_DB`, `POSTGRE_*
 import os
 from pathlib import Path
 
-from polardb_bridge import label_studio
 from polardb_bridge.conf import configuration
+from polardb_bridge.label_studio.frontend import storage_form_environment
+from polardb_bridge.label_studio.settings import disable_telemetry, load_settings
+from polardb_bridge.label_studio.tenancy import ORGANIZATION_MIDDLEWARE
 
 os.environ.setdefault("DJANGO_DB", "sqlite")
-label_studio.disable_telemetry()
-globals().update(label_studio.load_settings())
+disable_telemetry()
+globals().update(load_settings())
 
 # For linters and readers: what is extended below comes from Label Studio.
 INSTALLED_APPS: list[str] = [*globals()["INSTALLED_APPS"], "polardb_bridge"]
@@ -21,7 +23,7 @@ IO_STORAGES_IMPORT_LINK_NAMES: list[str] = [
     "polardb_io_storages_polardbimportstoragelink",
 ]
 
-# Label Studio logs warnings only, unless LOG_LEVEL says otherwise; who ran which statement belongs into every log.
+# Label Studio logs warnings only, unless LOG_LEVEL says otherwise; who ran which statement belongs in every log.
 LOGGING: dict[str, dict[str, dict[str, object]]] = globals()["LOGGING"]
 LOGGING["loggers"]["polardb_bridge.deployments.audit"] = {"level": "INFO"}
 
@@ -30,45 +32,45 @@ WSGI_APPLICATION = "polardb_bridge.wsgi.application"
 ANNOTATION_MIXIN = "polardb_bridge.webhooks.capture.AnnotationMixin"
 GET_STORAGE_LIST = "polardb_bridge.storage.types.storage_list"
 
-# Organizations are tenants here: deployments/isolation.py and deployments/access.py.
-PROJECT_MIXIN = "polardb_bridge.deployments.isolation.ProjectMixin"
-SAVE_USER = "polardb_bridge.deployments.signup.save_user"
+# Organizations are tenants here: deployments/tenancy/ and deployments/access/.
+PROJECT_MIXIN = "polardb_bridge.deployments.tenancy.isolation.ProjectMixin"
+SAVE_USER = "polardb_bridge.deployments.tenancy.signup.save_user"
 MIDDLEWARE: list[str] = [
     # Label Studio's middleware there puts everybody without an organization into the first one.
-    "polardb_bridge.deployments.access.AccessMiddleware" if name == label_studio.ORGANIZATION_MIDDLEWARE else name
+    "polardb_bridge.deployments.access.admission.AccessMiddleware" if name == ORGANIZATION_MIDDLEWARE else name
     for name in globals()["MIDDLEWARE"]
 ]
 AUTHENTICATION_BACKENDS: list[str] = [
-    "polardb_bridge.deployments.access.AddressBackend",
+    "polardb_bridge.deployments.access.login.AddressBackend",
     *globals()["AUTHENTICATION_BACKENDS"],
 ]
 
 # django-fernet-encrypted-fields derives its key from SECRET_KEY and this salt. The secret is SECRET_KEY, which
 # Label Studio generates and keeps in its data folder (or takes from the environment); the salt only sets our
 # use of it apart from others.
-SALT_KEY = os.environ.get("POLARDB_SALT_KEY", "polardb-bridge")
+SALT_KEY = configuration().salt_key
 
 # Our base.html extends Label Studio's: it brings the scripts of storage/ui/ into every page.
 TEMPLATES: list[dict[str, list[object]]] = globals()["TEMPLATES"]
 TEMPLATES[0]["DIRS"].insert(0, Path(__file__).parent / "storage" / "ui" / "templates")
 TEMPLATES[0]["DIRS"].append(Path(__file__).parent / "deployments" / "templates")
 
-# Pages of ours speak English and Chinese (language.py). Label Studio's are English only, and so are the messages of its
-# API that its frontend reads: its middleware would translate those that come from Django.
+# Pages of ours speak English and Chinese (web/language.py). Label Studio's are English only, and so are the messages of
+# its API that its frontend reads: its middleware would translate those that come from Django.
 USE_I18N = True
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LANGUAGE_CODE = "en"
 MIDDLEWARE = [name for name in MIDDLEWARE if not name.endswith(".LocaleMiddleware")]
 
-# Which form the Cloud Storage page opens: its wizard, or the older form where we do not know this wizard.
+# Which form the Cloud Storage page opens: its wizard, or the older form if we do not know this wizard.
 FRONTEND_SENTRY_ENVIRONMENT = os.environ.get(
-    "FRONTEND_SENTRY_ENVIRONMENT", label_studio.storage_form_environment(Path(globals()["REACT_APP_ROOT"]))
+    "FRONTEND_SENTRY_ENVIRONMENT", storage_form_environment(Path(globals()["REACT_APP_ROOT"]))
 )
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Annotations are delivered in the background while people submit: readers must not block the writer (WAL), a
-    # second writer waits (sqlite/base.py), and a transaction takes its turn at its start, where waiting is possible.
-    DATABASES["default"]["ENGINE"] = "polardb_bridge.sqlite"
+    # Annotations are delivered in the background while people submit: readers must not block the writer (WAL), a second
+    # writer waits (databases/sqlite/), and a transaction takes its turn at its start, when it can still wait.
+    DATABASES["default"]["ENGINE"] = "polardb_bridge.databases.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL",
@@ -78,7 +80,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 REDIS_URL = configuration().redis_url
 REDIS_ENABLED = REDIS_URL is not None
 if REDIS_URL:
-    # Label Studio asks Redis in every request (users/functions/last_activity.py) and would wait for ever for one that
+    # Label Studio asks Redis in every request (users/functions/last_activity.py) and would wait forever for one that
     # hangs. Workers raise the limit for their own connections (rq/worker.py, _set_connection).
     _limited = REDIS_URL + ("&" if "?" in REDIS_URL else "?") + "socket_timeout=0.5&socket_connect_timeout=0.5"
     RQ_QUEUES = {name: {"URL": _limited, "DEFAULT_TIMEOUT": 180} for name in globals()["RQ_QUEUES"]}

@@ -4,13 +4,13 @@ from core.middleware import enforce_csrf_checks
 from core.urls import urlpatterns as label_studio_urlpatterns
 from django.urls import include, path
 
-from polardb_bridge.deployments.address import DeploymentView, PasswordView
-from polardb_bridge.deployments.api import StatementsAPI
-from polardb_bridge.deployments.avatars import AvatarView
-from polardb_bridge.deployments.signup import signup
-from polardb_bridge.language import in_readers_language
-from polardb_bridge.storage import links
-from polardb_bridge.storage.media import ImageView
+from polardb_bridge.deployments.execution.api import StatementsAPI
+from polardb_bridge.deployments.tenancy.avatars import AvatarView
+from polardb_bridge.deployments.tenancy.signup import signup
+from polardb_bridge.deployments.views import DeploymentView, PasswordView
+from polardb_bridge.storage.images import links
+from polardb_bridge.storage.images.views import ImageView
+from polardb_bridge.web.language import in_readers_language
 from polardb_bridge.webhooks.health import HealthAPI
 
 urlpatterns = [

@@ -13,8 +13,9 @@ import hypothesis
 import pytest
 
 from dev.servers import MariaDB
-from polardb_bridge.storage.sync import run_sync
-from polardb_bridge.table.connection import ConnectionParameters, begin, dispose
+from polardb_bridge.storage.sync.run import run_sync
+from polardb_bridge.table.connection import begin, dispose
+from polardb_bridge.table.parameters import ConnectionParameters
 from support.labeling import LabelingProject, Provisioned, provision
 from support.sessions import signed_in
 from support.source_data import Source

@@ -1,1 +1,1 @@
-"""Deployments: statements, what they make, who gets in and what tenants see of one another; and plain provisioning."""
+"""Deployments: deploying and dropping, who gets in and what tenants see of one another; and plain provisioning."""

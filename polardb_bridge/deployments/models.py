@@ -10,13 +10,30 @@ from encrypted_fields.fields import EncryptedTextField
 from organizations.models import Organization
 from projects.models import Project
 
-from polardb_bridge.deployments.statements import WHITE_IP_PREFIX
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.errors import NoSuchDeploymentError
+from polardb_bridge.statements.names import MAX_NAME_LENGTH, allow_list_name
+from polardb_bridge.statements.syntax import ShowDeployments
 
 
 class DeploymentQuerySet(models.QuerySet["Deployment"]):
+    def find(self, name: str) -> Deployment:
+        """The deployment of that name, in either case.
+
+        Raises:
+            NoSuchDeploymentError: there is none.
+        """
+        deployment: Deployment | None = self.filter(name__iexact=name).first()
+        if deployment is None:
+            raise NoSuchDeploymentError(f"There is no deployment {name!r}. {ShowDeployments.verb} lists them.")
+        return deployment
+
+    def without_secrets(self) -> DeploymentQuerySet:
+        """Without the first passwords, which take longer to decrypt than all else takes to read."""
+        found: DeploymentQuerySet = self.defer("first_password")
+        return found
+
     def of_user(self, user: AbstractBaseUser) -> models.QuerySet[Deployment]:
-        """The deployments that `user` works in: as the user made for it, or as one of its organization."""
+        """The deployments that `user` works in: as the user created for it, or as one of its organization."""
         return self.filter(
             models.Q(user=user) | models.Q(organization__isnull=False, organization=user.active_organization_id)
         )
@@ -25,15 +42,15 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
 class Deployment(models.Model):
     """A labeling service for one source table: an organization with one user and one project.
 
-    user, organization and project are None where somebody has deleted them by hand in Label Studio.
-    address: where the table is, `host:port/database.table`. rows: how many it had when it was deployed, about.
+    user, organization and project are None if somebody has deleted them by hand in Label Studio.
+    table_address: `host:port/database.table`. rows: about how many it had when it was deployed.
     template_id: as it stood in the statement, the id or name of a row of `annotation_template`.
-    allowed_networks: canonical networks (`118.178.1.2/32`) from which the deployment may be used; nobody where empty.
-    first_password: what the user was given, encrypted; None from the time when it is known to be changed.
+    allowed_networks: canonical networks (`118.178.1.2/32`) from which the deployment may be used; if empty, none.
+    first_password: what the user was given, encrypted; None once it is known to have been changed.
     is_dropping: a DROP is under way, or was interrupted: nobody gets in.
     """
 
-    name = models.CharField(max_length=64)
+    name = models.CharField(max_length=MAX_NAME_LENGTH)
     organization = models.OneToOneField(Organization, on_delete=models.SET_NULL, null=True, related_name="deployment")
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="deployment"
@@ -42,7 +59,7 @@ class Deployment(models.Model):
     template_id = models.CharField(max_length=255)
     source = models.CharField(max_length=64)
     # Two deployments of one table would write their own results into the same rows, in turns.
-    address = models.CharField(max_length=512, unique=True)
+    table_address = models.CharField(max_length=512, unique=True)
     rows = models.BigIntegerField(default=0)
     allowed_networks = models.JSONField(default=list, blank=True)
     first_password = EncryptedTextField(blank=True, null=True)
@@ -62,31 +79,32 @@ class Deployment(models.Model):
     @property
     def white_ip_name(self) -> str:
         """What the allow-list is called in statements."""
-        return f"{WHITE_IP_PREFIX}{self.name}"
+        return allow_list_name(self.name)
 
     @property
     def path(self) -> str:
-        """The address of the deployment, below Label Studio's own."""
+        """The deployment's own url, below Label Studio's."""
         return f"/deployments/{self.name}/"
 
-    @property
-    def import_storage(self) -> PolarDBImportStorage | None:
-        storages = PolarDBImportStorage.objects.filter(project=self.project_id, project__isnull=False)
-        first: PolarDBImportStorage | None = storages.first()
-        return first
-
-    @property
-    def export_storage(self) -> PolarDBExportStorage | None:
-        storages = PolarDBExportStorage.objects.filter(project=self.project_id, project__isnull=False)
-        first: PolarDBExportStorage | None = storages.first()
-        return first
+    def reveal_password(self) -> str | None:
+        """The first password while it is still valid; None once the user has changed it, and then it is forgotten."""
+        if not self.first_password or self.user is None:
+            return None
+        if self.user.password != self.first_password_hash:
+            # The hash also changes when Django strengthens it at a login.
+            still_valid = self.user.check_password(self.first_password)
+            self.first_password = self.first_password if still_valid else None
+            self.first_password_hash = self.user.password
+            self.save(update_fields=["first_password", "first_password_hash"])
+        password: str | None = self.first_password
+        return password
 
 
 class StatementRecord(models.Model):
-    """Who ran which statement, when, from where, with what outcome; kept when its deployment or user is gone.
+    """Who ran which statement, when, from where, with what outcome; kept when its deployment or user is deleted.
 
-    user_name: the e-mail address, or the account of the system where a command ran. address: empty where there was
-    none. via: `command`, `api` or `console`. statement: with secrets masked. error: empty where it succeeded.
+    user_name: the e-mail address, or the system's account if a command ran. client_ip: empty if there was none.
+    via: `command`, `api` or `console`. statement: with secrets masked. error: empty if it succeeded.
     """
 
     class Outcome(models.TextChoices):
@@ -97,7 +115,7 @@ class StatementRecord(models.Model):
     at = models.DateTimeField(auto_now_add=True, db_index=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     user_name = models.CharField(max_length=256, blank=True, default="")
-    address = models.CharField(max_length=64, blank=True, default="")
+    client_ip = models.CharField(max_length=64, blank=True, default="")
     via = models.CharField(max_length=16)
     statement = models.TextField()
     outcome = models.CharField(max_length=16, choices=Outcome.choices)

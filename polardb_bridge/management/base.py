@@ -32,7 +32,7 @@ class BridgeCommand(BaseCommand):
         self.stdout.write(json.dumps(value, ensure_ascii=False, default=str))
 
     def progress(self, quiet: bool) -> Progress:
-        """A progress bar on standard error, drawn only where a person watches."""
+        """A progress bar on standard error, drawn only if a person watches."""
         return Progress(
             TextColumn("{task.description}"),
             BarColumn(),

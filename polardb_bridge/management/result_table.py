@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from polardb_bridge.deployments.display import printable
-from polardb_bridge.deployments.execute import Answer
+from polardb_bridge.deployments.execution.answers import Answer
+from polardb_bridge.statements.masking import printable
 
 
 def as_table(answer: Answer) -> str:

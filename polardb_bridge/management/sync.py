@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.storage.models import PolarDBImportStorage
-from polardb_bridge.storage.report import SyncReport
-from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.storage.sync.report import SyncReport
+from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.size import count_rows
 
@@ -18,7 +18,7 @@ def sync_with_progress(
         bar = progress.add_task("Syncing", total=None)
         if not progress.disable:
             with connect(storage.connection_parameters()) as connection:
-                progress.update(bar, total=count_rows(connection, storage.table))
+                progress.update(bar, total=count_rows(connection, storage.source_table))
         report = run_sync(storage, force=force, on_progress=lambda done: progress.update(bar, completed=done.rows))
     if not quiet:
         for reason in report.errors:
@@ -28,8 +28,8 @@ def sync_with_progress(
 
 
 def in_words(report: SyncReport) -> str:
-    """The counts of a report for a person; what follows rows is named only where it happened."""
-    words = [f"{report.created} new tasks", f"{report.existed} there already"]
+    """The counts of a report for a person; what rarely happens is named only if it did."""
+    words = [f"{report.created} new tasks", f"{report.existed} unchanged"]
     words += [f"{report.updated} refreshed"] if report.updated else []
     words += [f"{report.removed} of deleted rows removed"] if report.removed else []
     words += [f"{report.kept} of deleted rows kept"] if report.kept else []

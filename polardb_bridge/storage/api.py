@@ -28,19 +28,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from polardb_bridge.errors import BridgeError
-from polardb_bridge.storage import jobs
 from polardb_bridge.storage.form import FormLayout, complete
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
-from polardb_bridge.storage.preview import MOST_ROWS, preview
+from polardb_bridge.storage.preview import MAX_ROWS, preview
 from polardb_bridge.storage.serializers import (
     PolarDBExportStorageSerializer,
     PolarDBImportStorageSerializer,
     as_validation_error,
     keep_password,
 )
+from polardb_bridge.storage.sync import jobs
 
 # A sync that takes longer goes on after the answer, which then says "queued" or "in progress".
-SYNC_ANSWER_S = 10.0
+SYNC_ANSWER_TIMEOUT_S = 10.0
 
 
 class _BridgeErrorsMixin:
@@ -129,7 +129,7 @@ class PolarDBImportStorageSyncAPI(_BridgeErrorsMixin, ImportStorageSyncAPI):
             return response
         # The page shows what this answer says, and does not ask again.
         storage = self.get_object()
-        jobs.wait_for_end(storage, SYNC_ANSWER_S)
+        jobs.wait_for_end(storage, SYNC_ANSWER_TIMEOUT_S)
         return Response(self.get_serializer(storage).data)
 
 
@@ -147,7 +147,7 @@ class PolarDBImportStorageFilesAPI(_ValidateAPI):
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         storage = self.storage_in_form()
         storage.validate_connection()
-        limit = IntegerField(min_value=1).run_validation(request.data.get("limit", MOST_ROWS))
+        limit = IntegerField(min_value=1).run_validation(request.data.get("limit", MAX_ROWS))
         return Response({"files": preview(storage, limit)})
 
 

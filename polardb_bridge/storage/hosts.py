@@ -7,18 +7,17 @@ guard (`SSRF_PROTECTION_ENABLED`, on by default) refuses private addresses; `POL
 
 from __future__ import annotations
 
-import ipaddress
-
 from core.utils.exceptions import LabelStudioAPIException, SsrfBlockedUrlError
 from core.utils.io import resolve_host_for_ssrf
 from django.conf import settings
 
 from polardb_bridge.conf import configuration
 from polardb_bridge.errors import ReconfigureError
+from polardb_bridge.networks import contains
 
 
-def checked_address(host: str, port: int) -> str:
-    """The address to connect to for `host`: a checked IP address, or the host itself where it is let through.
+def resolved_ip(host: str, port: int) -> str:
+    """What to connect to for `host`: its checked IP address, or the host itself if that is let through.
 
     Raises:
         ReconfigureError: the host's address is private and not let through, or its name is not known.
@@ -40,19 +39,5 @@ def checked_address(host: str, port: int) -> str:
 
 def is_allowed(host: str) -> bool:
     """Whether the environment lets `host` through by its name, its address, or a network around that address."""
-    config = configuration()
-    allowed = [*config.allowed_hosts, *([config.database.host] if config.database else [])]
-    if host.lower() in (entry.lower() for entry in allowed):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for network in map(_network, allowed) if network)
-
-
-def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    try:
-        return ipaddress.ip_network(entry, strict=False)
-    except ValueError:
-        return None
+    allowed = configuration().allowed_hosts
+    return host.lower() in allowed.names or contains(allowed.networks, host)

@@ -6,6 +6,7 @@ import sys
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
@@ -13,26 +14,22 @@ from django.utils import timezone
 from encrypted_fields.fields import EncryptedTextField
 from io_storages.base_models import ExportStorage, ImportStorage, ImportStorageLink, ProjectStorageMixin
 
+from polardb_bridge.choices import ExistingAnnotations, ImageDelivery, TlsMode
 from polardb_bridge.conf import configuration
 from polardb_bridge.errors import BridgeError
-from polardb_bridge.storage.hosts import checked_address
-from polardb_bridge.storage.signals import export_sync_requested
+from polardb_bridge.storage.hosts import resolved_ip
+from polardb_bridge.storage.signals import export_sync_requested, import_sync_requested
 from polardb_bridge.table import privileges
-from polardb_bridge.table.connection import DEFAULT_PORT, ConnectionParameters, connect
-from polardb_bridge.table.schema import source_table, validate_table
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.parameters import DEFAULT_PORT, ConnectionParameters, table_address
+from polardb_bridge.table.schema import open_source_table, source_table
 
 # A month.
-MOST_MINUTES = 31 * 24 * 60
+MAX_SYNC_EVERY_MINUTES = 31 * 24 * 60
 
 
 class PolarDBStorageMixin(models.Model):
     """The address of a table, and the account that reads or writes it."""
-
-    class Tls(models.TextChoices):
-        DISABLED = "disabled", "Disabled"
-        REQUIRED = "required", "Required"
-        VERIFY_CA = "verify_ca", "Verify the certificate"
-        VERIFY_IDENTITY = "verify_identity", "Verify certificate and host name"
 
     host = models.CharField(max_length=255, help_text="Name or address of the database server")
     port = models.PositiveIntegerField(
@@ -43,19 +40,27 @@ class PolarDBStorageMixin(models.Model):
     password = EncryptedTextField(blank=True, null=True, help_text="Password of the user; stored encrypted")
     table = models.CharField(max_length=64, help_text="Source table")
     tls = models.CharField(
-        max_length=16, choices=Tls.choices, default=Tls.DISABLED, help_text="Encryption of the connection"
+        max_length=16,
+        choices=TlsMode.labeled(),
+        default=TlsMode.DISABLED.value,
+        help_text="Encryption of the connection",
     )
 
     class Meta:
         abstract = True
 
     def __str__(self) -> str:
-        return f"{self.title or 'PolarDB table'} ({self.address})"
+        return f"{self.title or 'PolarDB table'} ({self.table_address})"
 
     @property
-    def address(self) -> str:
+    def table_address(self) -> str:
         """Where the table is, for messages: `host:port/database.table`."""
-        return f"{self.host}:{self.port}/{self.database}.{self.table}"
+        return table_address(self.host, self.port, self.database, self.table)
+
+    @property
+    def source_table(self) -> sa.Table:
+        """The table, to read and write by; nobody has looked whether the database holds it."""
+        return source_table(self.table)
 
     def may_be_changed_by(self, user: Any) -> bool:
         """Whether `user`, who may use the project, may also change or remove its storage.
@@ -79,7 +84,7 @@ class PolarDBStorageMixin(models.Model):
             user=self.user,
             password=self.password or "",
             tls=self.tls,
-            address=checked_address(self.host, self.port),
+            resolved_ip=resolved_ip(self.host, self.port),
             tls_ca=configuration().tls_ca,
         )
 
@@ -96,7 +101,7 @@ class PolarDBStorageMixin(models.Model):
         return bool(timezone.now() - datetime.fromisoformat(pinged) < dead_after)
 
     def begin_sync(self) -> bool:
-        """From queued to in progress; False where another process has done that, or nobody asked for a sync."""
+        """From queued to in progress; False if another process has done that, or nobody asked for a sync."""
         with transaction.atomic():
             queued = type(self).objects.filter(pk=self.pk, status=self.Status.QUEUED)
             if not queued.update(status=self.Status.IN_PROGRESS):
@@ -118,40 +123,29 @@ class PolarDBStorageMixin(models.Model):
             BridgeError: what is wrong, with the field that caused it.
         """
         with connect(self.connection_parameters()) as connection:
-            validate_table(connection, source_table(self.table))
-            self._check_privileges(connection)
+            self._check_privileges(connection, open_source_table(connection, self.table))
 
-    def _check_privileges(self, connection: Any) -> None:
+    def _check_privileges(self, connection: sa.Connection, table: sa.Table) -> None:
         raise NotImplementedError
 
 
 class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStorage):
     """Rows of a table become tasks."""
 
-    class ImageDelivery(models.TextChoices):
-        AUTO = "auto", "Automatic"
-        DATA_URI = "data_uri", "Inside the task (data URI)"
-        LINK = "link", "By link"
-
     image_delivery = models.CharField(
         max_length=16,
-        choices=ImageDelivery.choices,
-        default=ImageDelivery.AUTO,
+        choices=ImageDelivery.labeled(),
+        default=ImageDelivery.AUTO.value,
         help_text="How images reach Label Studio",
     )
     delivery_in_use = models.CharField(
         max_length=16, blank=True, default="", help_text="What `auto` was at the first sync; it stays that"
     )
 
-    class ExistingAnnotations(models.TextChoices):
-        ANNOTATIONS = "annotations", "As annotations"
-        PREDICTIONS = "predictions", "As predictions"
-        IGNORE = "ignore", "Not at all"
-
     existing_annotations = models.CharField(
         max_length=16,
-        choices=ExistingAnnotations.choices,
-        default=ExistingAnnotations.ANNOTATIONS,
+        choices=ExistingAnnotations.labeled(),
+        default=ExistingAnnotations.ANNOTATIONS.value,
         help_text="How results that rows hold already come into Label Studio",
     )
     regex_filter = models.TextField(
@@ -160,7 +154,7 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
     only_unannotated = models.BooleanField(default=False, help_text="Only rows without a result become tasks")
     sync_every = models.PositiveIntegerField(
         default=0,
-        validators=[MaxValueValidator(MOST_MINUTES)],
+        validators=[MaxValueValidator(MAX_SYNC_EVERY_MINUTES)],
         help_text="Minutes from one sync to the next; 0: only on request",
     )
 
@@ -177,10 +171,8 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         """Nothing: our tasks hold addresses that browsers use as they are."""
 
     def sync(self) -> None:
-        """Ask for a sync: a worker does it where there is a queue, and a serving process where there is none."""
-        from polardb_bridge.storage import jobs  # it imports this module
-
-        jobs.request(self)
+        """Ask for a sync, which a worker does if there is a queue, and a serving process if there is none."""
+        import_sync_requested.send(sender=type(self), storage=self)
 
     def info_set_queued(self, job_id: str | None = None, *, only_if_due: bool = False) -> bool:
         """Take the storage for one sync, to be done by the job `job_id` if any.
@@ -208,7 +200,7 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         return not asked or timezone.now() - datetime.fromisoformat(asked) >= timedelta(minutes=self.sync_every)
 
     def info_set_failed(self) -> None:
-        """Like Label Studio's, with a sentence in place of a traceback where we know what is wrong."""
+        """Like Label Studio's, with a sentence in place of a traceback if we know what is wrong."""
         # Label Studio's method needs this time, which a sync that failed before its start has not set.
         self.meta.setdefault("time_in_progress", str(timezone.now()))
         super().info_set_failed()
@@ -217,8 +209,8 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
             self.traceback = str(error)
             self.save(update_fields=["traceback"])
 
-    def _check_privileges(self, connection: Any) -> None:
-        privileges.check_select(connection, self.table)
+    def _check_privileges(self, connection: sa.Connection, table: sa.Table) -> None:
+        privileges.check_select(connection, table)
 
 
 class PolarDBExportStorage(PolarDBStorageMixin, ExportStorage):
@@ -231,20 +223,20 @@ class PolarDBExportStorage(PolarDBStorageMixin, ExportStorage):
         """Write the current state of every annotated task into its row again."""
         export_sync_requested.send(sender=type(self), storage=self)
 
-    def _check_privileges(self, connection: Any) -> None:
-        privileges.check_update(connection, self.table)
+    def _check_privileges(self, connection: sa.Connection, table: sa.Table) -> None:
+        privileges.check_update(connection, table)
 
 
 class PolarDBImportStorageLink(ImportStorageLink):
     """Which row a task came from.
 
     key: the row's id as text, for Label Studio. version: the row's `updated_at` (seconds since 1970) that the task
-    shows. vanished: the row was not there at the last sync.
+    shows. is_missing: the row was missing at the last sync.
     """
 
     row_id = models.BigIntegerField()
     version = models.BigIntegerField(default=0)
-    vanished = models.BooleanField(default=False)
+    is_missing = models.BooleanField(default=False)
     storage = models.ForeignKey(PolarDBImportStorage, on_delete=models.CASCADE, related_name="links")
     # Whether a result of this task was ever written into its row: reconciling leaves alone what others wrote.
     has_result = models.BooleanField(default=False)
@@ -257,8 +249,8 @@ class SyncPart(models.Model):
     """A range of keys of one sync, for whichever worker takes it.
 
     after, until: as in KeyRange. last_number: the last inner id that is set aside for the tasks of this range; they
-    begin at first_number. claim, pinged_at: who works on it, and when that one last said so. report: the counts so
-    far, and those of the whole range where it is done.
+    begin at first_number. lease, pinged_at: who works on it, and when that one last said so. report: the counts so
+    far, and those of the whole range once it is done.
     """
 
     storage = models.ForeignKey(PolarDBImportStorage, on_delete=models.CASCADE, related_name="parts")
@@ -266,7 +258,7 @@ class SyncPart(models.Model):
     until = models.BigIntegerField(null=True)
     first_number = models.BigIntegerField()
     last_number = models.BigIntegerField()
-    claim = models.UUIDField(null=True)
+    lease = models.UUIDField(null=True)
     pinged_at = models.DateTimeField(null=True)
     report = models.JSONField(default=dict)
     done = models.BooleanField(default=False)

@@ -6,30 +6,31 @@ from dataclasses import asdict
 from typing import Any
 
 from polardb_bridge.storage.models import PolarDBImportStorage
-from polardb_bridge.storage.plan import QuickPlan, plan_quickly
+from polardb_bridge.storage.sync.plan import QuickPlan, plan_quickly
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.preview import PreviewRow, read_preview_rows
 from polardb_bridge.table.size import TableSize, read_table_size
 
 # Each row brings a picture.
-MOST_ROWS = 20
+MAX_ROWS = 20
 
 
 def preview(storage: PolarDBImportStorage, limit: int) -> list[dict[str, Any]]:
     """The first rows with what Label Studio shows of a file, and more.
 
-    A last entry without a key, as Label Studio's storages have it where there are more files, holds the table's size
-    and what a sync would do.
+    A last entry without a key, as Label Studio's storages have it if there are more files, holds the table's size and
+    what a sync would do.
 
-    limit: how many rows; never more than MOST_ROWS.
+    limit: how many rows; never more than MAX_ROWS.
 
     Raises:
         BridgeError: the table cannot be read.
     """
     with connect(storage.connection_parameters()) as connection:
-        size = read_table_size(connection, storage.table)
-        rows = read_preview_rows(connection, storage.table, min(limit, MOST_ROWS))
-        plan = plan_quickly(storage, connection, size)
+        table = storage.source_table
+        size = read_table_size(connection, table)
+        rows = read_preview_rows(connection, table, min(limit, MAX_ROWS))
+        plan = plan_quickly(storage, connection, table, size)
     return [*map(_file, rows), _rest(size, rows, plan)]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from typing import Any
 
 from io_storages.serializers import ExportStorageSerializer, ImportStorageSerializer
@@ -12,8 +11,8 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.fields import empty
 
 from polardb_bridge.errors import BridgeError, InvalidInputError
-from polardb_bridge.storage.models import MOST_MINUTES, PolarDBExportStorage, PolarDBImportStorage
-from polardb_bridge.storage.writeback import writeback_status
+from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.writeback_status import parked_tasks, writeback_status
 from polardb_bridge.table.schema import check_table_name
 
 
@@ -62,7 +61,7 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
 
 
 def keep_password(values: dict[str, Any]) -> dict[str, Any]:
-    """Drop an empty password: forms send one where the person did not type it again."""
+    """Drop an empty password: forms send one if the person did not type it again."""
     return {name: value for name, value in values.items() if name != "password" or value}
 
 
@@ -77,7 +76,7 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
     sync_every = _MinutesField(
         required=False,
         min_value=0,
-        max_value=MOST_MINUTES,
+        max_value=MAX_SYNC_EVERY_MINUTES,
         help_text="Minutes from one sync to the next; 0: only on request",
     )
 
@@ -98,7 +97,15 @@ class PolarDBExportStorageSerializer(PolarDBStorageSerializerMixin, ExportStorag
     writeback = serializers.SerializerMethodField()
 
     def get_writeback(self, storage: PolarDBExportStorage) -> dict[str, Any]:
-        return asdict(writeback_status(storage))
+        status = writeback_status(storage)
+        return {
+            "pending": status.pending,
+            "failed": status.parked,
+            "problems": parked_tasks(storage),
+            "last_written_at": status.last_success_at,
+            "error": status.last_error,
+            "retry_at": status.retry_at,
+        }
 
     class Meta:
         model = PolarDBExportStorage

@@ -58,7 +58,7 @@ def data_uri(text: str | bytes | None) -> str:
     Raises:
         RowError: as `decode_image`.
     """
-    # The row's own base64, put straight where it is not: encoding the bytes again would give the same.
+    # The row's own base64, put in order if it is not: encoding the bytes again would give the same.
     plain = _plain_base64(text)
     media_type = "image/jpeg" if _is_whole_jpeg(plain) else check_image(binascii.a2b_base64(plain))
     return f"data:{media_type};base64,{plain.decode('ascii')}"
@@ -102,7 +102,7 @@ def _plain_base64(text: str | bytes | None) -> bytes:
 def _is_whole_jpeg(plain: bytes) -> bool:
     """Whether the image is a JPEG with all its headers and its end; only these are decoded.
 
-    False where that cannot be told so cheaply: headers longer than the start, or something after the end.
+    False if that cannot be told so cheaply: headers longer than the start, or something after the end.
     """
     if len(plain) <= _JPEG_START or b"\xff\xd9" not in binascii.a2b_base64(plain[-_JPEG_END:]):
         return False
@@ -115,7 +115,7 @@ def _is_whole_jpeg(plain: bytes) -> bool:
 def check_image(data: bytes) -> str:
     """The media type of the image in `data`, decided by its bytes.
 
-    Pixels are decoded only where the format has no cheaper proof that nothing is missing at the end.
+    Pixels are decoded only if the format has no cheaper proof that nothing is missing at the end.
 
     Raises:
         RowError: not an image, one that browsers do not show, or a truncated one.

@@ -10,12 +10,13 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from polardb_bridge.errors import InvalidInputError, RowError
-from polardb_bridge.table.connection import ConnectionParameters, begin, connect
+from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.images import check_image
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.schema import source_table, validate_table
 
-NAME_LENGTH = 255
-_NAMES_AT_ONCE = 1000
+MAX_NAME_LENGTH = 255
+_NAMES_BATCH_SIZE = 1000
 
 
 @dataclass
@@ -50,7 +51,7 @@ def load_images(
 ) -> LoadReport:
     """Insert each image of `files` as a row, named by its path below `folder`, unless a row has that name.
 
-    Each row is committed by itself: what is interrupted goes on at the next call.
+    Each row is committed by itself: the next call continues what was interrupted.
 
     Raises:
         BridgeError: the table is not there or cannot be written.
@@ -77,8 +78,8 @@ def load_images(
 
 
 def _insert(parameters: ConnectionParameters, table: sa.Table, name: str, data: bytes) -> None:
-    if len(name) > NAME_LENGTH:
-        raise RowError(f"the name is longer than {NAME_LENGTH} characters")
+    if len(name) > MAX_NAME_LENGTH:
+        raise RowError(f"the name is longer than {MAX_NAME_LENGTH} characters")
     row = {
         "base64_data": base64.b64encode(data).decode("ascii"),
         "mime_type": check_image(data),
@@ -91,7 +92,7 @@ def _insert(parameters: ConnectionParameters, table: sa.Table, name: str, data: 
 
 def _known_names(connection: sa.Connection, table: sa.Table, names: list[str]) -> set[str]:
     known: set[str] = set()
-    for start in range(0, len(names), _NAMES_AT_ONCE):
-        part = names[start : start + _NAMES_AT_ONCE]
+    for start in range(0, len(names), _NAMES_BATCH_SIZE):
+        part = names[start : start + _NAMES_BATCH_SIZE]
         known.update(connection.scalars(sa.select(table.c.original_name).where(table.c.original_name.in_(part))))
     return known

@@ -12,19 +12,18 @@ from PIL import Image
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.images import decode_image
-from polardb_bridge.table.schema import source_table
 
 # What is read at most for the pictures, in bytes of base64: of one row, and of all rows together.
-ROW_BYTES = 8 * 1024 * 1024
-ALL_BYTES = 32 * 1024 * 1024
+MAX_ROW_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024
 THUMBNAIL_PIXELS = 64
-# An image takes four bytes a pixel while it is made small.
-MOST_PIXELS = 50_000_000
+# An image takes four bytes a pixel while it is scaled down.
+MAX_PIXELS = 50_000_000
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A row's image, made small: a `data:` URI, and the media type that the image's bytes show."""
+    """A row's image, scaled down: a `data:` URI, and the media type that the image's bytes show."""
 
     data_uri: str
     media_type: str
@@ -34,7 +33,7 @@ class Thumbnail:
 class PreviewRow:
     """One row. size: bytes of the stored text; media_type: as stored; updated_at: naive, UTC.
 
-    thumbnail is None where the image was not read or cannot be shown; problem then says why.
+    thumbnail is None if the image was not read or cannot be shown; problem then says why.
     """
 
     id: int
@@ -47,9 +46,8 @@ class PreviewRow:
     problem: str = ""
 
 
-def read_preview_rows(connection: sa.Connection, table_name: str, limit: int) -> list[PreviewRow]:
-    """The first `limit` rows by id, with thumbnails as far as ROW_BYTES and ALL_BYTES allow."""
-    table = source_table(table_name)
+def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) -> list[PreviewRow]:
+    """The first `limit` rows by id, with thumbnails as far as MAX_ROW_BYTES and MAX_BYTES allow."""
     query = (
         sa.select(
             table.c.id,
@@ -63,10 +61,10 @@ def read_preview_rows(connection: sa.Connection, table_name: str, limit: int) ->
         .limit(limit)
     )
     previews = []
-    bytes_left = ALL_BYTES
+    bytes_left = MAX_BYTES
     for row in connection.execute(query).all():
         thumbnail, problem = None, ""
-        if row.size > min(ROW_BYTES, bytes_left):
+        if row.size > min(MAX_ROW_BYTES, bytes_left):
             problem = "Not loaded: the image is large"
         else:
             bytes_left -= row.size
@@ -99,7 +97,7 @@ def make_thumbnail(text: str | bytes | None) -> Thumbnail:
     decoded = decode_image(text)
     try:
         with Image.open(io.BytesIO(decoded.data)) as image:
-            if image.width * image.height > MOST_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 raise RowError(f"no picture here of so large an image ({image.width} x {image.height} pixels)")
             image.draft("RGB", (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))  # JPEG: decode at a smaller scale
             image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))

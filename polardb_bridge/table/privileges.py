@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from polardb_bridge.table.schema import source_table
 
-
-def check_select(connection: sa.Connection, table_name: str) -> None:
+def check_select(connection: sa.Connection, table: sa.Table) -> None:
     """Raise what the server raises if the account may not read all columns of the table."""
-    table = source_table(table_name)
     connection.execute(sa.select(table).where(sa.false()))
 
 
-def check_update(connection: sa.Connection, table_name: str) -> None:
+def check_update(connection: sa.Connection, table: sa.Table) -> None:
     """Raise what the server raises if the account may not write the result columns."""
-    table = source_table(table_name)
     columns = ("annotation_data", "annotation_count", "annotation_uid", "annotation_create_at", "annotation_update_at")
     connection.execute(
         sa.update(table)

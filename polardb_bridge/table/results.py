@@ -11,19 +11,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
-from polardb_bridge.table.schema import check_table_name, source_table
 
-_STATEMENT_ROWS = 100
-_STATEMENT_BYTES = 1024 * 1024
+_MAX_STATEMENT_ROWS = 100
+_MAX_STATEMENT_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class RowResult:
     """What a row holds of its task's annotations.
 
-    data: the region objects of the newest submitted annotation, None where there is none.
+    data: the region objects of the newest submitted annotation, None if there is none.
     count: how many submitted annotations the task has.
-    uid: the `unique_id` of the newest one. created_at, updated_at: its times, aware; None where there is none.
+    uid: the `unique_id` of the newest one. created_at, updated_at: its times, aware; None if there is none.
     """
 
     row_id: int
@@ -34,7 +33,7 @@ class RowResult:
     updated_at: datetime | None
 
 
-def write_results(connection: sa.Connection, table_name: str, results: Sequence[RowResult]) -> set[int]:
+def write_results(connection: sa.Connection, table: sa.Table, results: Sequence[RowResult]) -> set[int]:
     """Write `results` into their rows; the same call again changes nothing more.
 
     Returns:
@@ -45,7 +44,7 @@ def write_results(connection: sa.Connection, table_name: str, results: Sequence[
     """
     missing: set[int] = set()
     for values in _statements([_values(result) for result in results], _Limit(connection)):
-        missing |= _update(connection, table_name, values)
+        missing |= _update(connection, table, values)
     return missing
 
 
@@ -80,7 +79,7 @@ def _values(result: RowResult) -> _Values:
 
 
 class _Limit:
-    """The largest statement that the server takes; asked for only where a value is large."""
+    """The largest statement that the server takes; asked for only if a value is large."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
@@ -88,11 +87,11 @@ class _Limit:
 
     def check(self, values: _Values, size: int) -> None:
         """The server would close the connection (MySQL error 2006), as if it were down: find out before."""
-        if size < _STATEMENT_BYTES:
+        if size < _MAX_STATEMENT_BYTES:
             return
         if self._bytes is None:
             self._bytes = int(self._connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one())
-        if size + _STATEMENT_BYTES // 16 > self._bytes:
+        if size + _MAX_STATEMENT_BYTES // 16 > self._bytes:
             raise RowError(
                 f"The result of row {values.row_id} takes {size:,} bytes in a statement and the server takes "
                 f"{self._bytes:,}: raise max_allowed_packet there."
@@ -106,7 +105,7 @@ def _statements(all_values: Sequence[_Values], limit: _Limit) -> Iterator[list[_
     for values in sorted(all_values, key=lambda values: values.row_id):
         size = values.size
         limit.check(values, size)
-        if part and (len(part) == _STATEMENT_ROWS or total + size > _STATEMENT_BYTES):
+        if part and (len(part) == _MAX_STATEMENT_ROWS or total + size > _MAX_STATEMENT_BYTES):
             yield part
             part, total = [], 0
         part.append(values)
@@ -115,12 +114,12 @@ def _statements(all_values: Sequence[_Values], limit: _Limit) -> Iterator[list[_
         yield part
 
 
-def _update(connection: sa.Connection, table_name: str, values: Sequence[_Values]) -> set[int]:
+def _update(connection: sa.Connection, table: sa.Table, values: Sequence[_Values]) -> set[int]:
     """One UPDATE for all rows: a round trip a row would make remote servers slow.
 
     `CASE id WHEN … THEN …` works on every version; PolarDB (MySQL 8.0.13) has no `VALUES` table to join with.
     """
-    name = connection.dialect.identifier_preparer.quote_identifier(check_table_name(table_name))
+    name = connection.dialect.identifier_preparer.quote_identifier(table.name)
     parameters: list[Any] = []
 
     def case(column: str, otherwise: str) -> str:
@@ -149,13 +148,12 @@ def _update(connection: sa.Connection, table_name: str, values: Sequence[_Values
     )
     if done.rowcount == len(wanted):  # SQLAlchemy asks the server for matched rows (CLIENT_FOUND_ROWS)
         return set()
-    table = source_table(table_name)
     return set(wanted) - set(connection.scalars(sa.select(table.c.id).where(table.c.id.in_(wanted))))
 
 
 @dataclass(frozen=True)
 class StoredResult:
-    """What a row holds now. data: parsed; None where the column is NULL, `Unreadable` where it is no JSON."""
+    """What a row holds now. data: parsed; None if the column is NULL, `Unreadable` if it is not JSON."""
 
     row_id: int
     data: Any
@@ -177,9 +175,8 @@ class Unreadable:
     """In place of stored data that is not JSON, or JSON's own null; equal to nothing that we write."""
 
 
-def read_results(connection: sa.Connection, table_name: str, row_ids: Sequence[int]) -> dict[int, StoredResult]:
+def read_results(connection: sa.Connection, table: sa.Table, row_ids: Sequence[int]) -> dict[int, StoredResult]:
     """What the rows of these ids hold, by row id; rows that are not there are left out."""
-    table = source_table(table_name)
     # As text: the type would parse it, and could not tell JSON's null from NULL.
     data = sa.type_coerce(table.c.annotation_data, sa.Text())
     times = (table.c.annotation_create_at, table.c.annotation_update_at)

@@ -1,21 +1,18 @@
-"""Reading the two tables: keys in keyset pages, images by primary key, and labeling templates."""
+"""Reading a source table: keys in keyset pages, images by primary key."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
-from polardb_bridge.errors import InvalidInputError, RowError
-from polardb_bridge.table.schema import source_table, template_table
+from polardb_bridge.errors import RowError
 
 # Keys are small; images are streamed, so that a statement's rows are never in memory as a whole.
-KEYS_PER_PAGE = 10_000
-IMAGES_PER_STATEMENT = 200
-LARGE_BYTES = 4 * 1024 * 1024
+KEYS_BATCH_SIZE = 10_000
+IMAGES_BATCH_SIZE = 200
+MAX_STREAMED_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class RowKey:
 
 @dataclass(frozen=True)
 class KeyRange:
-    """Row ids greater than `after`, up to and including `until`; unbounded where None."""
+    """Row ids greater than `after`, up to and including `until`; unbounded if None."""
 
     after: int | None = None
     until: int | None = None
@@ -48,26 +45,16 @@ class SourceRow:
     base64_data: str | bytes | None
 
 
-@dataclass(frozen=True)
-class Template:
-    """One labeling template; `schema` is what its `tp_schema` holds, parsed where it is JSON."""
-
-    id: int
-    name: str
-    schema: Any
-
-
 def read_key_pages(
-    connection: sa.Connection, table_name: str, within: KeyRange = ALL_KEYS, with_results: bool = False
+    connection: sa.Connection, table: sa.Table, within: KeyRange = ALL_KEYS, with_results: bool = False
 ) -> Iterator[list[RowKey]]:
     """The keys of the rows of a range by id, in pages; the heavy column is not touched.
 
     with_results: find out which rows hold a result, too.
     """
-    table = source_table(table_name)
     is_annotated = sa.or_(table.c.annotation_count > 0, table.c.annotation_data.is_not(None))
     columns = [table.c.id, table.c.original_name, sa.func.unix_timestamp(table.c.updated_at)]
-    query = sa.select(*columns, *([is_annotated] if with_results else [])).order_by(table.c.id).limit(KEYS_PER_PAGE)
+    query = sa.select(*columns, *([is_annotated] if with_results else [])).order_by(table.c.id).limit(KEYS_BATCH_SIZE)
     if within.until is not None:
         query = query.where(table.c.id <= within.until)
     after = within.after
@@ -79,9 +66,8 @@ def read_key_pages(
         after = page[-1].id
 
 
-def cut_into_ranges(connection: sa.Connection, table_name: str, rows: int) -> list[KeyRange]:
+def cut_into_ranges(connection: sa.Connection, table: sa.Table, rows: int) -> list[KeyRange]:
     """Ranges of keys with `rows` rows each, the last with what is left; together they cover all ids there can be."""
-    table = source_table(table_name)
     query = sa.select(table.c.id).order_by(table.c.id).offset(rows - 1).limit(1)
     ranges: list[KeyRange] = []
     after: int | None = None
@@ -93,17 +79,16 @@ def cut_into_ranges(connection: sa.Connection, table_name: str, rows: int) -> li
         after = last
 
 
-def read_rows(connection: sa.Connection, table_name: str, ids: Sequence[int]) -> Iterator[SourceRow]:
-    """The rows of these ids with their images, by id; memory holds one at a time. Rows gone meanwhile are left out.
+def read_rows(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> Iterator[SourceRow]:
+    """The rows of these ids with their images, by id; memory holds one at a time. Missing ones are left out.
 
     The rows are streamed: use `connection` for nothing else before the last one.
     """
-    table = source_table(table_name)
     size = sa.func.octet_length(table.c.base64_data)
-    small = sa.case((size <= LARGE_BYTES, table.c.base64_data))
-    query = sa.select(table.c.id, table.c.original_name, small, size > LARGE_BYTES).order_by(table.c.id)
-    for start in range(0, len(ids), IMAGES_PER_STATEMENT):
-        statement = query.where(table.c.id.in_(ids[start : start + IMAGES_PER_STATEMENT]))
+    small = sa.case((size <= MAX_STREAMED_BYTES, table.c.base64_data))
+    query = sa.select(table.c.id, table.c.original_name, small, size > MAX_STREAMED_BYTES).order_by(table.c.id)
+    for start in range(0, len(ids), IMAGES_BATCH_SIZE):
+        statement = query.where(table.c.id.in_(ids[start : start + IMAGES_BATCH_SIZE]))
         # One row a fetch: the reader decides how many it holds at once, by their bytes.
         streaming = connection.execution_options(stream_results=True, max_row_buffer=1)
         try:
@@ -129,44 +114,14 @@ def _read_large_row(engine: sa.Engine, table: sa.Table, row_id: int, name: str) 
     return SourceRow(row_id, name, data)
 
 
-def read_image(connection: sa.Connection, table_name: str, row_id: int) -> str | bytes | None:
+def read_image(connection: sa.Connection, table: sa.Table, row_id: int) -> str | bytes | None:
     """The stored text of one row's image.
 
     Raises:
         RowError: there is no such row.
     """
-    table = source_table(table_name)
     row = connection.execute(sa.select(table.c.base64_data).where(table.c.id == row_id)).first()
     if row is None:
-        raise RowError("the row is gone")
+        raise RowError("the row is missing")
     data: str | bytes | None = row[0]
     return data
-
-
-def find_template(connection: sa.Connection, id_or_name: str) -> Template:
-    """The template of that id, or of that name; a name of digits only is found where no id fits.
-
-    Raises:
-        InvalidInputError: there is none, or it is inactive; the message lists the active ones.
-    """
-    table = template_table()
-    templates = connection.execute(sa.select(table).order_by(table.c.id)).all()
-    by_id = [row for row in templates if str(row.id) == id_or_name]
-    by_name = [row for row in templates if row.tp_name == id_or_name]
-    active = ", ".join(f"{row.id} ({row.tp_name})" for row in templates if row.tp_is_active) or "none"
-    for row in by_id + by_name:
-        if not row.tp_is_active:
-            raise InvalidInputError(
-                f"The template {id_or_name!r} is inactive (tp_is_active = 0). Active templates: {active}."
-            )
-        return Template(row.id, row.tp_name, _parsed(row.tp_schema))
-    raise InvalidInputError(f"There is no template {id_or_name!r} in {table.name}. Active templates: {active}.")
-
-
-def _parsed(value: Any) -> Any:
-    if isinstance(value, (str, bytes)):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value

@@ -74,8 +74,20 @@ def source_table(name: str) -> sa.Table:
     )
 
 
+def open_source_table(connection: sa.Connection, name: str) -> sa.Table:
+    """The source table of that name, once the database was seen to hold it with all its columns.
+
+    Raises:
+        InvalidInputError: `name` cannot be a table's name.
+        ReconfigureError: as `validate_table`.
+    """
+    table = source_table(name)
+    validate_table(connection, table)
+    return table
+
+
 def create_table(connection: sa.Connection, table: sa.Table) -> bool:
-    """Create `table` if there is none of its name; True if it was created."""
+    """Create `table` unless there is one of its name; True if it was created."""
     if sa.inspect(connection).has_table(table.name):
         return False
     table.create(connection)

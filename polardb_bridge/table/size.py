@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from polardb_bridge.table.schema import check_table_name, source_table
-
 # From here on, counting takes longer than a person wants to wait; the server's own estimate is instant.
-COUNTED_ROWS = 500_000
+MAX_COUNTED_ROWS = 500_000
 
 
 @dataclass(frozen=True)
@@ -21,15 +19,15 @@ class TableSize:
     bytes: int
 
 
-def read_table_size(connection: sa.Connection, table_name: str) -> TableSize:
+def read_table_size(connection: sa.Connection, table: sa.Table) -> TableSize:
     """The table's size: rows are counted in small tables and estimated in large ones."""
-    estimated = estimate_table_size(connection, table_name)
-    if estimated.rows > COUNTED_ROWS:
+    estimated = estimate_table_size(connection, table)
+    if estimated.rows > MAX_COUNTED_ROWS:
         return estimated
-    return TableSize(count_rows(connection, table_name), False, estimated.bytes)
+    return TableSize(count_rows(connection, table), False, estimated.bytes)
 
 
-def estimate_table_size(connection: sa.Connection, table_name: str) -> TableSize:
+def estimate_table_size(connection: sa.Connection, table: sa.Table) -> TableSize:
     """The table's size by the server's statistics; instant."""
     dialect = connection.dialect
     if not getattr(dialect, "is_mariadb", False) and (dialect.server_version_info or ()) >= (8,):
@@ -40,12 +38,11 @@ def estimate_table_size(connection: sa.Connection, table_name: str) -> TableSize
             "SELECT TABLE_ROWS, DATA_LENGTH FROM information_schema.TABLES"
             " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :name"
         ),
-        {"name": check_table_name(table_name)},
+        {"name": table.name},
     ).one()
     return TableSize(rows or 0, True, data_bytes or 0)
 
 
-def count_rows(connection: sa.Connection, table_name: str) -> int:
+def count_rows(connection: sa.Connection, table: sa.Table) -> int:
     """How many rows the table has; reads its whole index."""
-    table = source_table(table_name)
     return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0

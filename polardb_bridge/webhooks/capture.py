@@ -8,7 +8,7 @@ change itself is caught, in the only ways in which Django can write an annotatio
 |---------------------------------------------------|-----------------------------------------------------|
 | one is saved: submit, change, skip, rename labels | `AnnotationMixin._save_table`                       |
 | one is deleted, or becomes a draft                | `AnnotationMixin.delete`                            |
-| many are created: import, predictions, propagate  | `bulk_create` of its queryset (label_studio.py)     |
+| many are created: import, predictions, propagate  | `bulk_create` of its queryset (label_studio/)       |
 | many are changed: label bulk update, duplicates   | `update` of its queryset, which `bulk_update` calls |
 | many are deleted by hand in the Data Manager      | `delete` of its queryset                            |
 
@@ -64,7 +64,7 @@ def tasks_changed(task_ids: Iterable[int]) -> None:
 
 def mark(targets: list[tuple[int, int]]) -> None:
     """Mark pairs of export storage and task, and ask for delivery when the transaction commits."""
-    from polardb_bridge.webhooks import drain, outbox
+    from polardb_bridge.webhooks import outbox, wakeup
 
     outbox.mark(targets)
-    transaction.on_commit(drain.wake, robust=True)
+    transaction.on_commit(wakeup.wake, robust=True)

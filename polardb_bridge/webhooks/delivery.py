@@ -18,27 +18,28 @@ from django.utils import timezone
 
 from polardb_bridge.errors import BridgeError, RowError
 from polardb_bridge.storage.models import PolarDBExportStorage
-from polardb_bridge.table.connection import ConnectionParameters, begin, dispose
+from polardb_bridge.table.connection import begin, dispose
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.results import RowResult, write_results
 from polardb_bridge.webhooks import outbox
+from polardb_bridge.webhooks.current_results import current_results
 from polardb_bridge.webhooks.models import WritebackState
-from polardb_bridge.webhooks.retry import LONGEST_DELAY, next_try
-from polardb_bridge.webhooks.state import current_results
+from polardb_bridge.webhooks.retry import MAX_DELAY, next_try
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
-# How long a server may keep quiet before a delivery gives up; far below the length of a claim.
+BATCH_SIZE = 500
+# How long a server may keep quiet before a delivery gives up; far below the length of a lease.
 TIMEOUT_S = 8
-ROW_GONE = "The table has no row {row_id} any more."
+MISSING_ROW = "The table has no row {row_id} any more."
 
 
 @dataclass
 class DeliveryReport:
-    """What a delivery did: rows written, marks that now wait for a person, and the error that ended it, if any."""
+    """What a delivery did: rows written, marks that are now parked, and the error that ended it, if any."""
 
     written: int = 0
-    problems: int = 0
+    parked: int = 0
     error: str = ""
 
 
@@ -55,7 +56,7 @@ def _may_try(storage: PolarDBExportStorage) -> bool:
         return True
     now = timezone.now()
     # Further ahead than any delay: the clock was set back.
-    return not now < state.retry_at <= now + LONGEST_DELAY
+    return not now < state.retry_at <= now + MAX_DELAY
 
 
 def deliver_due() -> dict[int, DeliveryReport]:
@@ -77,46 +78,46 @@ def deliver(
     attempts = WritebackState.objects.filter(storage=storage).values_list("attempts", flat=True).first() or 0
     while True:
         # Smaller after each failure: what is too slow or too large for one batch goes through in parts.
-        claim = outbox.claim_due(storage, max(1, BATCH >> attempts), workers_too=workers_too)
-        if not claim.marks:
+        lease = outbox.lease_due(storage, max(1, BATCH_SIZE >> attempts), workers_too=workers_too)
+        if not lease.marks:
             return report
         try:
-            batch = _Batch(storage, claim, attempt=attempts + 1)
+            batch = _Batch(storage, lease, attempt=attempts + 1)
             batch.write()
         except BridgeError as error:
-            outbox.release(claim)
+            outbox.release(lease)
             _close_connections(storage)
             _record_failure(storage, error)
             report.error = str(error)
             return report
         except BaseException:
-            outbox.release(claim)
+            outbox.release(lease)
             raise
         with transaction.atomic():
             outbox.set_has_result(batch.with_result)
-            outbox.clear(claim, batch.problems)
+            outbox.clear(lease, batch.parked)
             _record_success(storage)
         attempts = 0
         report.written += len(batch.written)
-        report.problems += len(batch.problems)
+        report.parked += len(batch.parked)
         if on_batch:
             on_batch(report)
 
 
 @dataclass
 class _Batch:
-    """The claimed marks on their way into the table. Tasks by id; problems: why a row could not be written."""
+    """The leased marks on their way into the table. Tasks by id; parked: why a row could not be written."""
 
     storage: PolarDBExportStorage
-    claim: outbox.Claim
+    lease: outbox.Lease
     attempt: int
     written: list[int] = field(default_factory=list)
     with_result: list[int] = field(default_factory=list)
-    problems: dict[int, str] = field(default_factory=dict)
+    parked: dict[int, str] = field(default_factory=dict)
 
     def write(self) -> None:
         parameters = writing_parameters(self.storage)
-        for results in current_results(self.storage, self.claim.task_ids):
+        for results in current_results(self.storage, self.lease.task_ids):
             try:
                 self._write(parameters, results)
             except RowError:
@@ -125,11 +126,11 @@ class _Batch:
 
     def _write(self, parameters: ConnectionParameters, results: dict[int, RowResult]) -> None:
         with begin(parameters) as connection:
-            missing = write_results(connection, self.storage.table, list(results.values()))
-            self.claim.check()
+            missing = write_results(connection, self.storage.source_table, list(results.values()))
+            self.lease.check()
         for task_id, result in results.items():
             if result.row_id in missing:
-                self._add_problem(task_id, result, ROW_GONE.format(row_id=result.row_id))
+                self._park(task_id, result, MISSING_ROW.format(row_id=result.row_id))
                 continue
             self.written.append(task_id)
             if result.data is not None:
@@ -143,10 +144,10 @@ class _Batch:
             try:
                 self._write(parameters, {task_id: result})
             except RowError as error:
-                self._add_problem(task_id, result, str(error))
+                self._park(task_id, result, str(error))
 
-    def _add_problem(self, task_id: int, result: RowResult, reason: str) -> None:
-        self.problems[task_id] = reason
+    def _park(self, task_id: int, result: RowResult, reason: str) -> None:
+        self.parked[task_id] = reason
         self._log(logging.WARNING, task_id, result, reason)
 
     def _log(self, level: int, task_id: int, result: RowResult, what: str) -> None:
@@ -158,7 +159,7 @@ class _Batch:
 
 
 def writing_parameters(storage: PolarDBExportStorage) -> ConnectionParameters:
-    """How write-back connects: with timeouts that are shorter than a claim."""
+    """How write-back connects: with timeouts that are shorter than a lease."""
     return replace(storage.connection_parameters(), timeout_s=TIMEOUT_S)
 
 
@@ -197,32 +198,32 @@ def _record_success(storage: PolarDBExportStorage) -> None:
 
 
 def retry_now(storage: PolarDBExportStorage) -> int:
-    """Forget the wait of `storage`, and make its marks that wait for a person due again; how many there were."""
+    """Forget the wait of `storage`, and make its parked marks due again; how many there were."""
     WritebackState.objects.filter(storage=storage).update(retry_at=None, needs_person=False)
-    return outbox.retry_problems(storage)
+    return outbox.retry_parked(storage)
 
 
-def deliver_everything(storage_id: int | None = None, *, retry_failed: bool = False) -> dict[int, DeliveryReport]:
+def deliver_everything(storage_id: int | None = None, *, retry_parked: bool = False) -> dict[int, DeliveryReport]:
     """Deliver the marks of all storages, or of one, at once; reports by storage id.
 
-    Marks that another delivery has claimed are waited for: it writes them, or its claim runs out.
+    Marks that another delivery has leased are waited for: it writes them, or its lease runs out.
 
-    retry_failed: also the marks that wait for a person.
+    retry_parked: also the parked marks.
     """
     storages = PolarDBExportStorage.objects.order_by("pk")
     if storage_id is not None:
         storages = storages.filter(pk=storage_id)
     reports = {}
     for storage in storages:
-        if retry_failed:
+        if retry_parked:
             retry_now(storage)
         report = deliver(storage)
-        patient_until = time.monotonic() + 2 * outbox.CLAIM_LENGTH.total_seconds()
+        patient_until = time.monotonic() + 2 * outbox.LEASE_LENGTH.total_seconds()
         while not report.error and outbox.pending(storage).exists() and time.monotonic() < patient_until:
             time.sleep(0.2)
             more = deliver(storage)
             report.written += more.written
-            report.problems += more.problems
+            report.parked += more.parked
             report.error = more.error
         reports[storage.pk] = report
     return reports

@@ -15,9 +15,9 @@ class PendingWriteback(models.Model):
     """A dirty mark: the row of `task` may differ from Label Studio.
 
     token changes whenever the task becomes dirty again, so that a delivery clears only the state it has written.
-    claim and claimed_until say which delivery works on the mark; a dead one's claim runs out.
-    not_before: until then a mark is left to a worker, where there is a queue; then serving processes take it too.
-    problem says why a person must look at it; delivery leaves such a mark alone until somebody asks for it again.
+    lease and leased_until say which delivery works on the mark; a dead one's lease runs out.
+    not_before: until then a mark is left to a worker, if there is a queue; then serving processes take it too.
+    parked_reason says why a person must look at it; delivery leaves such a mark alone until somebody asks for it again.
     """
 
     storage = models.ForeignKey(PolarDBExportStorage, on_delete=models.CASCADE, related_name="pending_writebacks")
@@ -25,9 +25,9 @@ class PendingWriteback(models.Model):
     token = models.UUIDField(default=uuid.uuid4)
     dirty_since = models.DateTimeField(default=timezone.now)
     not_before = models.DateTimeField(default=timezone.now)
-    claim = models.UUIDField(null=True)
-    claimed_until = models.DateTimeField(null=True)
-    problem = models.TextField(blank=True, default="")
+    lease = models.UUIDField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    parked_reason = models.TextField(blank=True, default="")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["storage", "task"], name="polardb_one_mark_per_task")]
@@ -40,7 +40,7 @@ class PendingWriteback(models.Model):
 class WritebackState(models.Model):
     """How delivery into one table goes.
 
-    attempts: failed ones since the last success. retry_at: when to try again, None where nothing is wrong.
+    attempts: failed ones since the last success. retry_at: when to try again, None if nothing is wrong.
     needs_person: the error does not go away by itself; it is still tried again, seldom.
     reconciled_at: when rows and Label Studio were last compared, or a comparison began.
     """

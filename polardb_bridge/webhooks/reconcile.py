@@ -1,6 +1,6 @@
 """Comparing rows with Label Studio, and marking what differs.
 
-Label Studio is the truth where it has an annotation, or where we have written the row before. A result that others
+Label Studio is the truth if it has an annotation, or if we have written the row before. A result that others
 wrote into the row of a task without annotations is left alone, and counted.
 """
 
@@ -19,14 +19,14 @@ from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportSto
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.results import StoredResult, read_results
 from polardb_bridge.webhooks import outbox
+from polardb_bridge.webhooks.current_results import current_results, sources_of
 from polardb_bridge.webhooks.delivery import writing_parameters
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
-from polardb_bridge.webhooks.state import current_results, sources_of
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
-_LISTED = 100
+BATCH_SIZE = 500
+MAX_LISTED = 100
 
 
 @dataclass
@@ -34,7 +34,7 @@ class ReconcileReport:
     """What a comparison found, in rows.
 
     different: rows that differ from Label Studio and had no mark; marked now, unless it was a dry run.
-    pending: rows that differ and are on their way. gone: rows that tasks came from and the table has no more.
+    pending: rows that differ and are on their way. missing: rows that tasks came from and the table no longer has.
     foreign: results that others wrote into rows of tasks without annotations; left alone.
     listed: the first of them, each as (row id, what).
     """
@@ -42,13 +42,13 @@ class ReconcileReport:
     checked: int = 0
     different: int = 0
     pending: int = 0
-    gone: int = 0
+    missing: int = 0
     foreign: int = 0
     listed: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, row_id: int, what: str) -> None:
         setattr(self, what, getattr(self, what) + 1)
-        if len(self.listed) < _LISTED:
+        if len(self.listed) < MAX_LISTED:
             self.listed.append((row_id, what))
 
 
@@ -60,15 +60,15 @@ def reconcile(storage: PolarDBExportStorage, *, dry_run: bool = False) -> Reconc
     """
     report = ReconcileReport()
     links = PolarDBImportStorageLink.objects.filter(storage__in=sources_of(storage)).order_by("pk")
-    page = list(links[:BATCH])
+    page = list(links[:BATCH_SIZE])
     while page:
         different = _compare(storage, page, report)
         if different and not dry_run:
             outbox.mark(pair for pair in outbox.targets(different) if pair[0] == storage.pk)
-        page = list(links.filter(pk__gt=page[-1].pk)[:BATCH])
+        page = list(links.filter(pk__gt=page[-1].pk)[:BATCH_SIZE])
     logger.info(
-        "Reconcile: storage %s, %s rows compared: %s differ, %s pending, %s gone, %s of others",
-        *(storage.pk, report.checked, report.different, report.pending, report.gone, report.foreign),
+        "Reconcile: storage %s, %s rows compared: %s differ, %s pending, %s missing, %s of others",
+        *(storage.pk, report.checked, report.different, report.pending, report.missing, report.foreign),
     )
     return report
 
@@ -79,7 +79,7 @@ def _compare(
     """Task ids of the links whose row differs and should not."""
     rows = {link.task_id: link.row_id for link in links}
     with connect(writing_parameters(storage)) as connection:
-        stored = read_results(connection, storage.table, list(rows.values()))
+        stored = read_results(connection, storage.source_table, list(rows.values()))
     expected: dict[int, bool] = {}
     cleared: set[int] = set()
     for results in current_results(storage, list(rows)):
@@ -95,7 +95,7 @@ def _compare(
         report.checked += 1
         found = stored.get(row_id)
         if found is None:
-            report.add(row_id, "gone")
+            report.add(row_id, "missing")
             if link.task_id in expected and link.task_id not in cleared:
                 different.append(link.task_id)  # its mark will say so to people who look for what is not delivered
         elif not expected.get(link.task_id, True):

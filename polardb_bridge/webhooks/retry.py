@@ -9,13 +9,13 @@ from datetime import timedelta
 from polardb_bridge.errors import BridgeError, RetryableError
 
 FIRST_DELAY = timedelta(seconds=1)
-LONGEST_DELAY = timedelta(minutes=5)
+MAX_DELAY = timedelta(minutes=5)
 _DOUBLINGS = 9  # 1 s · 2⁹ is more than 5 min
 
 
 @dataclass(frozen=True)
 class Retry:
-    """Try again after `delay`; `needs_person` where waiting alone will not help."""
+    """Try again after `delay`; `needs_person` if waiting alone will not help."""
 
     delay: timedelta
     needs_person: bool
@@ -31,7 +31,7 @@ def next_try(error: BridgeError, failed_attempts: int, jitter: float | None = No
     """
     jitter = random.random() if jitter is None else jitter  # noqa: S311  no secret
     transient = isinstance(error, RetryableError)
-    delay = LONGEST_DELAY
+    delay = MAX_DELAY
     if transient:
-        delay = min(FIRST_DELAY * 2 ** min(failed_attempts - 1, _DOUBLINGS), LONGEST_DELAY)
+        delay = min(FIRST_DELAY * 2 ** min(failed_attempts - 1, _DOUBLINGS), MAX_DELAY)
     return Retry(delay * (0.75 + 0.25 * jitter), needs_person=not transient)

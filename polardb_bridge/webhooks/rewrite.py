@@ -1,8 +1,8 @@
 """The target's "Sync": every result is written again, with progress and an end that tells the truth.
 
-The request only sets the storage's status to queued; a worker or the drain of a serving process does the rest, from
-that status on. A process that dies in between leaves marks, which are delivered, and a status that Label Studio
-turns into "failed" when no progress comes any more (io_storages/base_models.py, health_check).
+The request only sets the storage's status to queued; a worker or the background thread of a serving process does the
+rest, from that status on. A process that dies in between leaves marks, which are delivered, and a status that Label
+Studio turns into "failed" when no more progress comes (io_storages/base_models.py, health_check).
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from tasks.models import Annotation
 
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
 from polardb_bridge.webhooks import outbox, queue
+from polardb_bridge.webhooks.current_results import sources_of
 from polardb_bridge.webhooks.delivery import deliver, retry_now
 from polardb_bridge.webhooks.models import PendingWriteback
-from polardb_bridge.webhooks.state import sources_of
 
 logger = logging.getLogger(__name__)
 
-_MARKED_AT_ONCE = 2000
+_MARKS_BATCH_SIZE = 2000
 # A queued rewrite that a worker has not begun by then is begun by a serving process.
 _WORKER_HEAD_START = timedelta(seconds=10)
-# Marks that others have claimed: how long to wait for the next one to be written before giving up on them.
-_PATIENCE_S = 2 * outbox.CLAIM_LENGTH.total_seconds()
-_LISTED_PROBLEMS = 100
+# Marks that others have leased: how long to wait for the next one to be written before giving up on them.
+_PATIENCE_TIMEOUT_S = 2 * outbox.LEASE_LENGTH.total_seconds()
+MAX_LISTED = 100
 
 
 def request(storage: PolarDBExportStorage) -> None:
@@ -62,7 +62,7 @@ def waiting() -> list[int]:
 
 
 def run(storage_id: int) -> None:
-    """Do the queued rewrite of this storage; nothing where another process has begun it."""
+    """Do the queued rewrite of this storage; nothing if another process has begun it."""
     storage = PolarDBExportStorage.objects.filter(pk=storage_id).first()
     if storage is None or not storage.begin_sync():
         return
@@ -88,24 +88,24 @@ class _Rewrite:
         marked_at = timezone.now()
         report = deliver(self.storage, on_batch=lambda report: self._ping(report.written))
         left = PendingWriteback.objects.filter(storage=self.storage, dirty_since__lte=marked_at)
-        unsent = left.filter(problem="")
+        unsent = left.filter(parked_reason="")
         if not report.error:
             self._wait_for_others(unsent)
-        self._finish(left.exclude(problem=""), unsent.count(), report.error)
+        self._finish(left.exclude(parked_reason=""), unsent.count(), report.error)
 
     def _task_ids(self) -> Iterator[list[int]]:
         """All tasks that have annotations, or whose rows hold a result of ours, in keyset pages."""
         links = PolarDBImportStorageLink.objects.filter(storage__in=sources_of(self.storage))
         annotated = models.Exists(Annotation.objects.filter(task=models.OuterRef("task")))
         tasks = links.filter(models.Q(annotated) | models.Q(has_result=True)).order_by("task_id")
-        page = list(tasks.values_list("task_id", flat=True)[:_MARKED_AT_ONCE])
+        page = list(tasks.values_list("task_id", flat=True)[:_MARKS_BATCH_SIZE])
         while page:
             yield page
-            page = list(tasks.filter(task_id__gt=page[-1]).values_list("task_id", flat=True)[:_MARKED_AT_ONCE])
+            page = list(tasks.filter(task_id__gt=page[-1]).values_list("task_id", flat=True)[:_MARKS_BATCH_SIZE])
 
     def _wait_for_others(self, unsent: models.QuerySet[PendingWriteback]) -> None:
         count = unsent.count()
-        patient_until = time.monotonic() + _PATIENCE_S
+        patient_until = time.monotonic() + _PATIENCE_TIMEOUT_S
         while count and time.monotonic() < patient_until:
             self._ping(self.total - count)
             time.sleep(0.2)
@@ -113,16 +113,16 @@ class _Rewrite:
                 return
             now = unsent.count()
             if now < count:
-                patient_until = time.monotonic() + _PATIENCE_S
+                patient_until = time.monotonic() + _PATIENCE_TIMEOUT_S
             count = now
 
     def _ping(self, written: int) -> None:
         self.storage.info_update_progress(last_sync_count=min(written, self.total), total_annotations=self.total)
 
     def _finish(self, parked: models.QuerySet[PendingWriteback], unsent: int, error: str) -> None:
-        problems = [
-            f"task {task_id}: {problem}"
-            for task_id, problem in parked.order_by("task_id").values_list("task_id", "problem")[:_LISTED_PROBLEMS]
+        reasons = [
+            f"task {task_id}: {reason}"
+            for task_id, reason in parked.order_by("task_id").values_list("task_id", "parked_reason")[:MAX_LISTED]
         ]
         not_written = unsent + parked.count()
         written = max(0, self.total - not_written)
@@ -137,10 +137,10 @@ class _Rewrite:
             )
             self.storage.save(update_fields=["status", "last_sync_count", "meta", "traceback"])
         elif not_written:
-            hidden = not_written - len(problems)
+            hidden = not_written - len(reasons)
             self.storage.info_set_completed_with_errors(
                 last_sync_count=written,
-                validation_errors=[*problems, *([f"… and {hidden} more rows"] if hidden else [])],
+                validation_errors=[*reasons, *([f"… and {hidden} more rows"] if hidden else [])],
                 total_annotations=self.total,
                 tasks_failed_validation=not_written,
             )

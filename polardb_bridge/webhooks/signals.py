@@ -9,11 +9,11 @@ from django.db.models.signals import post_save
 
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.signals import export_sync_requested
-from polardb_bridge.webhooks import capture, drain, rewrite
+from polardb_bridge.webhooks import capture, rewrite, wakeup
 from polardb_bridge.webhooks.delivery import retry_now
 
 
-def connect() -> None:
+def connect_signals() -> None:
     """Listen; called once when the app is ready."""
     post_save.connect(storage_saved, sender=PolarDBExportStorage, dispatch_uid="polardb_storage_saved")
     export_sync_requested.connect(sync_requested, dispatch_uid="polardb_sync_requested")
@@ -25,7 +25,7 @@ def storage_saved(
     """A person has changed the address or the password: do not wait for the next attempt."""
     if not created and not update_fields:
         retry_now(instance)
-        transaction.on_commit(drain.wake, robust=True)
+        transaction.on_commit(wakeup.wake, robust=True)
 
 
 def sync_requested(sender: Any, storage: PolarDBExportStorage, **kwargs: Any) -> None:

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from dev.label_studio import LabelStudio
 from dev.servers import MariaDB
-from polardb_bridge.table.connection import ConnectionParameters, begin, engine_for
+from polardb_bridge.table.connection import begin, engine_for
+from polardb_bridge.table.parameters import ConnectionParameters
 from support.labeling import Provisioned
 from support.proxy import Proxy
 

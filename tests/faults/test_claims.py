@@ -45,10 +45,10 @@ def test_clock_wrong_while_the_server_is_down(
     assert_delivered(project, storage, source)
 
 
-def test_clock_set_back_under_a_claim_of_a_dead_process(project: LabelingProject, storage: Any, source: Source) -> None:
+def test_clock_set_back_under_a_lease_of_a_dead_process(project: LabelingProject, storage: Any, source: Source) -> None:
     submit_all(project)
     with clock_moved(DAY):
-        assert len(outbox.claim_due(storage, 10).marks) == 3
+        assert len(outbox.lease_due(storage, 10).marks) == 3
     assert_delivered(project, storage, source)
 
 
@@ -56,11 +56,11 @@ def test_clock_set_back_under_a_claim_of_a_dead_process(project: LabelingProject
 def test_a_delivery_that_was_overtaken_does_not_leave_its_old_state(
     project: LabelingProject, storage: Any, source: Source
 ) -> None:
-    """Frozen between reading and writing until its claim ran out; a newer delivery came first."""
+    """Frozen between reading and writing until its lease ran out; a newer delivery came first."""
     submit_all(project, "cat")
-    old = outbox.claim_due(storage, 10)
+    old = outbox.lease_due(storage, 10)
     submit_all(project, "dog")
-    with clock_moved(outbox.CLAIM_LENGTH + timedelta(seconds=1)):
+    with clock_moved(outbox.LEASE_LENGTH + timedelta(seconds=1)):
         assert deliver(storage).written == 3
     assert not PendingWriteback.objects.exists()
     outbox.clear(old, {})
@@ -68,7 +68,7 @@ def test_a_delivery_that_was_overtaken_does_not_leave_its_old_state(
     assert_delivered(project, storage, source, "dog")
 
 
-def test_a_delivery_that_takes_longer_than_its_claim_commits_nothing(
+def test_a_delivery_that_takes_longer_than_its_lease_commits_nothing(
     project: LabelingProject, storage: Any, source: Source
 ) -> None:
     submit_all(project)

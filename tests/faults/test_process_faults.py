@@ -82,14 +82,14 @@ def test_worker_killed_between_write_and_clear(
     project.submit(2, region("cat"))
     with hold(f"SELECT id FROM {source.table} WHERE id = 2 FOR UPDATE") as row_lock:
         worker = Worker(tmp_path, environment, "deliver_writebacks", "--watch", ready="")
-        with patch.object(worker, "is_ready", PendingWriteback.objects.filter(claim__isnull=False).exists):
+        with patch.object(worker, "is_ready", PendingWriteback.objects.filter(lease__isnull=False).exists):
             worker.start()
         with label_studio_database_locked():
             row_lock.rollback()
             wait_for_label(source, 2, "cat", 5)
             time.sleep(0.2)
             worker.kill()
-    # Written, and the mark is still there: the next delivery writes it again, when the claim has run out.
+    # Written, and the mark is still there: the next delivery writes it again, when the lease has run out.
     assert PendingWriteback.objects.get().task_id == task.pk
     project.submit(2, region("dog"))
     began = time.monotonic()

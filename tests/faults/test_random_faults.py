@@ -205,7 +205,7 @@ def test_a_thousand_annotations_under_random_faults(
     start_label_studio: Callable[..., LabelStudio],
     environment: dict[str, str],
 ) -> None:
-    from polardb_bridge.storage.sync import run_sync
+    from polardb_bridge.storage.sync.run import run_sync
 
     seed = int(os.environ.get("FAULT_SEED", random.randrange(10**6)))  # noqa: S311
     print("seed", seed)  # noqa: T201  pytest shows it where the test fails: FAULT_SEED repeats the choices

@@ -29,7 +29,7 @@ def test_server_stopped_during_submits(project: LabelingProject, storage: Any, s
     project.submit(3, region("cat"))
     assert time.monotonic() - before < 10
     assert failed(storage).attempts == 2
-    assert PendingWriteback.objects.filter(claim=None).count() == 3
+    assert PendingWriteback.objects.filter(lease=None).count() == 3
     server.start()
     assert_delivered(project, storage, source)
 
@@ -61,7 +61,7 @@ def test_frozen_server(project: LabelingProject, storage: Any, server: MariaDB, 
     assert time.monotonic() - began < 3
     failed(storage)
     took = time.monotonic() - began
-    assert took < outbox.CLAIM_LENGTH.total_seconds()
+    assert took < outbox.LEASE_LENGTH.total_seconds()
     assert took < 3 * TIMEOUT_S
     project.submit(3, region("cat"))
     server.thaw()

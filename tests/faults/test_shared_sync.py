@@ -114,7 +114,7 @@ def test_workers_share_a_large_sync(
     with ExitStack() as stack:
         workers(stack, tmp_path, queue, 2)
         session, url = begin(label_studio, storage)
-        wait_until(lambda: SyncPart.objects.filter(done=False).exclude(claim=None).count() == 2)
+        wait_until(lambda: SyncPart.objects.filter(done=False).exclude(lease=None).count() == 2)
         # A second one at the same time does nothing: it would count no new tasks.
         assert session.post(f"{url}/sync", timeout=60).status_code == 200
         end = ended(session, url)
@@ -132,7 +132,7 @@ def test_the_part_of_a_dead_helper_is_taken_over(
     with ExitStack() as stack:
         first, second = workers(stack, tmp_path, queue, 2)
         session, url = begin(label_studio, storage)
-        wait_until(lambda: SyncPart.objects.filter(done=False).exclude(claim=None).count() == 2)
+        wait_until(lambda: SyncPart.objects.filter(done=False).exclude(lease=None).count() == 2)
         helper = first if "help_job" in first.log.read_text() else second
         kill(helper)
         end = ended(session, url)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.storage.sync.run import run_sync
 from support.labeling import Provisioned
 from support.source_data import Source
 

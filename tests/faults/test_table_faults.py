@@ -55,12 +55,12 @@ def test_deleted_row(project: LabelingProject, storage: Any, source: Source) -> 
     source.execute(f"CREATE TABLE kept AS SELECT * FROM {source.table} WHERE id = 2")
     source.execute(f"DELETE FROM {source.table} WHERE id = 2")
     report = deliver(storage)
-    assert (report.written, report.problems, report.error) == (2, 1, "")
+    assert (report.written, report.parked, report.error) == (2, 1, "")
     [parked] = PendingWriteback.objects.all()
-    assert (parked.task_id, parked.problem) == (project.tasks[2].pk, "The table has no row 2 any more.")
-    assert deliver(storage).problems == 0  # parked: not tried again by itself
+    assert (parked.task_id, parked.parked_reason) == (project.tasks[2].pk, "The table has no row 2 any more.")
+    assert deliver(storage).parked == 0  # parked: not tried again by itself
     source.execute(f"INSERT INTO {source.table} SELECT * FROM kept")
-    assert outbox.retry_problems(storage) == 1
+    assert outbox.retry_parked(storage) == 1
     assert_delivered(project, storage, source)
 
 
@@ -83,8 +83,8 @@ def test_a_result_larger_than_the_server_takes_holds_up_no_other(
     project.submit(1, region("cat"))
     project.submit(3, region("cat"))
     report = deliver(storage)
-    assert (report.written, report.problems, report.error) == (2, 1, "")
-    assert "max_allowed_packet" in PendingWriteback.objects.get().problem
+    assert (report.written, report.parked, report.error) == (2, 1, "")
+    assert "max_allowed_packet" in PendingWriteback.objects.get().parked_reason
     assert labels(project, source) == ["cat", None, "cat"]
     annotation = project.tasks[2].annotations.get()
     project.api.patch(f"/api/annotations/{annotation.pk}/", {"result": [region("cat")]}, format="json")
@@ -100,8 +100,8 @@ def test_a_value_that_the_table_refuses_holds_up_no_other(
     )
     submit_all(project)
     report = deliver(storage)
-    assert (report.written, report.problems) == (2, 1)
-    assert "not this one" in PendingWriteback.objects.get().problem
+    assert (report.written, report.parked) == (2, 1)
+    assert "not this one" in PendingWriteback.objects.get().parked_reason
     source.execute("DROP TRIGGER refuse")
-    outbox.retry_problems(storage)
+    outbox.retry_parked(storage)
     assert_delivered(project, storage, source)

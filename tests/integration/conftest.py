@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from polardb_bridge.deployments.audit import Actor
-from polardb_bridge.deployments.lifecycle import deploy
+from polardb_bridge.deployments.deploy import deploy
+from polardb_bridge.deployments.execution.audit import Actor
 from polardb_bridge.deployments.models import Deployment
-from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.storage.sync.run import run_sync
 from support.deployments import REQUEST, import_storage_of, open_here
 from support.source_data import Source, url_of
 from support.statements import ADDRESS

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from polardb_bridge.deployments.provision import provision_project
+from polardb_bridge.deployments.projects import provision_project
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.storage.models import PolarDBExportStorage
-from polardb_bridge.table.connection import ConnectionParameters
+from polardb_bridge.table.parameters import ConnectionParameters
 from support.labeling import Provisioned
 from support.source_data import TABLE, Source, base64_text, image_bytes, url_of
 
@@ -59,7 +59,7 @@ def test_load_images(run: Callable[..., str], source: Source, tmp_path: Path) ->
     }
     output = run("load_images", str(tmp_path), "--table", TABLE)
     assert "skipped notes.txt: the file is not an image" in output
-    assert "0 loaded, 1 there already, 1 skipped" in output
+    assert "0 loaded, 1 existed already, 1 skipped" in output
 
 
 def test_provision_project_makes_a_project_with_tasks_once(run: Callable[..., str], source: Source, user: Any) -> None:
@@ -149,16 +149,16 @@ def test_sync_storage(run: Callable[..., str], provisioned: Provisioned, source:
     storage_id = str(provisioned.import_storage.pk)
     report = json.loads(run("sync_storage", "--storage-id", storage_id, "--json"))
     assert (report["created"], report["failed"]) == (1, 1)
-    assert "0 new tasks, 1 there already, 1 rows failed" in run("sync_storage", "--storage-id", storage_id)
+    assert "0 new tasks, 1 unchanged, 1 rows failed" in run("sync_storage", "--storage-id", storage_id)
     source.add(("b.png", base64_text(image_bytes())))
-    assert "would do this: 2 new tasks, 1 there already" in run("sync_storage", "--storage-id", storage_id, "--dry-run")
+    assert "would do this: 2 new tasks, 1 unchanged" in run("sync_storage", "--storage-id", storage_id, "--dry-run")
     assert json.loads(run("sync_storage", "--storage-id", storage_id, "--dry-run", "--json"))["created"] == 2
     source.execute(f"DELETE FROM {TABLE} WHERE original_name = 'b.png'")
     provisioned.import_storage.info_set_queued()
     assert provisioned.import_storage.begin_sync()
     with pytest.raises(CommandError, match="--force"):
         run("sync_storage", "--storage-id", storage_id)
-    assert "1 there already" in run("sync_storage", "--storage-id", storage_id, "--force")
+    assert "1 unchanged" in run("sync_storage", "--storage-id", storage_id, "--force")
 
 
 def test_check_storage(run: Callable[..., str], provisioned: Provisioned, source: Source) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from polardb_bridge.deployments.describe import describe
-from polardb_bridge.deployments.lifecycle import DeployRequest, deploy
+from polardb_bridge.deployments.deploy import deploy
 from polardb_bridge.deployments.models import Deployment, StatementRecord
-from support.deployments import import_storage_of
+from polardb_bridge.statements.syntax import DeployModel
+from support.deployments import first_password_of, import_storage_of
 from support.sessions import signed_in
 from support.source_data import TABLE, Source, url_of
 
@@ -27,7 +27,7 @@ def operator(user: Any, source: Source, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def deployment(source: Source, user: Any) -> Deployment:
-    return deploy(DeployRequest("mark_animal", "1", TABLE), source.parameters)
+    return deploy(DeployModel("Label-Studio", "mark_animal", "1", TABLE), source.parameters)
 
 
 def submit(browser: Any, path: str, **fields: str) -> Any:
@@ -56,7 +56,7 @@ def test_strangers_are_sent_to_the_login(path: str, db: None) -> None:
 @pytest.mark.parametrize("path", [*PAGES, *CHANGES])
 def test_only_administrators_get_in(path: str, deployment: Deployment) -> None:
     Deployment.objects.update(allowed_networks=["127.0.0.1/32"])
-    browser = signed_in(deployment.user.email, describe(deployment).password)
+    browser = signed_in(deployment.user.email, first_password_of(deployment))
     for answer in (browser.get(path), browser.post(path, {"confirmation": "mark_animal"})):
         assert answer.status_code in (403, 405)
     assert Deployment.objects.filter(name="mark_animal", is_dropping=False).exists()
@@ -83,7 +83,7 @@ def test_a_table_is_deployed_by_a_recorded_statement(operator: Any, source: Sour
     assert (deployment.name, deployment.project.title) == ("mark_animal", "My animals")
     assert import_storage_of(deployment).image_delivery == "link"
     record = StatementRecord.objects.get()
-    assert (record.via, record.outcome, record.address) == ("console", "done", "127.0.0.1")
+    assert (record.via, record.outcome, record.client_ip) == ("console", "done", "127.0.0.1")
     assert record.statement.startswith("DEPLOY MODEL `Label-Studio` WITH (annotation_template_id = '1'")
     page = operator.get("/polardb/").text
     assert "mark_animal@deployments.local" in page

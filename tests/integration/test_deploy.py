@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
-from polardb_bridge.deployments import lifecycle
-from polardb_bridge.deployments.describe import describe
-from polardb_bridge.deployments.lifecycle import DeployRequest, deploy, drop, find
+from polardb_bridge.deployments import deploy as deploy_module
+from polardb_bridge.deployments.deploy import deploy
+from polardb_bridge.deployments.drop import drop
 from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.deployments.status import status_of
 from polardb_bridge.errors import (
     BridgeError,
     DeploymentExistsError,
     NoSuchDeploymentError,
 )
-from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.statements.syntax import DeployModel
+from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.webhooks.delivery import deliver_due
 from support.deployments import REQUEST, annotate, import_storage_of
 from support.race import race
@@ -30,15 +32,13 @@ from support.source_data import TABLE, Source, region
         ({"name": "x" * 65}, "deployment name"),
         ({"template_id": "7"}, "no template '7'"),
         ({"source": "missing"}, "missing"),
-        ({"image_delivery": "fax"}, "image_delivery 'fax' is not one of auto, data_uri, link"),
-        ({"existing_annotations": "some"}, "existing_annotations 'some'"),
         ({"title": "ab"}, "3 to 50"),
     ],
 )
 def test_a_bad_request_leaves_nothing(change: dict[str, Any], message: str, source: Source, user: Any) -> None:
     before = row_counts()
     with pytest.raises(BridgeError, match=message):
-        deploy(DeployRequest(**{**vars(REQUEST), **change}), source.parameters)
+        deploy(DeployModel(**{**vars(REQUEST), **change}), source.parameters)
     assert row_counts() == before
 
 
@@ -48,7 +48,7 @@ def test_a_failure_in_the_middle_leaves_nothing(source: Source, user: Any, monke
     def broken(*args: Any, **options: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(lifecycle, "create_project", broken)
+    monkeypatch.setattr(deploy_module, "create_project", broken)
     with pytest.raises(OSError, match="disk full"):
         deploy(REQUEST, source.parameters)
     assert row_counts() == before
@@ -60,17 +60,17 @@ def test_a_new_deployment_is_open_to_nobody(source: Source, user: Any) -> None:
 
 def test_names_and_tables_are_taken_once(deployment: Deployment, source: Source) -> None:
     with pytest.raises(DeploymentExistsError, match="a deployment 'MARK_animal' already"):
-        deploy(DeployRequest("MARK_animal", "1", TABLE), source.parameters)
+        deploy(DeployModel("Label-Studio", "MARK_animal", "1", TABLE), source.parameters)
     with pytest.raises(DeploymentExistsError, match="labeled in the deployment 'mark_animal' already"):
-        deploy(DeployRequest("second", "1", TABLE), source.parameters)
-    assert find("Mark_Animal") == deployment
+        deploy(DeployModel("Label-Studio", "second", "1", TABLE), source.parameters)
+    assert Deployment.objects.find("Mark_Animal") == deployment
     with pytest.raises(NoSuchDeploymentError, match="no deployment 'other'"):
-        find("other")
+        Deployment.objects.find("other")
 
 
 @pytest.mark.parametrize("name", ["a", "-", "x" * 64])
 def test_the_shortest_and_longest_names_work(name: str, source: Source, user: Any) -> None:
-    deployment = deploy(DeployRequest(name, "1", TABLE), source.parameters)
+    deployment = deploy(DeployModel("Label-Studio", name, "1", TABLE), source.parameters)
     assert 3 <= len(deployment.project.title) <= 50
 
 
@@ -84,7 +84,7 @@ def test_deploying_again_brings_the_annotations_back(deployment: Deployment, sou
     run_sync(import_storage_of(again), force=True)
     found = Annotation.objects.get(project=again.project)
     assert (found.result, found.unique_id) == ([region()], annotation.unique_id)
-    assert (describe(again).tasks, describe(again).annotated) == (3, 1)
+    assert (status_of(again).tasks, status_of(again).annotated) == (3, 1)
     deliver_due()
     assert source.row(1) == row
 
@@ -92,7 +92,9 @@ def test_deploying_again_brings_the_annotations_back(deployment: Deployment, sou
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("names", [("mark_animal", "Mark_Animal"), ("first", "second")], ids=["name", "table"])
 def test_of_two_deploys_at_once_one_is_made(names: tuple[str, ...], source: Source, user: Any) -> None:
-    outcomes = race(*(lambda name=name: deploy(DeployRequest(name, "1", TABLE), source.parameters) for name in names))
+    outcomes = race(
+        *(lambda name=name: deploy(DeployModel("Label-Studio", name, "1", TABLE), source.parameters) for name in names)
+    )
     made = [outcome for outcome in outcomes if isinstance(outcome, Deployment)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, DeploymentExistsError)]
     assert (len(made), len(refused)) == (1, 1), outcomes

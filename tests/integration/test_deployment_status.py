@@ -5,40 +5,42 @@ from __future__ import annotations
 from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
-from polardb_bridge.deployments.describe import all_deployments, describe, describe_all
-from polardb_bridge.deployments.lifecycle import DeployRequest, deploy
+from polardb_bridge.deployments.deploy import deploy
+from polardb_bridge.deployments.execution.answers import state_in_words
 from polardb_bridge.deployments.models import Deployment
-from support.deployments import import_storage_of
+from polardb_bridge.deployments.status import DeploymentState, all_statuses, status_of
+from polardb_bridge.statements.syntax import DeployModel
+from support.deployments import first_password_of, import_storage_of
 from support.source_data import TABLE, Source
 
 
 def test_a_deployment_is_described_in_one_row(deployment: Deployment) -> None:
-    row = describe(deployment)
-    assert (row.deployment_name, row.status, row.annotation_source) == ("mark_animal", "Serving", TABLE)
-    assert row.request_path == "http://localhost:8080/deployments/mark_animal/"
+    row = status_of(deployment)
+    assert (row.name, row.state, row.source) == ("mark_animal", DeploymentState.SERVING, TABLE)
+    assert row.url == "http://localhost:8080/deployments/mark_animal/"
     assert row.username == "mark_animal@deployments.local"
     assert row.white_ip_name == "model_mark_animal"
-    assert row.annotation_template_id == "1"
+    assert row.template_id == "1"
     assert (row.tasks, row.annotated, row.pending_writebacks) == (3, 0, 0)
-    assert len(row.password) == 20
+    assert len(row.password or "") == 20
     assert deployment.user.check_password(row.password)
 
 
 def test_the_first_password_is_stored_encrypted_and_forgotten_once_changed(deployment: Deployment) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT first_password FROM polardb_io_storages_deployment")
-        assert describe(deployment).password not in cursor.fetchone()[0]
+        assert status_of(deployment).password not in cursor.fetchone()[0]
     deployment.user.set_password("my-own-password-1")
     deployment.user.save()
-    assert describe(deployment).password == "(changed)"
+    assert status_of(deployment).password is None
     assert Deployment.objects.get().first_password is None
 
 
 def test_a_strengthened_hash_is_not_a_changed_password(deployment: Deployment) -> None:
-    password = describe(deployment).password
+    password = first_password_of(deployment)
     deployment.user.set_password(password)  # another salt: as when Django strengthens the hash at a login
     deployment.user.save()
-    assert describe(Deployment.objects.get()).password == password
+    assert status_of(Deployment.objects.get()).password == password
 
 
 def test_status_tells_progress_and_failure(deployment: Deployment) -> None:
@@ -46,12 +48,12 @@ def test_status_tells_progress_and_failure(deployment: Deployment) -> None:
     type(storage).objects.update(status=storage.Status.IN_PROGRESS, last_sync=None)
     Deployment.objects.update(rows=10)
     deployment.refresh_from_db()
-    assert describe(deployment).status == "Deploying 3/10"
+    assert state_in_words(status_of(deployment)) == "Deploying 3/10"
     type(storage).objects.update(status=storage.Status.FAILED, traceback="The server is down.")
-    assert describe(deployment).status == "Failed: The server is down."
+    assert state_in_words(status_of(deployment)) == "Failed: The server is down."
     deployment.project.delete()
     deployment.refresh_from_db()
-    assert describe(deployment).status.startswith("Failed: its project was deleted")
+    assert state_in_words(status_of(deployment)).startswith("Failed: its project was deleted")
 
 
 def test_many_deployments_take_as_many_queries_as_one(
@@ -59,7 +61,7 @@ def test_many_deployments_take_as_many_queries_as_one(
 ) -> None:
     for number in range(3):
         source.execute(f"CREATE TABLE other_{number} LIKE {TABLE}")
-        deploy(DeployRequest(f"other_{number}", "1", f"other_{number}"), source.parameters)
+        deploy(DeployModel("Label-Studio", f"other_{number}", "1", f"other_{number}"), source.parameters)
     with django_assert_num_queries(4):
-        rows = describe_all(all_deployments())
-    assert [row.deployment_name for row in rows] == ["mark_animal", "other_0", "other_1", "other_2"]
+        rows = all_statuses()
+    assert [row.name for row in rows] == ["mark_animal", "other_0", "other_1", "other_2"]

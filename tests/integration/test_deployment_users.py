@@ -6,11 +6,14 @@ from typing import Any
 
 from django.test import Client
 
-from polardb_bridge.deployments.describe import describe
-from polardb_bridge.deployments.lifecycle import DeployRequest, deploy, drop, find
+from polardb_bridge.choices import ImageDelivery
+from polardb_bridge.deployments.deploy import deploy
+from polardb_bridge.deployments.drop import drop
 from polardb_bridge.deployments.models import Deployment
-from polardb_bridge.storage.sync import run_sync
-from support.deployments import export_storage_of, import_storage_of, open_here
+from polardb_bridge.deployments.status import status_of
+from polardb_bridge.statements.syntax import DeployModel
+from polardb_bridge.storage.sync.run import run_sync
+from support.deployments import export_storage_of, first_password_of, import_storage_of, open_here
 from support.sessions import signed_in
 from support.source_data import TABLE, Source
 
@@ -27,7 +30,7 @@ def test_the_address_shows_the_login_and_lands_on_the_project(deployment: Deploy
         f"/user/login/?next={target}",
         {
             "email": "mark_animal@deployments.local",
-            "password": describe(deployment).password,
+            "password": first_password_of(deployment),
             "csrfmiddlewaretoken": browser.cookies["csrftoken"].value,
         },
     )
@@ -38,9 +41,9 @@ def test_the_address_shows_the_login_and_lands_on_the_project(deployment: Deploy
 
 def test_the_address_of_another_deployment_asks_for_its_own_login(deployment: Deployment, source: Source) -> None:
     source.execute(f"CREATE TABLE cars LIKE {TABLE}")
-    cars = deploy(DeployRequest("cars", "1", "cars"), source.parameters)
+    cars = deploy(DeployModel("Label-Studio", "cars", "1", "cars"), source.parameters)
     open_here(cars)
-    browser = signed_in(cars.user.email, describe(cars).password)
+    browser = signed_in(cars.user.email, first_password_of(cars))
     assert browser.get("/api/current-user/whoami").status_code == 200
     assert "mark_animal@deployments.local" in browser.get("/deployments/mark_animal/").text
     assert browser.get("/api/current-user/whoami").status_code == 401
@@ -61,7 +64,9 @@ def test_an_administrator_made_by_a_command_can_log_in(db: None, client: Client)
 
     owner = User.objects.create_user("owner@example.com", "correct-horse-9")
     tenant = Organization.create_organization(created_by=owner, title="tenant")
-    Deployment.objects.create(name="tenant", template_id="1", source="t", address="t", organization=tenant, user=owner)
+    Deployment.objects.create(
+        name="tenant", template_id="1", source="t", table_address="t", organization=tenant, user=owner
+    )
     administrator = User.objects.create_superuser("admin@example.com", "correct-horse-9")
     client.get("/user/login/")
     answer = client.post(
@@ -82,7 +87,7 @@ def test_a_deployments_user_cannot_point_its_storages_at_other_tables(
 ) -> None:
     """The stored account may read all of them."""
     source.execute(f"CREATE TABLE secrets LIKE {TABLE}")
-    tenant = signed_in(deployment.user.email, describe(deployment).password)
+    tenant = signed_in(deployment.user.email, first_password_of(deployment))
     for path, storage in (("", import_storage_of(deployment)), ("export/", export_storage_of(deployment))):
         address = f"/api/storages/{path}polardb/{storage.pk}"
         assert tenant.get(address).status_code == 200
@@ -101,19 +106,19 @@ def test_a_deployments_user_cannot_point_its_storages_at_other_tables(
 
 
 def test_a_deployments_user_changes_the_password(deployment: Deployment) -> None:
-    first = describe(deployment).password
+    first = first_password_of(deployment)
     browser = signed_in(deployment.user.email, first)
     page = browser.get("/deployments/mark_animal/password/", HTTP_ACCEPT_LANGUAGE="zh-CN")
     assert "修改密码" in page.text
     fields = {"old_password": first, "new_password1": "my-own-word-47", "new_password2": "my-own-word-48"}
     wrong = browser.post("/deployments/mark_animal/password/", fields, format="multipart")
-    assert (wrong.status_code, describe(deployment).password) == (200, first)
+    assert (wrong.status_code, first_password_of(deployment)) == (200, first)
     fields["new_password2"] = fields["new_password1"]
     changed = browser.post("/deployments/mark_animal/password/", fields, format="multipart")
     assert (changed.status_code, changed["Location"]) == (302, "/deployments/mark_animal/")
     assert browser.get("/api/current-user/whoami").status_code == 200, "still signed in"
-    deployment = find("mark_animal")
-    assert describe(deployment).password == "(changed)"
+    deployment = Deployment.objects.find("mark_animal")
+    assert status_of(deployment).password is None
     assert deployment.user.check_password("my-own-word-47")
 
 
@@ -121,7 +126,7 @@ def test_nobody_else_changes_the_password(deployment: Deployment, api: Any) -> N
     for browser in (Client(), api):
         answer = browser.get("/deployments/mark_animal/password/")
         assert (answer.status_code, answer["Location"]) == (302, "/deployments/mark_animal/")
-    browser = signed_in(deployment.user.email, describe(deployment).password)
+    browser = signed_in(deployment.user.email, first_password_of(deployment))
     browser.credentials()  # without the page's token
     assert browser.post("/deployments/mark_animal/password/", {}, format="multipart").status_code == 403
 
@@ -137,7 +142,7 @@ def test_administrators_look_into_a_deployment_and_come_back(deployment: Deploym
     user.refresh_from_db()
     assert user.active_organization == own
     api.get("/deployments/mark_animal/")
-    drop(find("mark_animal"))
+    drop(Deployment.objects.find("mark_animal"))
     assert api.get("/api/projects/").status_code == 200
     user.refresh_from_db()
     assert user.active_organization == own
@@ -149,10 +154,12 @@ def test_images_are_shown_to_their_own_deployment_only(source: Source, user: Any
     source.execute(f"INSERT INTO cars SELECT * FROM {TABLE}")
     browsers, images = [], []
     for table in (TABLE, "cars"):
-        made = deploy(DeployRequest(table, "1", table, image_delivery="link"), source.parameters)
+        made = deploy(
+            DeployModel("Label-Studio", table, "1", table, image_delivery=ImageDelivery.LINK), source.parameters
+        )
         open_here(made)
         run_sync(import_storage_of(made), force=True)
-        browsers.append(signed_in(made.user.email, describe(made).password))
+        browsers.append(signed_in(made.user.email, first_password_of(made)))
         images.append(made.project.tasks.get().data["image"])
     for number, browser in enumerate(browsers):
         assert browser.get(images[number]).status_code == 200

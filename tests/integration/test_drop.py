@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
-from polardb_bridge.deployments import lifecycle
-from polardb_bridge.deployments.describe import describe
-from polardb_bridge.deployments.lifecycle import deploy, drop, find
+from polardb_bridge.deployments import drop as drop_module
+from polardb_bridge.deployments.deploy import deploy
+from polardb_bridge.deployments.drop import drop
 from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.deployments.status import DeploymentState, status_of
 from polardb_bridge.errors import (
     InvalidInputError,
     NoSuchDeploymentError,
     RetryableError,
 )
-from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.webhooks.models import PendingWriteback
 from support.deployments import REQUEST, annotate, import_storage_of
 from support.race import race
@@ -66,11 +67,11 @@ def test_an_interrupted_drop_is_completed_by_the_next(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(lifecycle, "_remove", killed)
+        patched.setattr(drop_module, "_remove", killed)
         with pytest.raises(KeyboardInterrupt):
             drop(deployment)
     deployment.refresh_from_db()
-    assert describe(deployment).status == "Dropping"
+    assert status_of(deployment).state is DeploymentState.DROPPING
     drop(deployment)
     assert not Deployment.objects.exists()
     assert row_counts()["htx_user"] == before["htx_user"] - 1
@@ -79,7 +80,7 @@ def test_an_interrupted_drop_is_completed_by_the_next(
 def test_a_sync_under_way_ends_with_the_drop(deployment: Deployment, source: Source) -> None:
     storage = import_storage_of(deployment)
     source.add_images(1)
-    lifecycle._close(deployment, closed=True)
+    drop_module._close(deployment, closed=True)
     with pytest.raises(InvalidInputError):
         run_sync(storage, force=True)
     assert deployment.project.tasks.count() == 3
@@ -88,7 +89,7 @@ def test_a_sync_under_way_ends_with_the_drop(deployment: Deployment, source: Sou
 def test_what_was_deleted_by_hand_does_not_stop_a_drop(deployment: Deployment) -> None:
     deployment.project.delete()
     deployment.user.delete()
-    drop(find("mark_animal"))
+    drop(Deployment.objects.find("mark_animal"))
     assert not Deployment.objects.exists()
 
 
@@ -98,7 +99,9 @@ def test_two_drops_at_once_both_end(source: Source, user: Any) -> None:
     deployment = deploy(REQUEST, source.parameters)
     run_sync(import_storage_of(deployment))
     annotate(deployment.project.tasks.first(), deployment.user)
-    outcomes = race(lambda: drop(find("mark_animal")), lambda: drop(find("mark_animal")))
+    outcomes = race(
+        lambda: drop(Deployment.objects.find("mark_animal")), lambda: drop(Deployment.objects.find("mark_animal"))
+    )
     assert 0 in outcomes
     assert all(outcome == 0 or isinstance(outcome, NoSuchDeploymentError) for outcome in outcomes), outcomes
     assert not Deployment.objects.exists()

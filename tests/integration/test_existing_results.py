@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.webhooks.models import PendingWriteback
 from polardb_bridge.webhooks.reconcile import reconcile
 from support.labeling import LabelingProject, Provisioned, provision

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from polardb_bridge.storage.models import PolarDBImportStorageLink
-from polardb_bridge.storage.plan import plan_sync
-from polardb_bridge.storage.report import SyncReport
-from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.storage.sync import run
+from polardb_bridge.storage.sync.plan import plan_sync
+from polardb_bridge.storage.sync.report import SyncReport
+from polardb_bridge.storage.sync.run import run_sync
 from support.labeling import LabelingProject, Provisioned
 from support.source_data import TABLE, Source, base64_text, image_bytes, region
 
@@ -102,7 +103,7 @@ def test_a_row_that_comes_back_is_the_same_task_again(synced: LabelingProject, s
     task = synced.tasks[2]
     task.refresh_from_db()
     assert task.meta == {}
-    assert not PolarDBImportStorageLink.objects.get(task=task).vanished
+    assert not PolarDBImportStorageLink.objects.get(task=task).is_missing
     assert counts(run_sync(storage)) == {"rows": 3, "existed": 3}
 
 
@@ -142,14 +143,13 @@ def test_only_rows_with_matching_names_and_without_result_become_tasks(
 
 
 def test_auto_is_decided_once(provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    from polardb_bridge.storage import sync
 
     source.add_images(1)
     storage = provisioned.import_storage
     assert storage.image_delivery == "auto"
     run_sync(storage)
     assert storage.delivery_in_use == "data_uri"
-    monkeypatch.setattr(sync, "LARGEST_DATA_URI_TABLE", -1)
+    monkeypatch.setattr(run, "MAX_DATA_URI_TABLE_BYTES", -1)
     source.add_images(1)
     run_sync(storage)
     assert storage.delivery_in_use == "data_uri", "never changed silently"
@@ -160,9 +160,7 @@ def test_a_large_table_is_delivered_by_link(
 ) -> None:
     from tasks.models import Task
 
-    from polardb_bridge.storage import sync
-
-    monkeypatch.setattr(sync, "LARGEST_DATA_URI_TABLE", -1)
+    monkeypatch.setattr(run, "MAX_DATA_URI_TABLE_BYTES", -1)
     source.add_images(1)
     run_sync(provisioned.import_storage)
     [task] = Task.objects.filter(project=provisioned.project)

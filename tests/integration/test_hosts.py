@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from polardb_bridge.errors import ReconfigureError
-from polardb_bridge.storage.hosts import checked_address
+from polardb_bridge.storage.hosts import resolved_ip
 
 
 @pytest.fixture(autouse=True)
@@ -22,40 +22,40 @@ def guard(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_private_and_reserved_addresses_are_blocked(host: str) -> None:
     with pytest.raises(ReconfigureError, match="blocked") as caught:
-        checked_address(host, 3306)
+        resolved_ip(host, 3306)
     assert caught.value.field == "host"
 
 
 def test_a_public_address_is_connected_to_by_the_address_that_was_checked() -> None:
-    assert checked_address("8.8.8.8", 3306) == "8.8.8.8"
+    assert resolved_ip("8.8.8.8", 3306) == "8.8.8.8"
 
 
 @pytest.mark.parametrize("allowed", ["127.0.0.1", "127.0.0.0/8", "10.0.0.0/8, 127.0.0.1 ,example.com"])
 def test_an_administrator_lets_addresses_through(monkeypatch: pytest.MonkeyPatch, allowed: str) -> None:
     monkeypatch.setenv("POLARDB_ALLOWED_HOSTS", allowed)
-    assert checked_address("127.0.0.1", 3306) == "127.0.0.1"
+    assert resolved_ip("127.0.0.1", 3306) == "127.0.0.1"
     with pytest.raises(ReconfigureError):
-        checked_address("192.168.1.1", 3306)
+        resolved_ip("192.168.1.1", 3306)
 
 
 def test_names_are_let_through_by_name_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLARDB_ALLOWED_HOSTS", "Localhost,127.0.0.0/8")
-    assert checked_address("localhost", 3306) == "localhost"
+    assert resolved_ip("localhost", 3306) == "localhost"
     monkeypatch.setenv("POLARDB_ALLOWED_HOSTS", "127.0.0.0/8")
     with pytest.raises(ReconfigureError):
-        checked_address("localhost", 3306)
+        resolved_ip("localhost", 3306)
 
 
 def test_the_host_of_polardb_url_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLARDB_URL", "mysql://u:p@127.0.0.1/db")
-    assert checked_address("127.0.0.1", 3306) == "127.0.0.1"
+    assert resolved_ip("127.0.0.1", 3306) == "127.0.0.1"
 
 
 def test_an_unknown_name_is_named() -> None:
     with pytest.raises(ReconfigureError, match=r"'no-such-host.invalid' is not known"):
-        checked_address("no-such-host.invalid", 3306)
+        resolved_ip("no-such-host.invalid", 3306)
 
 
 def test_without_the_guard_everything_is_let_through(settings: Settings) -> None:
     settings.SSRF_PROTECTION_ENABLED = False
-    assert checked_address("10.0.0.1", 3306) == "10.0.0.1"
+    assert resolved_ip("10.0.0.1", 3306) == "10.0.0.1"

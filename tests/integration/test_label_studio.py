@@ -13,8 +13,8 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from polardb_bridge.label_studio import load_settings, package_folder
-from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.label_studio.settings import load_settings, package_folder
+from polardb_bridge.storage.sync.run import run_sync
 from support.labeling import Provisioned
 from support.source_data import Source, base64_text, image_bytes
 
@@ -125,7 +125,8 @@ def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(
     from core import redis
 
     settings.REDIS_ENABLED = True
-    assert redis.redis_healthcheck.__module__ == "polardb_bridge.label_studio"
+    monkeypatch.setattr("polardb_bridge.label_studio.redis._paused_until", 0.0)  # and afterwards what it was
+    assert redis.redis_healthcheck.__module__ == "polardb_bridge.label_studio.redis"
 
     class Dead:
         asked = 0
@@ -137,7 +138,7 @@ def test_a_redis_that_does_not_answer_is_not_asked_again_at_once(
     dead = Dead()
     monkeypatch.setattr(redis, "_redis", dead)
     now = 1e9
-    monkeypatch.setattr("polardb_bridge.label_studio.time.monotonic", lambda: now)
+    monkeypatch.setattr("polardb_bridge.label_studio.redis.time.monotonic", lambda: now)
     assert [redis.redis_connected() for _ in range(5)] == [False] * 5
     assert dead.asked == 1
     now += 11

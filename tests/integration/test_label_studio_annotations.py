@@ -41,7 +41,7 @@ def test_a_saved_annotation_and_its_mark_share_a_transaction(project: LabelingPr
 def test_bulk_changes_go_through_the_queryset_that_is_wrapped(method: str) -> None:
     from tasks.models import Annotation, AnnotationQuerySet, Task
 
-    assert getattr(AnnotationQuerySet, method).__module__ == "polardb_bridge.label_studio"
+    assert getattr(AnnotationQuerySet, method).__module__ == "polardb_bridge.label_studio.annotations"
     assert method in vars(AnnotationQuerySet)
     # The manager of the model, and the one of a task's annotations (remove_duplicates.py, move_annotations).
     for queryset in (Annotation.objects.all(), Task().annotations.model._default_manager.get_queryset()):
@@ -69,7 +69,10 @@ def test_remove_duplicates_still_restores_links_before_it_moves_and_deletes() ->
     ]
     positions = [source.index(step) for step in steps]
     assert positions == sorted(positions)
-    assert remove_duplicates.restore_storage_links_for_duplicated_tasks.__module__ == "polardb_bridge.label_studio"
+    assert (
+        remove_duplicates.restore_storage_links_for_duplicated_tasks.__module__
+        == "polardb_bridge.label_studio.annotations"
+    )
 
 
 def test_label_studio_still_switches_signals_off_for_the_whole_process() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from polardb_bridge.label_studio import ORGANIZATION_MIDDLEWARE, delete_organization, load_settings
+from polardb_bridge.label_studio.settings import load_settings
+from polardb_bridge.label_studio.tenancy import ORGANIZATION_MIDDLEWARE, delete_organization
 from support.sessions import signed_in
 
 
@@ -40,7 +41,7 @@ def views() -> set[Any]:
 
 
 def test_label_studios_middleware_for_organizations_is_replaced(settings: Settings) -> None:
-    position = settings.MIDDLEWARE.index("polardb_bridge.deployments.access.AccessMiddleware")
+    position = settings.MIDDLEWARE.index("polardb_bridge.deployments.access.admission.AccessMiddleware")
     assert ORGANIZATION_MIDDLEWARE in load_settings()["MIDDLEWARE"]
     assert ORGANIZATION_MIDDLEWARE not in settings.MIDDLEWARE
     # All that finds out who asks comes before it, and what acts on it after.
@@ -53,7 +54,7 @@ def test_label_studios_middleware_for_organizations_is_replaced(settings: Settin
 def test_permissions_of_projects_are_ours() -> None:
     from projects.models import Project
 
-    from polardb_bridge.deployments.isolation import ProjectMixin
+    from polardb_bridge.deployments.tenancy.isolation import ProjectMixin
 
     assert Project.has_permission is ProjectMixin.has_permission
 
@@ -63,7 +64,7 @@ def test_no_view_checks_objects_by_itself(db: None) -> None:
     from rest_framework.generics import GenericAPIView
     from rest_framework.views import APIView
 
-    assert APIView.check_object_permissions.__module__ == "polardb_bridge.label_studio"
+    assert APIView.check_object_permissions.__module__ == "polardb_bridge.label_studio.tenancy"
     assert "self.check_object_permissions(self.request, obj)" in inspect.getsource(GenericAPIView.get_object)
     own = [view for view in views() if issubclass(view, APIView)]
     assert len(own) > 100
@@ -72,16 +73,17 @@ def test_no_view_checks_objects_by_itself(db: None) -> None:
 
 def test_serializers_read_objects_in_the_one_way_that_is_checked(db: None) -> None:
     from rest_framework.relations import ManyRelatedField, PrimaryKeyRelatedField, RelatedField
+    from rest_framework.request import Request
     from rest_framework.serializers import ModelSerializer
 
-    assert PrimaryKeyRelatedField.to_internal_value.__module__ == "polardb_bridge.label_studio"
+    assert PrimaryKeyRelatedField.to_internal_value.__module__ == "polardb_bridge.label_studio.tenancy"
     serializers = {
         view.serializer_class
         for view in views()
         if issubclass(getattr(view, "serializer_class", None) or int, ModelSerializer)
     }
     assert len(serializers) > 30
-    request = RequestFactory().get("/")
+    request = Request(RequestFactory().get("/"))
     for serializer in serializers:
         for field in serializer(context={"request": request}).fields.values():
             field = field.child_relation if isinstance(field, ManyRelatedField) else field
@@ -95,7 +97,7 @@ def test_drafts_of_a_task_are_still_not_checked_by_label_studio() -> None:
 
     assert "has_permission" not in inspect.getsource(AnnotationDraftListAPI)
     assert "for_user" not in inspect.getsource(AnnotationDraftListAPI)
-    assert AnnotationDraftListAPI.initial.__module__ == "polardb_bridge.label_studio"
+    assert AnnotationDraftListAPI.initial.__module__ == "polardb_bridge.label_studio.tenancy"
 
 
 def test_invitations_are_guarded_where_label_studio_gives_them() -> None:
@@ -103,7 +105,7 @@ def test_invitations_are_guarded_where_label_studio_gives_them() -> None:
     from users.api import UserAPI
 
     for method in (UserAPI.create, OrganizationInviteAPI.get, OrganizationResetTokenAPI.post):
-        assert method.__module__ == "polardb_bridge.label_studio"
+        assert method.__module__ == "polardb_bridge.label_studio.tenancy"
 
 
 def test_a_user_of_two_organizations_is_shown_without_the_other(user: Any, client: Client) -> None:
@@ -132,9 +134,9 @@ def test_identities_are_found_out_in_the_two_places_that_are_watched() -> None:
     from rest_framework_simplejwt import serializers
     from rest_framework_simplejwt.tokens import RefreshToken, Token
 
-    assert Request._authenticate.__module__ == "polardb_bridge.label_studio"
+    assert Request._authenticate.__module__ == "polardb_bridge.label_studio.authentication"
     assert "self._authenticate()" in inspect.getsource(Request.user.fget)
-    assert Token.__init__.__module__ == "polardb_bridge.label_studio"
+    assert Token.__init__.__module__ == "polardb_bridge.label_studio.authentication"
     assert RefreshToken.__init__ is Token.__init__
     assert 'self.token_class(attrs["refresh"])' in inspect.getsource(serializers)
 

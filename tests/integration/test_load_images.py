@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
-from polardb_bridge.table.connection import ConnectionParameters, connect
+from polardb_bridge.table.connection import connect
 from polardb_bridge.table.loading import find_files, load_images
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.schema import create_table, source_table
 from support.source_data import image_bytes
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from polardb_bridge.storage import media
-from polardb_bridge.storage.image_cache import ImageCache
-from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.storage.images import views as media
+from polardb_bridge.storage.images.cache import ImageCache
+from polardb_bridge.storage.sync.run import run_sync
 from support.labeling import Provisioned, provision
 from support.sessions import signed_in
 from support.source_data import TABLE, Source, base64_text, image_bytes
@@ -157,7 +157,7 @@ def test_active_content_is_never_served(api: Any, linked: str, source: Source, c
 def test_a_deleted_row_is_not_found(api: Any, linked: str, source: Source) -> None:
     source.execute(f"DELETE FROM {TABLE}")
     answer = api.get(linked)
-    assert (answer.status_code, answer.content) == (404, b"Row 1: the row is gone.")
+    assert (answer.status_code, answer.content) == (404, b"Row 1: the row is missing.")
 
 
 def test_a_dead_database_is_said_within_three_seconds(api: Any, linked: str, provisioned: Provisioned) -> None:

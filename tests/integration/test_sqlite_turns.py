@@ -12,7 +12,7 @@ from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 
-from polardb_bridge.sqlite import base
+from polardb_bridge.databases.sqlite import base
 
 pytestmark = pytest.mark.django_db  # lets these tests connect
 
@@ -25,7 +25,11 @@ def connect(tmp_path: Path) -> Iterator[Callable[[], BaseDatabaseWrapper]]:
     handlers = []
 
     def new() -> BaseDatabaseWrapper:
-        settings = {"ENGINE": "polardb_bridge.sqlite", "NAME": str(tmp_path / "db.sqlite3"), "OPTIONS": OPTIONS}
+        settings = {
+            "ENGINE": "polardb_bridge.databases.sqlite",
+            "NAME": str(tmp_path / "db.sqlite3"),
+            "OPTIONS": OPTIONS,
+        }
         handlers.append(ConnectionHandler({"default": settings}))
         found = handlers[-1]["default"]
         found.inc_thread_sharing()
@@ -76,7 +80,7 @@ def test_a_request_gets_its_turn_between_the_transactions_of_a_sync(
 
 
 def test_waiting_ends(connect: Callable[[], BaseDatabaseWrapper], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "WAIT_S", 0.3)
+    monkeypatch.setattr(base, "WAIT_TIMEOUT_S", 0.3)
     holder, connection = connect(), connect()
     with holder.cursor() as held, connection.cursor() as cursor:
         held.execute("BEGIN IMMEDIATE")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from polardb_bridge.deployments.audit import Actor
-from polardb_bridge.deployments.execute import execute
+from polardb_bridge.deployments.execution.audit import Actor
+from polardb_bridge.deployments.execution.execute import execute
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from support.sessions import signed_in
 from support.source_data import Source
@@ -32,7 +32,7 @@ def test_an_administrator_runs_statements_over_http(source: Source, api: Any, us
     assert (made["columns"], made["rows"]) == ([], [])
     assert shown["columns"] == list(COLUMNS)
     assert shown["rows"][0][0] == "mark_animal"
-    assert set(StatementRecord.objects.values_list("user", "user_name", "address", "via")) == {
+    assert set(StatementRecord.objects.values_list("user", "user_name", "client_ip", "via")) == {
         (user.pk, user.email, "127.0.0.1", "api")
     }
 

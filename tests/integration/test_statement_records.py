@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from polardb_bridge.deployments.audit import LONGEST_STATEMENT, Actor
-from polardb_bridge.deployments.execute import execute
+from polardb_bridge.deployments.execution.audit import MAX_STATEMENT_LENGTH, Actor
+from polardb_bridge.deployments.execution.execute import execute
 from polardb_bridge.deployments.models import Deployment, StatementRecord
-from polardb_bridge.deployments.statements import StatementError
+from polardb_bridge.statements.errors import StatementError
 from support.race import race
 from support.source_data import Source
 from support.statements import ADDRESS, DEPLOY, records, row_of
@@ -25,7 +25,7 @@ def test_a_record_says_who_what_when_from_where_and_how(
     caplog.set_level(logging.INFO)
     execute("show  deployments /* all of them */", actor)
     record = StatementRecord.objects.get()
-    assert (record.user, record.user_name, record.address, record.via) == (user, user.email, ADDRESS, "api")
+    assert (record.user, record.user_name, record.client_ip, record.via) == (user, user.email, ADDRESS, "api")
     assert (record.statement, record.outcome, record.error) == ("SHOW DEPLOYMENTS", "done", "")
     [logged] = [entry for entry in caplog.records if entry.name == "polardb_bridge.deployments.audit"]
     assert logged.getMessage() == f"{user.email} from {ADDRESS} via api: done: SHOW DEPLOYMENTS"
@@ -57,7 +57,7 @@ def test_a_record_takes_what_a_database_cannot(actor: Actor) -> None:
     record = StatementRecord.objects.get()
     assert record.statement.startswith("SHOW\\x00 \\ud800\\n\\r\\x1b[31mxxx")
     assert record.statement.isprintable()
-    assert LONGEST_STATEMENT < len(record.statement) < LONGEST_STATEMENT + 100
+    assert MAX_STATEMENT_LENGTH < len(record.statement) < MAX_STATEMENT_LENGTH + 100
 
 
 def test_a_deploy_that_breaks_off_is_recorded_and_leaves_nothing(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:

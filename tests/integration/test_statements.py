@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from polardb_bridge.deployments.audit import Actor
-from polardb_bridge.deployments.execute import execute
+from polardb_bridge.deployments.execution.audit import Actor
+from polardb_bridge.deployments.execution.execute import execute
 from polardb_bridge.deployments.models import Deployment, StatementRecord
-from polardb_bridge.deployments.statements import EXISTING_ANNOTATIONS, IMAGE_DELIVERIES, StatementError
-from polardb_bridge.storage.models import PolarDBImportStorage
-from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.statements.errors import StatementError
+from polardb_bridge.storage.sync.run import run_sync
 from support.deployments import import_storage_of
 from support.source_data import TABLE, Source, region
 from support.statements import COLUMNS, DEPLOY, DOCUMENTED, records, row_of
@@ -73,8 +72,6 @@ def test_all_options_reach_the_project(source: Source, actor: Actor) -> None:
     assert (deployment.name, deployment.template_id) == ("label-studio", "animals")
     assert deployment.project.title == "动物：“第一批”"
     assert (storage.image_delivery, storage.existing_annotations) == ("link", "predictions")
-    assert sorted(PolarDBImportStorage.ImageDelivery.values) == sorted(IMAGE_DELIVERIES)
-    assert sorted(PolarDBImportStorage.ExistingAnnotations.values) == sorted(EXISTING_ANNOTATIONS)
 
 
 def test_an_allow_list_has_two_names(source: Source, actor: Actor) -> None:
@@ -123,7 +120,7 @@ def test_updating_an_allow_list_says_who_gets_in(
         ("UPDATE WHITEIPS other WITH (ips='')", r"1305 \(42000\): There is no allow-list 'other'"),
         (
             "UPDATE WHITEIPS mark_animal WITH (ips='10.0.0.1，10.0.0.2')",
-            r"1210 \(HY000\): Incorrect arguments to UPDATE WHITEIPS: '10.0.0.1，10.0.0.2' is no IP address",
+            r"1210 \(HY000\): Incorrect arguments to UPDATE WHITEIPS: '10.0.0.1，10.0.0.2' is neither an IP address",
         ),
         (
             "DEPLOY MODEL `Label-Studio` WITH (annotation_template_id=9, annotation_source='second')",
@@ -135,7 +132,7 @@ def test_updating_an_allow_list_says_who_gets_in(
         ),
         (
             "DEPLOY MODEL `Label-Studio` WITH (annotation_template_id=1, annotation_source='second', title='ab')",
-            r"1210 \(HY000\): Incorrect arguments to DEPLOY MODEL: The title 'ab' does not have 3 to 50 characters",
+            r"1210 \(HY000\): Incorrect arguments to DEPLOY MODEL: The project's title 'ab' does not have 3 to 50",
         ),
         (
             "DEPLOY MODEL `yolo` WITH (annotation_template_id=1, annotation_source='second')",

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from polardb_bridge.storage import plan
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
-from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.storage.sync import plan
+from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.preview import make_thumbnail
+from polardb_bridge.table.schema import source_table
 from polardb_bridge.table.size import read_table_size
 from support.source_data import Source, base64_text, image_bytes
 
@@ -125,7 +126,7 @@ def test_a_very_large_table_is_estimated_at_once(source: Source) -> None:
     source.execute(f"ANALYZE TABLE {source.table}")
     with connect(source.parameters) as connection:
         started = time.monotonic()
-        size = read_table_size(connection, source.table)
+        size = read_table_size(connection, source_table(source.table))
     assert size.rows_are_estimated
     assert 700_000 < size.rows < 1_300_000
     assert size.bytes > 10_000_000
@@ -150,7 +151,7 @@ def test_the_preview_tells_what_a_sync_would_do(api: Any, form: dict[str, Any], 
     assert planned(api, form, id=storage_id) == {"new": 1, "changed": 1, "deleted": 2, "existing": 2}
 
 
-@pytest.mark.parametrize("limit", ["COMPARED_ROWS", "COMPARING_S"])
+@pytest.mark.parametrize("limit", ["MAX_COMPARED_ROWS", "COMPARING_TIMEOUT_S"])
 def test_a_large_table_is_not_compared(
     api: Any, form: dict[str, Any], source: Source, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.checks import run_checks
 
-from polardb_bridge.label_studio import can_extend_storage_wizard
+from polardb_bridge.label_studio.frontend import can_extend_storage_wizard
 
 FRONTEND = Path(settings.REACT_APP_ROOT)
 

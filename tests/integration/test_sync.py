@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
-from polardb_bridge.storage import follow, jobs, task_writer
 from polardb_bridge.storage.models import SyncPart
-from polardb_bridge.storage.report import SyncReport
-from polardb_bridge.storage.sync import run_sync
-from polardb_bridge.storage.task_writer import NumberBlock, TaskData
+from polardb_bridge.storage.sync import jobs, task_data, task_writer
+from polardb_bridge.storage.sync.report import SyncReport
+from polardb_bridge.storage.sync.run import run_sync
+from polardb_bridge.storage.sync.task_data import TaskData
+from polardb_bridge.storage.sync.task_writer import NumberBlock
 from polardb_bridge.table import rows
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import source_table
@@ -112,10 +113,10 @@ def test_batches_are_bounded_by_rows_and_bytes(
         return create(storage, batch, numbers)
 
     monkeypatch.setattr(task_writer, "create_tasks", create_and_count)
-    monkeypatch.setattr(follow, "BATCH_ROWS", 4)
+    monkeypatch.setattr(task_data, "MAX_BATCH_ROWS", 4)
     source.add_images(9)
     run_sync(provisioned.import_storage)
-    monkeypatch.setattr(follow, "BATCH_BYTES", 1)
+    monkeypatch.setattr(task_data, "MAX_BATCH_BYTES", 1)
     source.add_images(2)
     run_sync(provisioned.import_storage)
     assert sizes == [4, 4, 1, 1, 1]
@@ -125,7 +126,7 @@ def test_an_interrupted_sync_goes_on_where_it_stopped(
     provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.add_images(6)
-    monkeypatch.setattr(follow, "BATCH_ROWS", 2)
+    monkeypatch.setattr(task_data, "MAX_BATCH_ROWS", 2)
     storage = provisioned.import_storage
 
     def interrupt(report: SyncReport) -> None:
@@ -176,8 +177,8 @@ def test_a_table_that_is_altered_in_mid_sync_can_be_synced_on_later(
     provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sync keeps nobody who alters the table waiting, fails with one sentence, and goes on when it fits again."""
-    monkeypatch.setattr(rows, "KEYS_PER_PAGE", 2)
-    monkeypatch.setattr(follow, "BATCH_ROWS", 1)
+    monkeypatch.setattr(rows, "KEYS_BATCH_SIZE", 2)
+    monkeypatch.setattr(task_data, "MAX_BATCH_ROWS", 1)
     source.add_images(6)
     storage = provisioned.import_storage
 
@@ -199,7 +200,7 @@ def test_a_table_that_is_altered_in_mid_sync_can_be_synced_on_later(
 def test_label_studios_own_sync_button_works(
     api: Any, provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("polardb_bridge.storage.api.SYNC_ANSWER_S", 0)
+    monkeypatch.setattr("polardb_bridge.storage.api.SYNC_ANSWER_TIMEOUT_S", 0)
     source.add_images(2)
     answer = api.post(f"/api/storages/polardb/{provisioned.import_storage.pk}/sync")
     assert (answer.status_code, answer.json()["status"]) == (200, "queued"), answer.content

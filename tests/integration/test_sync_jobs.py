@@ -10,11 +10,11 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from polardb_bridge import background
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.storage import jobs
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink, SyncPart
-from polardb_bridge.storage.sync import run_sync
-from polardb_bridge.webhooks import drain
+from polardb_bridge.storage.sync import jobs
+from polardb_bridge.storage.sync.run import run_sync
 from support.labeling import Provisioned
 from support.source_data import Source
 
@@ -147,7 +147,7 @@ def test_the_schedule_is_checked(api: Any, storage: PolarDBImportStorage, minute
 def test_a_serving_process_keeps_the_schedule(storage: PolarDBImportStorage) -> None:
     storage.sync_every = 1
     storage.save()
-    running = drain.Drain()
+    running = background.BackgroundThread()
     running.start()
     deadline = time.monotonic() + 20
     while PolarDBImportStorageLink.objects.count() < 2 and time.monotonic() < deadline:

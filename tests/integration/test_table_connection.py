@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from polardb_bridge.errors import BridgeError, ReconfigureError, RetryableError, RowError
-from polardb_bridge.table.connection import ConnectionParameters, begin, connect, dispose
+from polardb_bridge.table.connection import begin, connect, dispose
+from polardb_bridge.table.parameters import ConnectionParameters
 from support.source_data import TABLE, Source
 
 

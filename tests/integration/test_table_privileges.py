@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from polardb_bridge.errors import ReconfigureError
-from polardb_bridge.table.connection import ConnectionParameters, begin, connect, dispose
+from polardb_bridge.table.connection import begin, connect, dispose
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.privileges import check_select, check_update
 from polardb_bridge.table.results import RowResult, write_results
+from polardb_bridge.table.schema import source_table
 from support.source_data import TABLE, Source
 
 
@@ -42,16 +44,16 @@ def limited_user(database: ConnectionParameters) -> Iterator[Callable[..., Conne
 def test_reading_needs_select(source: Source, limited_user: Callable[..., ConnectionParameters]) -> None:
     account = limited_user(f"INSERT ON {source.parameters.database}.{TABLE}")
     with pytest.raises(ReconfigureError, match="SELECT") as caught, connect(account) as connection:
-        check_select(connection, TABLE)
+        check_select(connection, source_table(TABLE))
     assert caught.value.field == "user"
 
 
 def test_writing_needs_update(source: Source, limited_user: Callable[..., ConnectionParameters]) -> None:
     account = limited_user(f"SELECT ON {source.parameters.database}.{TABLE}")
     with connect(account) as connection:
-        check_select(connection, TABLE)
+        check_select(connection, source_table(TABLE))
     with pytest.raises(ReconfigureError, match="UPDATE") as caught, connect(account) as connection:
-        check_update(connection, TABLE)
+        check_update(connection, source_table(TABLE))
     assert caught.value.field == "user"
 
 
@@ -65,5 +67,5 @@ def test_the_documented_least_privilege_is_enough(
     account = limited_user(f"SELECT ON {name}", f"UPDATE ({columns}) ON {name}")
     [row_id] = source.add(("a", "eA=="))
     with begin(account) as connection:
-        check_update(connection, TABLE)
-        assert write_results(connection, TABLE, [RowResult(row_id, [], 1, "u", None, None)]) == set()
+        check_update(connection, source_table(TABLE))
+        assert write_results(connection, source_table(TABLE), [RowResult(row_id, [], 1, "u", None, None)]) == set()

@@ -10,35 +10,39 @@ import sqlalchemy as sa
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.table import rows
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.schema import source_table
 from polardb_bridge.table.size import count_rows
+from polardb_bridge.table.templates import find_template
 from support.source_data import TABLE, Source, base64_text
 
 
 def test_keys_come_in_pages_by_id(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "KEYS_PER_PAGE", 4)
+    monkeypatch.setattr(rows, "KEYS_BATCH_SIZE", 4)
     ids = source.add_images(9)
     source.execute(f"DELETE FROM {TABLE} WHERE id = {ids[5]}")
     with connect(source.parameters) as connection:
-        pages = [[key.id for key in page] for page in rows.read_key_pages(connection, TABLE)]
+        pages = [[key.id for key in page] for page in rows.read_key_pages(connection, source_table(TABLE))]
     assert pages == [ids[:4], [ids[4], *ids[6:9]]]
 
 
 def test_a_table_is_cut_into_ranges_that_have_every_row_once(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "KEYS_PER_PAGE", 2)
+    monkeypatch.setattr(rows, "KEYS_BATCH_SIZE", 2)
     with connect(source.parameters) as connection:
-        assert rows.cut_into_ranges(connection, TABLE, 3) == [rows.ALL_KEYS]
+        assert rows.cut_into_ranges(connection, source_table(TABLE), 3) == [rows.ALL_KEYS]
         ids = source.add_images(8)
-        ranges = rows.cut_into_ranges(connection, TABLE, 3)
+        ranges = rows.cut_into_ranges(connection, source_table(TABLE), 3)
         assert ranges == [rows.KeyRange(None, ids[2]), rows.KeyRange(ids[2], ids[5]), rows.KeyRange(ids[5], None)]
-        found = [[key.id for page in rows.read_key_pages(connection, TABLE, r) for key in page] for r in ranges]
+        found = [
+            [key.id for page in rows.read_key_pages(connection, source_table(TABLE), r) for key in page] for r in ranges
+        ]
     assert found == [ids[:3], ids[3:6], ids[6:]]
 
 
-def test_rows_are_read_by_id_and_vanished_ones_left_out(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "IMAGES_PER_STATEMENT", 2)
+def test_rows_are_read_by_id_and_missing_ones_left_out(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "IMAGES_BATCH_SIZE", 2)
     ids = source.add(("a", "eA=="), ("b", None), ("c", "eg=="))
     with connect(source.parameters) as connection:
-        found = list(rows.read_rows(connection, TABLE, [*ids, 999]))
+        found = list(rows.read_rows(connection, source_table(TABLE), [*ids, 999]))
         assert connection.scalar(sa.text("SELECT 1")) == 1
     assert [(row.id, row.original_name, row.base64_data) for row in found] == [
         (ids[0], "a", "eA=="), (ids[1], "b", None), (ids[2], "c", "eg==")
@@ -46,34 +50,38 @@ def test_rows_are_read_by_id_and_vanished_ones_left_out(source: Source, monkeypa
 
 
 def test_a_large_row_is_read_whole(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(rows, "MAX_STREAMED_BYTES", 1000)
     text = base64_text(b"x" * 3000)
     ids = source.add(("small", "eA=="), ("large", text), ("after", "eg=="))
     with connect(source.parameters) as connection:
-        assert [row.base64_data for row in rows.read_rows(connection, TABLE, ids)] == ["eA==", text, "eg=="]
+        assert [row.base64_data for row in rows.read_rows(connection, source_table(TABLE), ids)] == [
+            "eA==",
+            text,
+            "eg==",
+        ]
 
 
 def test_stopping_halfway_leaves_no_broken_connection(source: Source) -> None:
     ids = source.add_images(5)
     with connect(source.parameters) as connection:
-        reading = rows.read_rows(connection, TABLE, ids)
+        reading = rows.read_rows(connection, source_table(TABLE), ids)
         next(reading)
         assert isinstance(reading, Generator)
         reading.close()
     with connect(source.parameters) as connection:
-        assert count_rows(connection, TABLE) == 5
+        assert count_rows(connection, source_table(TABLE)) == 5
 
 
 def test_a_template_is_found_by_id_or_name(source: Source) -> None:
     source.execute("INSERT INTO annotation_template (tp_name, tp_schema, tp_is_active) VALUES ('7', '[1]', 1)")
     source.execute("INSERT INTO annotation_template (tp_name, tp_schema, tp_is_active) VALUES ('off', '{}', 0)")
     with connect(source.parameters) as connection:
-        assert rows.find_template(connection, "1").name == "animals"
-        assert rows.find_template(connection, "animals").schema == {
+        assert find_template(connection, "1").name == "animals"
+        assert find_template(connection, "animals").schema == {
             "type": "ObjectDetection", "labels": ["cat", "dog"]
         }  # fmt: skip
-        assert rows.find_template(connection, "7").schema == [1]
+        assert find_template(connection, "7").schema == [1]
         with pytest.raises(InvalidInputError, match=r"no template 'x' .* Active templates: 1 \(animals\), 2 \(7\)"):
-            rows.find_template(connection, "x")
+            find_template(connection, "x")
         with pytest.raises(InvalidInputError, match="'off' is inactive"):
-            rows.find_template(connection, "off")
+            find_template(connection, "off")

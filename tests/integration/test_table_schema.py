@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from polardb_bridge.errors import ReconfigureError
-from polardb_bridge.table.connection import ConnectionParameters, begin, connect
+from polardb_bridge.table.connection import begin, connect
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.schema import create_table, source_table, template_table, validate_table
 from support.source_data import SOURCE_DDL, TABLE, Source
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.results import RowResult, write_results
+from polardb_bridge.table.schema import source_table
 from support.source_data import TABLE, Source
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -20,7 +21,7 @@ def result(row_id: int, data: Any, count: int = 1) -> RowResult:
 
 def write(source: Source, *results: RowResult) -> set[int]:
     with begin(source.parameters) as connection:
-        return write_results(connection, TABLE, results)
+        return write_results(connection, source_table(TABLE), results)
 
 
 def test_a_result_is_written_and_the_images_time_stays(source: Source) -> None:

@@ -12,7 +12,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from polardb_bridge.webhooks import drain, outbox, rewrite
+from polardb_bridge import background
+from polardb_bridge.webhooks import outbox, rewrite
 from polardb_bridge.webhooks.delivery import deliver
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
 from support.labeling import LabelingProject
@@ -74,7 +75,7 @@ def test_sync_pings_while_it_runs(
     project: LabelingProject, storage: Any, source: Source, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     settings.STORAGE_IN_PROGRESS_TIMER = 0
-    monkeypatch.setattr("polardb_bridge.webhooks.delivery.BATCH", 1)
+    monkeypatch.setattr("polardb_bridge.webhooks.delivery.BATCH_SIZE", 1)
     for row_id in (1, 2, 3):
         project.submit(row_id, region("cat"))
     seen: list[int] = []
@@ -147,7 +148,7 @@ def test_a_delivery_logs_storage_task_row_and_attempt(
 def test_large_results_are_read_in_groups(
     project: LabelingProject, storage: Any, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("polardb_bridge.webhooks.state.GROUP_BYTES", 100)
+    monkeypatch.setattr("polardb_bridge.webhooks.current_results.GROUP_BYTES", 100)
     for row_id in (1, 2, 3):
         project.submit(row_id, region("cat"))
     assert deliver(storage).written == 3
@@ -157,12 +158,12 @@ def test_large_results_are_read_in_groups(
 def test_two_deliveries_never_get_the_same_mark(project: LabelingProject, storage: Any) -> None:
     for row_id in (1, 2, 3):
         project.submit(row_id, region("cat"))
-    first, second = outbox.claim_due(storage, 2), outbox.claim_due(storage, 2)
+    first, second = outbox.lease_due(storage, 2), outbox.lease_due(storage, 2)
     assert len(first.marks) == 2
     assert len(second.marks) == 1
     assert not {mark.pk for mark in first.marks} & {mark.pk for mark in second.marks}
     outbox.release(first)
-    assert len(outbox.claim_due(storage, 5).marks) == 2
+    assert len(outbox.lease_due(storage, 5).marks) == 2
 
 
 def test_marks_are_left_to_a_worker_for_a_moment_where_there_is_a_queue(
@@ -180,7 +181,7 @@ def test_marks_are_left_to_a_worker_for_a_moment_where_there_is_a_queue(
 def test_the_drain_delivers_what_others_marked(project: LabelingProject, source: Source) -> None:
     """Its own poll finds it: nobody wakes it."""
     project.submit(1, region("cat"))
-    running = drain.Drain()
+    running = background.BackgroundThread()
     running.start()
     deadline = time.monotonic() + 10
     while source.row(1)["annotation_data"] is None and time.monotonic() < deadline:
@@ -193,7 +194,7 @@ def test_the_drain_delivers_what_others_marked(project: LabelingProject, source:
 @pytest.mark.django_db(transaction=True)
 def test_a_drain_that_is_woken_all_the_time_still_looks_for_the_rest(project: LabelingProject, storage: Any) -> None:
     storage.sync()
-    running = drain.Drain()
+    running = background.BackgroundThread()
     running.start()
     deadline = time.monotonic() + 10
     while storage.status != "completed" and time.monotonic() < deadline:

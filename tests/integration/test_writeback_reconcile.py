@@ -28,7 +28,7 @@ def labeled(project: LabelingProject) -> LabelingProject:
 
 
 def numbers(report: Any) -> tuple[int, ...]:
-    return report.checked, report.different, report.pending, report.gone, report.foreign
+    return report.checked, report.different, report.pending, report.missing, report.foreign
 
 
 def test_equal_rows_are_equal(labeled: LabelingProject) -> None:
@@ -100,9 +100,9 @@ def test_results_of_others_are_left_alone(project: LabelingProject, source: Sour
 
 def test_a_row_that_is_gone_is_reported_and_its_mark_says_so(labeled: LabelingProject, source: Source) -> None:
     source.execute(f"DELETE FROM {source.table} WHERE id = 2")
-    assert reconcile(labeled.export_storage).listed == [(2, "gone")]
+    assert reconcile(labeled.export_storage).listed == [(2, "missing")]
     labeled.deliver()
-    assert PendingWriteback.objects.get().problem == "The table has no row 2 any more."
+    assert PendingWriteback.objects.get().parked_reason == "The table has no row 2 any more."
 
 
 def test_what_is_on_its_way_counts_as_pending(labeled: LabelingProject) -> None:
@@ -111,7 +111,7 @@ def test_what_is_on_its_way_counts_as_pending(labeled: LabelingProject) -> None:
 
 
 def test_pages_meet_without_a_gap(labeled: LabelingProject, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(module, "BATCH_SIZE", 2)
     source.execute(f"UPDATE {source.table} SET annotation_count = 9")
     assert numbers(reconcile(labeled.export_storage)) == (3, 3, 0, 0, 0)
 

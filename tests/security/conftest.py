@@ -30,7 +30,7 @@ def deployment(user: Any) -> Deployment:
         project=project,
         template_id="1",
         source="animals",
-        address="host:3306/database.animals",
+        table_address="host:3306/database.animals",
         allowed_networks=[f"{INSIDE}/32"],
     )
     return made

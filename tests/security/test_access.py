@@ -71,7 +71,7 @@ def test_users_of_no_deployment_are_let_in_from_anywhere(ordinary: Any, deployme
 
 
 STOCK = "organizations.middleware.DummyGetSessionMiddleware"
-OURS = "polardb_bridge.deployments.access.AccessMiddleware"
+OURS = "polardb_bridge.deployments.access.admission.AccessMiddleware"
 
 
 @pytest.mark.parametrize(("who", "most"), [("nobody", -1), ("admin", -1), ("ordinary", 0), ("deployment", 0)])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from polardb_bridge.deployments.isolation import may_see, organization_of, organization_paths
+from polardb_bridge.deployments.tenancy.isolation import may_see, organization_of, organization_paths
 from support.prober import Prober, attempts
 from support.sessions import signed_in
 from support.tenant_rows import Rows, shift_ids

@@ -57,8 +57,8 @@ def test_a_stranger_learns_no_name_and_nothing_about_a_password(deployment: Depl
 def test_a_refusal_is_logged_once(ways_in: WaysIn, caplog: pytest.LogCaptureFixture) -> None:
     for name, request in ways_in.items():
         caplog.clear()
-        with caplog.at_level(logging.WARNING, "polardb_bridge.deployments.access"):
+        with caplog.at_level(logging.WARNING, "polardb_bridge.deployments.access.refusal"):
             assert request(OUTSIDE).status_code == 403
-        [record] = [record for record in caplog.records if record.name == "polardb_bridge.deployments.access"]
+        [record] = [record for record in caplog.records if record.name == "polardb_bridge.deployments.access.refusal"]
         assert isinstance(record.args, tuple)
         assert record.args[2:] == (OUTSIDE, "deployment mark_animal"), name

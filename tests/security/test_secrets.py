@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from polardb_bridge.errors import BridgeError
-from polardb_bridge.storage.sync import run_sync
+from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import connect, dispose, engine_for
 from polardb_bridge.webhooks.delivery import deliver_due
 from support.labeling import LabelingProject

@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from polardb_bridge.deployments.models import Deployment
-from polardb_bridge.deployments.signup import save_user
+from polardb_bridge.deployments.tenancy.signup import save_user
 from support.sessions import signed_in
 from support.tenants import PASSWORD, Tenant, make_tenant
 

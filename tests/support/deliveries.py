@@ -29,7 +29,7 @@ def labels(project: LabelingProject, source: Source) -> list[str | None]:
 def assert_delivered(project: LabelingProject, storage: Any, source: Source, label: str = "cat") -> None:
     """One delivery brings everything into the rows and leaves nothing behind."""
     report = deliver(storage)
-    assert (report.error, report.problems) == ("", 0)
+    assert (report.error, report.parked) == ("", 0)
     assert labels(project, source) == [label] * len(project.tasks)
     assert not PendingWriteback.objects.exists()
     state = WritebackState.objects.get(storage=storage)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from polardb_bridge.deployments.lifecycle import DeployRequest
 from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.statements.syntax import DeployModel
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from support.source_data import TABLE, region
 
-REQUEST = DeployRequest(name="mark_animal", template_id="1", source=TABLE)
+REQUEST = DeployModel(model="Label-Studio", name="mark_animal", template_id="1", source=TABLE)
 
 
 def open_here(deployment: Deployment) -> None:
@@ -25,12 +25,17 @@ def annotate(task: Any, user: Any) -> Any:
 
 
 def import_storage_of(deployment: Deployment) -> PolarDBImportStorage:
-    storage = deployment.import_storage
-    assert storage
+    storage: PolarDBImportStorage = PolarDBImportStorage.objects.get(project=deployment.project)
     return storage
 
 
 def export_storage_of(deployment: Deployment) -> PolarDBExportStorage:
-    storage = deployment.export_storage
-    assert storage
+    storage: PolarDBExportStorage = PolarDBExportStorage.objects.get(project=deployment.project)
     return storage
+
+
+def first_password_of(deployment: Deployment) -> str:
+    """What the deployment's user signs in with, as long as nobody has changed it."""
+    password = deployment.reveal_password()
+    assert password
+    return password

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dev.servers import MariaDB
-from polardb_bridge.deployments.provision import ProvisionedProject, provision_project
+from polardb_bridge.deployments.projects import ProvisionedProject, provision_project
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
-from polardb_bridge.storage.sync import run_sync
-from polardb_bridge.table.connection import ConnectionParameters, begin, dispose
+from polardb_bridge.storage.sync.run import run_sync
+from polardb_bridge.table.connection import begin, dispose
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.webhooks.delivery import deliver_due
 from support.source_data import TABLE, Source
 

@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from PIL import Image
 
-from polardb_bridge.table.connection import ConnectionParameters, begin, connect
+from polardb_bridge.table.connection import begin, connect
+from polardb_bridge.table.parameters import ConnectionParameters
 
 # To the letter as PolarDB for AI documents it.
 TEMPLATE_DDL = """CREATE TABLE `annotation_template` (

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from polardb_bridge.deployments.allow_list import allows, open_to_all, parse_networks
+from polardb_bridge.deployments.access.allow_list import allows, open_to_all
 from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.networks import parse_networks
 
 
 @pytest.mark.parametrize(

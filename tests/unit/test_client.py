@@ -13,7 +13,7 @@ import pytest
 from django.test import RequestFactory
 
 from dev.servers import free_port
-from polardb_bridge.deployments.client import client_address
+from polardb_bridge.deployments.access.client_ip import client_ip
 from polardb_bridge.errors import InvalidInputError
 
 INSIDE, OUTSIDE, PROXY = "198.51.100.7", "203.0.113.9", "10.0.0.1"
@@ -53,25 +53,25 @@ def test_only_trusted_proxies_say_where_a_request_comes_from(
 ) -> None:
     monkeypatch.setenv("POLARDB_TRUSTED_PROXIES", proxies)
     headers = {} if forwarded is None else {"x-forwarded-for": forwarded}
-    assert client_address(RequestFactory(REMOTE_ADDR=peer).get("/", headers=headers)) == client
+    assert client_ip(RequestFactory(REMOTE_ADDR=peer).get("/", headers=headers)) == client
 
 
 @pytest.mark.parametrize("proxies", ["proxy.example.com", "10.0.0.1/8", "10.0.0.1;10.0.0.2", "*"])
 def test_a_wrong_list_of_proxies_is_an_error(proxies: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLARDB_TRUSTED_PROXIES", proxies)
     with pytest.raises(InvalidInputError, match="POLARDB_TRUSTED_PROXIES"):
-        client_address(RequestFactory().get("/"))
+        client_ip(RequestFactory().get("/"))
 
 
 SERVED = """
 from django.conf import settings
 settings.configure()
 from django.core.handlers.wsgi import WSGIRequest
-from polardb_bridge.deployments.client import client_address
+from polardb_bridge.deployments.access.client_ip import client_ip
 
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
-    return [str(client_address(WSGIRequest(environ))).encode()]
+    return [str(client_ip(WSGIRequest(environ))).encode()]
 """
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.table.connection import ConnectionParameters
+from polardb_bridge.table.parameters import ConnectionParameters
 
 
 def test_a_url_is_read() -> None:

@@ -12,19 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polardb_bridge.deployments.display import masked
-from polardb_bridge.deployments.statements import (
-    EXISTING_ANNOTATIONS,
-    IMAGE_DELIVERIES,
+from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
+from polardb_bridge.statements.errors import StatementError
+from polardb_bridge.statements.masking import masked
+from polardb_bridge.statements.parser import parse
+from polardb_bridge.statements.syntax import (
     DeployModel,
     DropDeployment,
     ShowDeployment,
     ShowDeployments,
     ShowWhiteIps,
     Statement,
-    StatementError,
     UpdateWhiteIps,
-    parse,
 )
 
 LONGEST_TIME_S = 0.05
@@ -42,8 +41,8 @@ statements: st.SearchStrategy[Statement] = st.one_of(
         filled,
         st.text("az09_$-标", min_size=1, max_size=64),
         st.none() | filled,
-        st.sampled_from(IMAGE_DELIVERIES),
-        st.sampled_from(EXISTING_ANNOTATIONS),
+        st.sampled_from(ImageDelivery),
+        st.sampled_from(ExistingAnnotations),
     ),
     st.builds(ShowDeployment, names),
     st.builds(ShowDeployments),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from polardb_bridge.storage.links import ImageLink
+from polardb_bridge.storage.images.links import ImageLink
 
 
 def test_an_address_reads_back_as_it_was(settings: Settings) -> None:

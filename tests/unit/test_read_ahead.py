@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from polardb_bridge.storage.read_ahead import read_ahead
+from polardb_bridge.storage.sync.read_ahead import read_ahead
 
 
 class Source:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from polardb_bridge.deployments.execute import Answer
+from polardb_bridge.deployments.execution.answers import Answer
 from polardb_bridge.management.result_table import as_list, as_table, width_of
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 600, tzinfo=timezone(timedelta(hours=8)))

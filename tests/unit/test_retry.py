@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from polardb_bridge.errors import BridgeError, InvalidInputError, ReconfigureError, RetryableError
-from polardb_bridge.webhooks.retry import LONGEST_DELAY, Retry, next_try
+from polardb_bridge.webhooks.retry import MAX_DELAY, Retry, next_try
 
 DOWN = RetryableError("down")
 
@@ -19,7 +19,7 @@ def test_the_delay_doubles_from_a_second_to_five_minutes() -> None:
 
 
 def test_it_never_gives_up() -> None:
-    assert next_try(DOWN, 10**9, 1.0) == Retry(LONGEST_DELAY, needs_person=False)
+    assert next_try(DOWN, 10**9, 1.0) == Retry(MAX_DELAY, needs_person=False)
 
 
 def test_up_to_a_quarter_is_random() -> None:
@@ -32,4 +32,4 @@ def test_up_to_a_quarter_is_random() -> None:
 
 @pytest.mark.parametrize("error", [ReconfigureError("no table"), InvalidInputError("no host")])
 def test_what_a_person_must_mend_waits_longest_from_the_start(error: BridgeError) -> None:
-    assert next_try(error, 1, 1.0) == Retry(LONGEST_DELAY, needs_person=True)
+    assert next_try(error, 1, 1.0) == Retry(MAX_DELAY, needs_person=True)

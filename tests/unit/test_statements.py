@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from polardb_bridge.deployments.display import masked
-from polardb_bridge.deployments.statements import (
-    LONGEST_TEXT,
+from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
+from polardb_bridge.statements.errors import StatementError
+from polardb_bridge.statements.masking import masked
+from polardb_bridge.statements.parser import MAX_TEXT_LENGTH, parse
+from polardb_bridge.statements.syntax import (
     DeployModel,
     DropDeployment,
     ShowDeployment,
     ShowDeployments,
     ShowWhiteIps,
     Statement,
-    StatementError,
     UpdateWhiteIps,
-    parse,
 )
 
 TABLE = "polardb4ai_annotation_source_animal"
@@ -64,7 +64,7 @@ def test_the_documented_statements_are_read() -> None:
          DeployModel("mark", "mark", "animals", "标注表")),
         (r"""DEPLOY MODEL m WITH (annotation_template_id=1, annotation_source='t', image_delivery='LINK',"""
          r""" existing_annotations='ignore', title='it''s \'10\%\' \\ \"动物，标注\"')""",
-         DeployModel("m", "m", "1", "t", "it's '10\\%' \\ \"动物，标注\"", "link", "ignore")),
+         DeployModel("m", "m", "1", "t", "it's '10\\%' \\ \"动物，标注\"", ImageDelivery.LINK, ExistingAnnotations.IGNORE)),
     ],
 )  # fmt: skip
 def test_one_meaning_in_many_forms(text: str, statement: Statement) -> None:
@@ -102,7 +102,7 @@ def test_one_meaning_in_many_forms(text: str, statement: Statement) -> None:
         ("DEPLOY MODEL m WITH (anotation_source='t')", f"ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near 'anotation_source='t')', line 1 column 22: there is no option 'anotation_source'; did you mean annotation_source? expected {OPTIONS}"),
         ("DEPLOY MODEL m WITH (annotation_source='t')", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near ')', line 1 column 43: expected the option annotation_template_id, which is missing"),
         ("DEPLOY MODEL m WITH (annotation_template_id=1)", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near ')', line 1 column 46: expected the option annotation_source, which is missing"),
-        ("DEPLOY MODEL m WITH (title='a', Title='b')", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near 'Title='b')', line 1 column 33: expected each option once, and title was there already"),
+        ("DEPLOY MODEL m WITH (title='a', Title='b')", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near 'Title='b')', line 1 column 33: expected each option once, but title is repeated"),
         ("DEPLOY MODEL m WITH (annotation_template_id=-1)", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near '-1)', line 1 column 45: for annotation_template_id, expected a template's id, such as 1 or '1'"),
         ("DEPLOY MODEL m WITH (annotation_template_id=' ')", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near '' ')', line 1 column 45: for annotation_template_id, expected a string that is not empty"),
         ("DEPLOY MODEL m WITH (annotation_source=5)", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near '5)', line 1 column 40: for annotation_source, expected a string in quotes"),
@@ -143,9 +143,9 @@ def test_a_mistake_is_counted_in_the_whole_text() -> None:
 
 
 def test_a_text_without_end_is_not_read() -> None:
-    assert parse("SHOW DEPLOYMENTS" + " " * (LONGEST_TEXT - 16)) == [ShowDeployments()]
+    assert parse("SHOW DEPLOYMENTS" + " " * (MAX_TEXT_LENGTH - 16)) == [ShowDeployments()]
     with pytest.raises(StatementError, match=r"1153 \(08S01\): The text has more than 1048576 characters"):
-        parse(" " * (LONGEST_TEXT + 1))
+        parse(" " * (MAX_TEXT_LENGTH + 1))
 
 
 @pytest.mark.parametrize(

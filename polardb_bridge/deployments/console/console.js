@@ -18,7 +18,7 @@ async function refresh() {
 }
 
 async function watch() {
-  // The page cannot reach the server for a while: it goes on trying.
+  // The page cannot reach the server for a while: it keeps trying.
   if (isMoving() && !document.hidden) await refresh().catch(() => {});
   setTimeout(watch, EVERY_MS);
 }

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from polardb_bridge.deployments.statements import DeployModel
-from polardb_bridge.storage.models import PolarDBImportStorage
-from polardb_bridge.table.choices import Choice
+from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
+from polardb_bridge.statements.names import is_name
+from polardb_bridge.statements.syntax import MODEL, DeployModel
+from polardb_bridge.table.catalog import Offer
+
+_NAME_RULE = _("1 to 64 letters, digits, _ and -")
 
 
 class DeployForm(forms.Form):
@@ -17,49 +21,54 @@ class DeployForm(forms.Form):
 
     template = forms.ChoiceField(label=_("Template"))
     source = forms.ChoiceField(label=_("Source table"))
-    name = forms.RegexField(
-        r"^[A-Za-z0-9_-]{1,64}$",
-        label=_("Deployment name"),
-        help_text=_("1 to 64 letters, digits, _ and -"),
-        error_messages={"invalid": _("1 to 64 letters, digits, _ and -")},
-    )
+    name = forms.CharField(label=_("Deployment name"), help_text=_NAME_RULE)
     title = forms.CharField(
-        label=_("Project title"), required=False, min_length=3, max_length=50, help_text=_("The name, if left empty")
+        label=_("Project title"),
+        required=False,
+        min_length=settings.PROJECT_TITLE_MIN_LEN,
+        max_length=settings.PROJECT_TITLE_MAX_LEN,
+        help_text=_("The name, if left empty"),
     )
     image_delivery = forms.ChoiceField(
         label=_("Images"),
         choices=[
-            (PolarDBImportStorage.ImageDelivery.AUTO, _("As fits the table's size")),
-            (PolarDBImportStorage.ImageDelivery.LINK, _("By link")),
-            (PolarDBImportStorage.ImageDelivery.DATA_URI, _("Inside the tasks")),
+            (ImageDelivery.AUTO, _("Whichever suits the table's size")),
+            (ImageDelivery.LINK, _("By link")),
+            (ImageDelivery.DATA_URI, _("Inside the tasks")),
         ],
     )
     existing_annotations = forms.ChoiceField(
         label=_("Results in the rows"),
         choices=[
-            (PolarDBImportStorage.ExistingAnnotations.ANNOTATIONS, _("Bring in as annotations")),
-            (PolarDBImportStorage.ExistingAnnotations.PREDICTIONS, _("Bring in as predictions")),
-            (PolarDBImportStorage.ExistingAnnotations.IGNORE, _("Leave them out")),
+            (ExistingAnnotations.ANNOTATIONS, _("Bring in as annotations")),
+            (ExistingAnnotations.PREDICTIONS, _("Bring in as predictions")),
+            (ExistingAnnotations.IGNORE, _("Leave them out")),
         ],
     )
 
-    def __init__(self, templates: list[Choice], tables: list[Choice], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, templates: list[Offer], tables: list[Offer], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["template"].choices = [(choice.value, f"{choice.value}: {choice.label}") for choice in templates]
+        self.fields["template"].choices = [(offer.value, f"{offer.value}: {offer.label}") for offer in templates]
         self.fields["source"].choices = [
-            (choice.value, _("{table} (about {rows} rows)").format(table=choice.label, rows=choice.rows))
-            for choice in tables
+            (offer.value, _("{table} (about {rows} rows)").format(table=offer.label, rows=offer.rows))
+            for offer in tables
         ]
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if not is_name(name):
+            raise forms.ValidationError(_NAME_RULE)
+        return name
 
     def statement(self) -> DeployModel:
         """The statement of the valid form."""
         values = self.cleaned_data
         return DeployModel(
-            model="Label-Studio",
+            model=MODEL,
             name=values["name"],
             template_id=values["template"],
             source=values["source"],
             title=values["title"] or None,
-            image_delivery=values["image_delivery"],
-            existing_annotations=values["existing_annotations"],
+            image_delivery=ImageDelivery(values["image_delivery"]),
+            existing_annotations=ExistingAnnotations(values["existing_annotations"]),
         )

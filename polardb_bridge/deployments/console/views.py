@@ -20,28 +20,23 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from polardb_bridge.conf import command_database
-from polardb_bridge.deployments.allow_list import open_to_all
-from polardb_bridge.deployments.audit import Actor
-from polardb_bridge.deployments.client import client_address
+from polardb_bridge.deployments.access.allow_list import open_to_all
+from polardb_bridge.deployments.access.client_ip import client_ip
 from polardb_bridge.deployments.console.forms import DeployForm
-from polardb_bridge.deployments.describe import DeploymentRow, all_deployments, describe, describe_all
-from polardb_bridge.deployments.execute import run
-from polardb_bridge.deployments.lifecycle import address_of, find
-from polardb_bridge.deployments.members import leave_deployment
+from polardb_bridge.deployments.execution.audit import Actor
+from polardb_bridge.deployments.execution.execute import run
 from polardb_bridge.deployments.models import Deployment, StatementRecord
-from polardb_bridge.deployments.statements import (
-    WHITE_IP_PREFIX,
-    DropDeployment,
-    Statement,
-    StatementError,
-    UpdateWhiteIps,
-)
+from polardb_bridge.deployments.status import DeploymentStatus, all_statuses, status_of
+from polardb_bridge.deployments.tenancy.organizations import leave_deployment
 from polardb_bridge.errors import BridgeError, NoSuchDeploymentError
-from polardb_bridge.language import in_readers_language
-from polardb_bridge.storage.ui.assets import respond
-from polardb_bridge.table import choices
-from polardb_bridge.table.choices import Choice
+from polardb_bridge.statements.errors import StatementError
+from polardb_bridge.statements.names import allow_list_name
+from polardb_bridge.statements.syntax import DropDeployment, Statement, UpdateWhiteIps
+from polardb_bridge.table import catalog
+from polardb_bridge.table.catalog import Offer
 from polardb_bridge.table.connection import connect
+from polardb_bridge.web.assets import respond
+from polardb_bridge.web.language import in_readers_language
 
 RECORDS_A_PAGE = 50
 
@@ -66,29 +61,13 @@ def _for_administrators(view: _View) -> _View:
 class _Line:
     """A deployment as the page shows it.
 
-    networks: its allow-list, one a line; as it was typed where that was refused. is_open: to every address.
+    networks: its allow-list, one a line; as it was typed if that was refused. is_open: to every address.
     """
 
-    row: DeploymentRow
+    status: DeploymentStatus
     networks: str
     is_open: bool
     refused: bool
-
-    @property
-    def state(self) -> str:
-        """`deploying`, `serving`, `failed` or `dropping`."""
-        return self.row.status.split(" ")[0].rstrip(":").lower()
-
-    @property
-    def reason(self) -> str:
-        """Why it failed."""
-        return self.row.status.partition(": ")[2]
-
-    @property
-    def total(self) -> int:
-        """How many tasks there are to be; of a status `Deploying n/total`."""
-        _, _, total = self.row.status.partition("/")
-        return int(total) if self.state == "deploying" else self.row.tasks
 
 
 @require_GET
@@ -111,7 +90,7 @@ def deploy(request: HttpRequest) -> HttpResponse:
 @_for_administrators
 def allow_list(request: HttpRequest, name: str) -> HttpResponse:
     networks = ",".join(request.POST.get("networks", "").replace(",", " ").split())
-    if _run(request, UpdateWhiteIps(f"{WHITE_IP_PREFIX}{name}", networks)):
+    if _run(request, UpdateWhiteIps(allow_list_name(name), networks)):
         return redirect("polardb-console:deployments")
     return _page(request, typed={name.lower(): request.POST.get("networks", "")}, status=400)
 
@@ -120,7 +99,7 @@ def allow_list(request: HttpRequest, name: str) -> HttpResponse:
 @_for_administrators
 def drop(request: HttpRequest, name: str) -> HttpResponse:
     try:
-        deployment = find(name)
+        deployment = Deployment.objects.find(name)
     except NoSuchDeploymentError as error:
         messages.error(request, str(error))
         return redirect("polardb-console:deployments")
@@ -129,9 +108,8 @@ def drop(request: HttpRequest, name: str) -> HttpResponse:
         if _run(request, DropDeployment(deployment.name, force=request.POST.get("force") == "true")):
             return redirect("polardb-console:deployments")
         deployment.refresh_from_db()
-    context = {"row": describe(deployment), "wrong": request.method == "POST" and not confirmed}
-    status = 400 if request.method == "POST" else 200
-    return render(request, "polardb/console/drop.html", context, status=status)
+    context = {"status": status_of(deployment), "wrong": request.method == "POST" and not confirmed}
+    return render(request, "polardb/console/drop.html", context, status=400 if request.method == "POST" else 200)
 
 
 @require_GET
@@ -166,10 +144,10 @@ def _read(name: str) -> bytes:
 
 @dataclass(frozen=True)
 class _Offered:
-    """What can be deployed. problem: why the database cannot be read; empty where it can."""
+    """What can be deployed. problem: why the database cannot be read; empty if it can."""
 
-    templates: list[Choice]
-    tables: list[Choice]
+    templates: list[Offer]
+    tables: list[Offer]
     problem: str = ""
 
     @classmethod
@@ -177,11 +155,11 @@ class _Offered:
         try:
             database = command_database()
             with connect(database) as connection:
-                templates, tables = choices.templates(connection), choices.source_tables(connection)
+                templates, tables = catalog.templates(connection), catalog.source_tables(connection)
         except BridgeError as error:
             return cls([], [], str(error))
-        taken = set(Deployment.objects.values_list("address", flat=True))
-        return cls(templates, [table for table in tables if address_of(table.value, database) not in taken])
+        taken = set(Deployment.objects.values_list("table_address", flat=True))
+        return cls(templates, [table for table in tables if database.table_address(table.value) not in taken])
 
     def form(self, *data: object) -> DeployForm:
         return DeployForm(self.templates, self.tables, *data)
@@ -189,7 +167,7 @@ class _Offered:
 
 def _run(request: HttpRequest, statement: Statement) -> bool:
     """Run the statement; whether it succeeded. What came of it is shown on the next page."""
-    actor = Actor(user=request.user, address=client_address(request), via="console")
+    actor = Actor(user=request.user, client_ip=client_ip(request), via="console")
     try:
         answer = run(statement, actor)
     except StatementError as error:
@@ -209,22 +187,21 @@ def _page(
 ) -> HttpResponse:
     """typed: allow-lists as they were typed and refused, by name of the deployment in lower case."""
     offered = offered or _Offered.read()
-    found = all_deployments()
-    lines = [_line(deployment, row, typed or {}) for deployment, row in zip(found, describe_all(found), strict=True)]
+    lines = [_line(status, typed or {}) for status in all_statuses()]
     context = {
         "lines": lines,
         "offered": offered,
         "form": form or offered.form(),
-        "client_address": client_address(request),
+        "client_ip": client_ip(request),
     }
     return render(request, "polardb/console/deployments.html", context, status=status)
 
 
-def _line(deployment: Deployment, row: DeploymentRow, typed: dict[str, str]) -> _Line:
-    refused = typed.get(deployment.name.lower())
+def _line(status: DeploymentStatus, typed: dict[str, str]) -> _Line:
+    refused = typed.get(status.name.lower())
     return _Line(
-        row,
-        networks="\n".join(deployment.allowed_networks) if refused is None else refused,
-        is_open=open_to_all(deployment.allowed_networks),
+        status,
+        networks="\n".join(status.allowed_networks) if refused is None else refused,
+        is_open=open_to_all(status.allowed_networks),
         refused=refused is not None,
     )

@@ -24,6 +24,6 @@ class Command(BridgeCommand):
         storage = find(options["storage_id"])
         storage.validate_connection()
         if options["json"]:
-            self.print_json({"storage_id": storage.pk, "table": storage.address, "ok": True})
+            self.print_json({"storage_id": storage.pk, "table": storage.table_address, "ok": True})
         else:
-            self.stdout.write(f"{storage.address} is fine.")
+            self.stdout.write(f"{storage.table_address} is fine.")

@@ -13,7 +13,7 @@ from polardb_bridge.table.schema import create_table, source_table, template_tab
 class Command(BridgeCommand):
     help = (
         "Create the table annotation_template, and source tables, in the database of POLARDB_URL. "
-        "Tables that are there already are checked and left as they are. "
+        "Tables that exist already are checked and left as they are. "
         "Example: create_tables --source polardb4ai_annotation_source_animal"
     )
 

@@ -13,7 +13,7 @@ from polardb_bridge.table.loading import find_files, load_images
 class Command(BridgeCommand):
     help = (
         "Load the image files of a folder into a source table, one row a file, as base64. "
-        "A file whose name (its path below the folder) the table has already is left alone, so the command can be "
+        "A file whose name (its path below the folder) is already in the table is left alone, so the command can be "
         "repeated. What is not an image that browsers show is skipped and named. "
         "Example: load_images ./photos --table polardb4ai_annotation_source_animal"
     )
@@ -40,6 +40,6 @@ class Command(BridgeCommand):
         for reason in report.skipped:
             self.stdout.write(f"skipped {reason}")
         self.stdout.write(
-            f"{options['table']}: {len(report.loaded)} loaded, {len(report.existed)} there already, "
+            f"{options['table']}: {len(report.loaded)} loaded, {len(report.existed)} existed already, "
             f"{len(report.skipped)} skipped"
         )

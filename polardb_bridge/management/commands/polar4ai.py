@@ -12,20 +12,21 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from polardb_bridge.deployments import audit
-from polardb_bridge.deployments.execute import Answer, as_json, execute, failure_as_json
-from polardb_bridge.deployments.statements import StatementError
+from polardb_bridge.deployments.execution import audit
+from polardb_bridge.deployments.execution.answers import Answer, as_json, failure_as_json
+from polardb_bridge.deployments.execution.execute import execute
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.management.result_table import as_list, as_table, width_of
+from polardb_bridge.statements.errors import StatementError
 
 _VERTICAL = "\\G"
 
 
 class Command(BridgeCommand):
     help = (
-        "Run statements that make, show, open and drop deployments, as PolarDB for AI documents them; several with "
-        "semicolons between them, up to the first that fails. From standard input where no statement is given. "
+        "Run statements that deploy, show, open and drop, as PolarDB for AI documents them; several with semicolons "
+        "between them, up to the first that fails. Without a statement, they are read from standard input. "
         'Example: polar4ai "SHOW DEPLOYMENTS"'
     )
 
@@ -34,7 +35,7 @@ class Command(BridgeCommand):
         source.add_argument("statement", nargs="?", help="the statements")
         source.add_argument("--file", type=Path, metavar="PATH", help="a file of statements, in UTF-8")
         parser.add_argument(
-            "--vertical", action="store_true", help=r"a value a line, as after \G; also where a table is too wide"
+            "--vertical", action="store_true", help=r"a value a line, as after \G; also if a table is too wide"
         )
         self.add_json_option(parser)
 
@@ -84,7 +85,7 @@ def _actor() -> audit.Actor:
         account = getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as containers have them
         account = f"uid {os.getuid()}"
-    return audit.Actor(user=None, address=None, via="command", account=account)
+    return audit.Actor(user=None, client_ip=None, via="command", account=account)
 
 
 @contextmanager

@@ -5,18 +5,18 @@ from typing import Any
 from django.core.management.base import CommandParser
 from users.models import User
 
+from polardb_bridge.choices import ImageDelivery
 from polardb_bridge.conf import command_database
-from polardb_bridge.deployments.provision import DEFAULT_NAME, provision_project
+from polardb_bridge.deployments.projects import DEFAULT_NAME, provision_project
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.management.sync import sync_with_progress
-from polardb_bridge.storage.models import PolarDBImportStorage
 
 
 class Command(BridgeCommand):
     help = (
-        "Make a labeling project for a source table: the labels come from a row of annotation_template, the rows "
-        "become tasks, and submitted annotations go back into the rows. A project of that name that is there already "
+        "Create a labeling project for a source table: the labels come from a row of annotation_template, the rows "
+        "become tasks, and submitted annotations go back into the rows. A project of that name that exists already "
         "is left as it is. "
         "Example: provision_project --template 1 --source polardb4ai_annotation_source_animal --name mark_animal"
     )
@@ -28,9 +28,9 @@ class Command(BridgeCommand):
         parser.add_argument("--user", metavar="EMAIL", help="owner of the project (default: the first user)")
         parser.add_argument(
             "--image-delivery",
-            choices=PolarDBImportStorage.ImageDelivery.values,
-            default=PolarDBImportStorage.ImageDelivery.AUTO,
-            help="images inside the tasks, by link, or as fits the table's size (default: %(default)s)",
+            choices=ImageDelivery.values(),
+            default=ImageDelivery.AUTO.value,
+            help="images inside the tasks, by link, or whichever suits the table's size (default: %(default)s)",
         )
         self.add_json_option(parser)
 
@@ -46,7 +46,7 @@ class Command(BridgeCommand):
             source=options["source"],
             name=options["name"],
             owner=owner,
-            image_delivery=options["image_delivery"],
+            image_delivery=ImageDelivery(options["image_delivery"]),
         )
         project, storage = provisioned.project, provisioned.import_storage
         report = None

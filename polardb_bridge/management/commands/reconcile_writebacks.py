@@ -33,14 +33,14 @@ class Command(BridgeCommand):
             written = 0
             if not options["dry_run"]:
                 written = deliver_everything(storage.pk)[storage.pk].written
-            found.append({"storage_id": storage.pk, "table": storage.address, **vars(report), "written": written})
+            found.append({"storage_id": storage.pk, "table": storage.table_address, **vars(report), "written": written})
             if not options["json"]:
                 for row_id, what in report.listed:
                     self.stdout.write(f"row {row_id}: {what}")
                 self.stdout.write(
-                    f"Storage {storage.pk} ({storage.address}): {report.checked} rows compared, {report.different} "
-                    f"differ, {report.pending} pending, {report.gone} gone, {report.foreign} of others, "
-                    f"{written} written"
+                    f"Storage {storage.pk} ({storage.table_address}): {report.checked} rows compared, "
+                    f"{report.different} differ, {report.pending} pending, {report.missing} missing, "
+                    f"{report.foreign} of others, {written} written"
                 )
         if options["json"]:
             self.print_json({"storages": found})

@@ -7,14 +7,14 @@ from django.core.management.base import CommandParser
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.management.sync import in_words, sync_with_progress
 from polardb_bridge.storage.lookup import find_import_storage
-from polardb_bridge.storage.plan import plan_sync
+from polardb_bridge.storage.sync.plan import plan_sync
 
 
 class Command(BridgeCommand):
     help = (
         "Bring the tasks of one PolarDB import storage in step with its rows: new rows become tasks, changed ones "
-        "refresh theirs, tasks of deleted rows go unless somebody has worked on them. Rows that cannot be read are "
-        "named; the others are not held up. It can be interrupted and repeated. Example: sync_storage --storage-id 1"
+        "refresh theirs, and tasks of deleted rows are removed unless somebody has worked on them. Rows that cannot be "
+        "read are named and hold up no others. It can be interrupted and repeated. Example: sync_storage --storage-id 1"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from polardb_bridge.storage.form import read_form_layout
-from polardb_bridge.storage.ui.assets import respond
+from polardb_bridge.web.assets import respond
 
 _FOLDER = Path(__file__).with_name("wizard")
 # One script in this order: what follows uses what comes before.

@@ -3,7 +3,7 @@
 // Rows of Label Studio's that say nothing true of a table: ours stand in their place.
 const REPLACED = { import: ["Tasks"], export: ["Status", "Annotations", "Last Sync"] };
 
-// The properties of the card's description list with our rows in it, or undefined where it is not a list of ours.
+// The properties of the card's description list with our rows in it, or undefined if it is not a list of ours.
 // Label Studio gives the list a child that picks the rows of one type of storage.
 function describeTable(props) {
   if (!Array.isArray(props.children)) return undefined;

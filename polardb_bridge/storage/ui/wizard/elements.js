@@ -1,4 +1,4 @@
-// React elements, made with the factory that Label Studio's own bundle uses.
+// React elements, created with the factory that Label Studio's own bundle uses.
 
 const TYPE = "polardb";
 

@@ -7,7 +7,7 @@ function fieldsOf(direction) {
   return FORM_LAYOUT[direction].flatMap((row) => row.fields);
 }
 
-// All fields of both directions, each once; `target` is set where only one direction has it.
+// All fields of both directions, each once; `target` is set if only one direction has it.
 function formFields() {
   const importFields = fieldsOf("ImportStorage");
   const exportFields = fieldsOf("ExportStorage");
@@ -45,7 +45,7 @@ function wizardField(field, schemas) {
   return {
     ...field,
     step: field.type === "number" ? 1 : undefined,
-    // The wizard shows dots in place of a stored password, and sends it only where it was typed anew.
+    // The wizard shows dots in place of a stored password, and sends it only if it was typed again.
     accessKey: field.type === "password",
     schema: schemas[field.type](field),
   };

@@ -7,7 +7,7 @@ function useOlderForm() {
   if (window.APP_SETTINGS) window.APP_SETTINGS.sentry_environment = "opensource-polardb";
 }
 
-// Where the wizard is already open and cannot be filled: remember that, and begin again with the older form.
+// If the wizard is already open and cannot be filled: remember that, and start over with the older form.
 function reloadWithOlderForm(error) {
   console.warn("PolarDB table: Label Studio's storage wizard cannot be extended, its older form is used.", error);
   sessionStorage.setItem(FALLBACK_KEY, "true");

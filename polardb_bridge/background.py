@@ -1,0 +1,181 @@
+"""The thread of a serving process that delivers what is due, and begins the syncs that were asked for.
+
+It starts with the WSGI application. Several processes may run one each: leases keep them apart. Every storage gets a
+thread of its own while it has something to do, so that a server that hangs holds up no other; storages whose last
+delivery failed share half of the threads.
+
+If there is Redis, it asks a worker instead, and takes over what the worker leaves. It keeps the time for all that is
+done every so often.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connections
+
+from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.storage.sync import jobs
+from polardb_bridge.webhooks import queue, reconcile, rewrite, wakeup
+from polardb_bridge.webhooks.delivery import deliver, due_storages
+
+logger = logging.getLogger(__name__)
+
+# How long a mark of another process, or one that waits for a retry, can go unnoticed.
+POLL_INTERVAL_S = 1.0
+# From a change to its delivery: the request that made it is answered first, and what comes together goes together.
+GATHER_INTERVAL_S = 0.03
+MAX_THREADS = 8
+# Syncs at once: they would take the processor from the requests of this process.
+MAX_SYNCS = 2
+# How often a round looks whether a comparison or a sync is due.
+_CLOCK_INTERVAL_S = 30.0
+
+_Key = tuple[str, int]
+
+
+class BackgroundThread:
+    """The thread of one process, and the threads of its storages."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="polardb-writeback")
+        self._lock = threading.Lock()
+        self._busy: set[_Key] = set()
+        self._failing: set[_Key] = set()
+        self._missed: set[_Key] = set()
+        self._next_poll = self._next_clock = time.monotonic()
+
+    def start(self) -> None:
+        """Run in the background for as long as the process lives."""
+        threading.Thread(target=self.run, name="polardb-background", daemon=True).start()
+
+    def wake(self) -> None:
+        """Deliver at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after what is under way."""
+        self._stopping.set()
+        self._wake.set()
+        self._pool.shutdown()
+
+    def run(self) -> None:
+        """Deliver what is due, until `stop`."""
+        while not self._stopping.is_set():
+            woken = self._wake.wait(POLL_INTERVAL_S)
+            if woken:
+                time.sleep(GATHER_INTERVAL_S)
+            self._wake.clear()
+            try:
+                self._round(woken)
+            except Exception:
+                # Label Studio's own database is away, or a bug: marks stay, the next round tries again.
+                logger.exception("Write-back round failed")
+                connections.close_all()
+
+    def _round(self, woken: bool) -> None:
+        if woken:
+            for storage in due_storages(workers_too=True):
+                if not queue.ask_worker(storage.pk):
+                    self._deliver(storage, workers_too=True)
+        # However often it is woken: nobody wakes it for what workers and dead processes have left.
+        if time.monotonic() >= self._next_poll:
+            self._next_poll = time.monotonic() + POLL_INTERVAL_S / 2
+            self._poll()
+
+    def _poll(self) -> None:
+        for storage in due_storages():
+            self._deliver(storage, workers_too=False)
+        for storage_id in rewrite.waiting():
+            self._begin(("rewrite", storage_id), lambda storage_id=storage_id: rewrite.run(storage_id))
+        if time.monotonic() >= self._next_clock:
+            self._next_clock = time.monotonic() + _CLOCK_INTERVAL_S
+            self._begin(("reconcile", 0), reconcile.reconcile_due)
+            self._begin(("schedule", 0), jobs.request_due)
+        for storage_id in jobs.waiting():
+            self._sync(storage_id)
+
+    def _sync(self, storage_id: int) -> None:
+        key = ("sync", storage_id)
+        with self._lock:
+            if key in self._busy or sum(kind == "sync" for kind, _ in self._busy) >= MAX_SYNCS:
+                return  # the next round tries again
+            self._busy.add(key)
+        # Not of the pool, which ends with what is under way: a sync takes long, and can stop anywhere.
+        threading.Thread(target=self._work, args=(key, lambda: _run_sync(storage_id)), daemon=True).start()
+
+    def _deliver(self, storage: PolarDBExportStorage, *, workers_too: bool) -> None:
+        state = getattr(storage, "writeback_state", None)
+        failing = state is not None and state.attempts > 0
+        self._begin(("deliver", storage.pk), lambda: deliver(storage, workers_too=workers_too), failing=failing)
+
+    def _begin(self, key: _Key, work: Callable[[], object], *, failing: bool = False) -> None:
+        with self._lock:
+            if key in self._busy:
+                self._missed.add(key)
+                return
+            if failing and len(self._failing) >= MAX_THREADS // 2:
+                return  # the next round tries again
+            self._busy.add(key)
+            if failing:
+                self._failing.add(key)
+        self._pool.submit(self._work, key, work)
+
+    def _work(self, key: _Key, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception:
+            # Of one storage: the others go on, and the next round tries this one again.
+            logger.exception("In the background: %s of storage %s failed", *key)
+            connections.close_all()
+        finally:
+            with self._lock:
+                self._busy.discard(key)
+                self._failing.discard(key)
+                missed = key in self._missed
+                self._missed.discard(key)
+            if missed:
+                self.wake()
+
+
+def _run_sync(storage_id: int) -> None:
+    try:
+        jobs.run(storage_id)
+    finally:
+        connections.close_all()  # they belong to this thread, which ends
+
+
+_thread: BackgroundThread | None = None
+
+
+def start() -> None:
+    """Start the thread of this process, if it does not run yet."""
+    global _thread
+    # A server that forks after it has loaded the application leaves the thread behind in the parent.
+    if _thread is None or _thread.process != os.getpid():
+        _thread = BackgroundThread()
+        _thread.start()
+        wakeup.call_on_wakeup(wake)
+
+
+def wake() -> None:
+    """Deliver at once, if this process has the thread."""
+    if _thread is not None:
+        start()
+        _thread.wake()
+
+
+def _after_fork() -> None:
+    if _thread is not None:
+        start()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,69 @@
+"""What a person can choose from: the values that statements, models and forms share, with their names on pages."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Choice(str, Enum):
+    """A member is its value, as databases and statements hold it."""
+
+    # Python before 3.11 would write a member as "TlsMode.REQUIRED" in some places.
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, format_spec: str) -> str:
+        return format(self.value, format_spec)
+
+    @property
+    def label(self) -> str:
+        """What a page shows."""
+        return _LABELS[self]
+
+    @classmethod
+    def values(cls) -> tuple[str, ...]:
+        return tuple(member.value for member in cls)
+
+    @classmethod
+    def labeled(cls) -> list[tuple[str, str]]:
+        """Pairs of value and label, as Django's fields take them."""
+        return [(member.value, member.label) for member in cls]
+
+
+class TlsMode(Choice):
+    """How a connection to the source database is encrypted."""
+
+    DISABLED = "disabled"
+    REQUIRED = "required"
+    VERIFY_CA = "verify_ca"
+    VERIFY_IDENTITY = "verify_identity"
+
+
+class ImageDelivery(Choice):
+    """How images reach Label Studio."""
+
+    AUTO = "auto"
+    DATA_URI = "data_uri"
+    LINK = "link"
+
+
+class ExistingAnnotations(Choice):
+    """How results that rows hold already come into Label Studio."""
+
+    ANNOTATIONS = "annotations"
+    PREDICTIONS = "predictions"
+    IGNORE = "ignore"
+
+
+_LABELS: dict[Choice, str] = {
+    TlsMode.DISABLED: "Disabled",
+    TlsMode.REQUIRED: "Required",
+    TlsMode.VERIFY_CA: "Verify the certificate",
+    TlsMode.VERIFY_IDENTITY: "Verify certificate and host name",
+    ImageDelivery.AUTO: "Automatic",
+    ImageDelivery.DATA_URI: "Inside the task (data URI)",
+    ImageDelivery.LINK: "By link",
+    ExistingAnnotations.ANNOTATIONS: "As annotations",
+    ExistingAnnotations.PREDICTIONS: "As predictions",
+    ExistingAnnotations.IGNORE: "Not at all",
+}

@@ -1,0 +1,1 @@
+"""Who gets in from where: the client's address, the allow-lists, and the answer to whoever is refused."""

@@ -1,0 +1,118 @@
+"""Who gets in from where: a deployment is closed except to the addresses on its allow-list.
+
+The user of a request is admitted once, as soon as it is known who that is: in the middleware for sessions and JWTs, in
+the view for tokens (`label_studio.authentication`), at the login before the password is looked at (`login`).
+Nothing is kept between requests: a change of the list acts at once in all processes. Administrators and users of no
+deployment are let through without a look at their address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import PermissionDenied
+from users.models import User
+
+from polardb_bridge.deployments.access.allow_list import allows
+from polardb_bridge.deployments.access.client_ip import client_ip
+from polardb_bridge.deployments.access.refusal import Refusal, refusal_of, refusal_page, refuse
+from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.deployments.tenancy.isolation import settle
+from polardb_bridge.deployments.tenancy.organizations import ensure_organization
+from polardb_bridge.deployments.tenancy.signup import signup_is_closed
+
+_DEPLOYMENT_PATH = re.compile(r"/deployments/(?P<name>[^/]+)")
+
+
+class AccessMiddleware:
+    """Admits users that are known by now, and answers what was refused, here or in the view, with the refusal's page.
+
+    In the place of Label Studio's middleware that reads each user's organization (organizations/middleware.py).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            admit_to_url(request)
+            if request.user.is_authenticated:
+                admit(request, request.user)
+        except PermissionDenied:
+            return refusal_page(request)
+        response = self.get_response(request)
+        return refusal_page(request) if refusal_of(request) else response
+
+
+def admit_to_url(request: HttpRequest) -> None:
+    """Refuse a deployment's own url, `/deployments/<name>/`, to clients that are not on its allow-list.
+
+    Raises:
+        PermissionDenied: it is closed to this client.
+    """
+    match = _DEPLOYMENT_PATH.match(request.path_info)
+    if match and not request.user.is_superuser:
+        check_allow_list(request, Deployment.objects.without_secrets().filter(name__iexact=match["name"]).first())
+
+
+def admit(request: HttpRequest, user: Any) -> None:
+    """Let the user act in this request, with an active organization that they are a member of.
+
+    Raises:
+        PermissionDenied: their deployment is closed to this client, or they have no organization.
+    """
+    if _admitted(request) == user:
+        return
+    if user.is_superuser:
+        if user.active_organization_id is None:
+            ensure_organization(user)
+    else:
+        membership = settle(user)
+        if membership is None and signup_is_closed():
+            refuse(request, Refusal(client_ip(request), None))
+        if membership:
+            check_allow_list(request, getattr(membership.organization, "deployment", None))
+    request._polardb_admitted = user
+
+
+def admit_token(request: HttpRequest, user_id: Any, signed: bool) -> None:
+    """Check a token that a request has in its body, to renew or revoke it.
+
+    Raises:
+        PermissionDenied: it is another user's, or nobody has shown to hold it, or its user's deployment is closed to
+            this client.
+    """
+    # Not request.user: these views have no authentication, which makes everybody anonymous.
+    asking = _admitted(request)
+    if asking is not None:
+        if str(user_id) != str(asking.pk) and not asking.is_superuser:
+            raise PermissionDenied
+        return
+    if not signed:
+        raise PermissionDenied
+    user = User.objects.filter(pk=user_id, is_superuser=False).first()
+    if user:
+        check_allow_list(request, Deployment.objects.without_secrets().of_user(user).first(), named=False)
+
+
+def check_allow_list(request: HttpRequest, deployment: Deployment | None, *, named: bool = True) -> None:
+    """Refuse the request unless the deployment, if there is one, is open to its client.
+
+    named: as in `Refusal`.
+
+    Raises:
+        PermissionDenied: it is closed to this client.
+    """
+    if deployment is None:
+        return
+    ip = client_ip(request)
+    if deployment.is_dropping or not allows(deployment.allowed_networks, ip):
+        refuse(request, Refusal(ip, deployment, named))
+
+
+def _admitted(request: HttpRequest) -> Any:
+    """The user that was admitted in this request; None while nobody was."""
+    return getattr(request, "_polardb_admitted", None)

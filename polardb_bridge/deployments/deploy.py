@@ -1,0 +1,97 @@
+"""What DEPLOY MODEL does: everything in one transaction, or nothing."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import string
+
+from django.db import IntegrityError, transaction
+from organizations.models import Organization
+from users.models import User
+
+from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.deployments.projects import check_title, create_project, prepare, title_from_name
+from polardb_bridge.errors import DeploymentExistsError, InvalidInputError
+from polardb_bridge.label_studio.tasks import acting_user
+from polardb_bridge.statements.names import is_name, name_rule
+from polardb_bridge.statements.syntax import DeployModel
+from polardb_bridge.table.parameters import ConnectionParameters
+
+logger = logging.getLogger(__name__)
+
+PASSWORD_LENGTH = 20
+LOGIN_DOMAIN = "deployments.local"
+
+
+def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployment:
+    """Make the deployment for a table of the database `parameters`, and have its rows synced in the background.
+
+    Raises:
+        DeploymentExistsError: the name or the table is taken.
+        BridgeError: a name, the title, the template or the table is unfit, or the database cannot be reached.
+    """
+    title = _checked_title(statement)
+    table_address = parameters.table_address(statement.source)
+    _check_free(statement, table_address)
+    prepared = prepare(parameters, template=statement.template_id, source=statement.source)
+    password = _random_password()
+    try:
+        with transaction.atomic():
+            # First: of two at once, the second fails here.
+            deployment: Deployment = Deployment.objects.create(
+                name=statement.name,
+                template_id=statement.template_id,
+                source=statement.source,
+                table_address=table_address,
+                rows=prepared.rows,
+            )
+            user = deployment.user = User.objects.create_user(
+                f"{statement.name.lower()}@{LOGIN_DOMAIN}", password, username=statement.name
+            )
+            organization = Organization.create_organization(created_by=user, title=statement.name)
+            user.active_organization = deployment.organization = organization
+            user.save(update_fields=["active_organization"])
+            with acting_user(user):
+                deployment.project, storage, _ = create_project(
+                    parameters,
+                    source=statement.source,
+                    labeling_config=prepared.labeling_config,
+                    title=title,
+                    organization=organization,
+                    owner=user,
+                    image_delivery=statement.image_delivery,
+                    existing_annotations=statement.existing_annotations,
+                )
+            deployment.first_password = password
+            deployment.first_password_hash = user.password
+            deployment.save()
+            transaction.on_commit(storage.sync)
+    except IntegrityError:
+        _check_free(statement, table_address)
+        raise
+    logger.info("Deployment %s serves %s", deployment.name, statement.source)
+    return deployment
+
+
+def _checked_title(statement: DeployModel) -> str:
+    """The project's title, once the statement's names make sense."""
+    if not is_name(statement.name):
+        raise InvalidInputError(f"The deployment name {statement.name!r} does not have {name_rule()}.")
+    return check_title(statement.title) if statement.title is not None else title_from_name(statement.name)
+
+
+def _check_free(statement: DeployModel, table_address: str) -> None:
+    if Deployment.objects.filter(name__iexact=statement.name).exists():
+        raise DeploymentExistsError(f"There is a deployment {statement.name!r} already.")
+    taken = Deployment.objects.filter(table_address=table_address).first()
+    if taken:
+        raise DeploymentExistsError(
+            f"The table {statement.source} is labeled in the deployment {taken.name!r} already; drop that one first."
+        )
+
+
+def _random_password() -> str:
+    # Without characters that look alike.
+    alphabet = "".join(set(string.ascii_letters + string.digits) - set("0O1lI"))
+    return "".join(secrets.choice(alphabet) for _ in range(PASSWORD_LENGTH))

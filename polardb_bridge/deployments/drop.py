@@ -1,0 +1,104 @@
+"""What DROP DEPLOYMENT does: unwritten results first, then all that the deployment consists of; rows stay."""
+
+from __future__ import annotations
+
+import logging
+
+from data_export.models import Export
+from data_import.models import FileUpload
+from django.db import transaction
+from projects.models import Project
+from tasks.models import Task
+
+from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.errors import NoSuchDeploymentError, RetryableError
+from polardb_bridge.label_studio.tenancy import delete_organization
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.webhooks.delivery import deliver_everything
+from polardb_bridge.webhooks.models import PendingWriteback
+
+logger = logging.getLogger(__name__)
+
+_BATCH_SIZE = 500
+
+
+def drop(deployment: Deployment, *, force: bool = False) -> int:
+    """Remove the deployment with all that was created for it; rows and their results stay.
+
+    Results that are not in their rows yet are written first. An interrupted drop is completed by the next one.
+
+    force: remove it although results cannot be written.
+
+    Returns:
+        How many rows were left without their newest result; 0 unless forced.
+
+    Raises:
+        RetryableError: results cannot be written now; the deployment stays, with every task whose result is unwritten.
+        NoSuchDeploymentError: another drop was quicker.
+    """
+    _close(deployment, closed=True)
+    try:
+        lost = _write_pending(deployment, force=force)
+        _remove_tasks(deployment, force=force)
+    except RetryableError:
+        _close(deployment, closed=False)
+        raise
+    with transaction.atomic():
+        current = Deployment.objects.select_for_update().filter(pk=deployment.pk).first()
+        if current is None:
+            raise NoSuchDeploymentError(f"There is no deployment {deployment.name!r} any more.")
+        _remove(current)
+    logger.info("Deployment %s is dropped", deployment.name)
+    return lost
+
+
+def _close(deployment: Deployment, *, closed: bool) -> None:
+    """Let nobody in and stop syncs; or undo that."""
+    Deployment.objects.filter(pk=deployment.pk).update(is_dropping=closed)
+    PolarDBImportStorage.objects.filter(project=deployment.project_id).update(synchronizable=not closed)
+
+
+def _write_pending(deployment: Deployment, *, force: bool) -> int:
+    marks = PendingWriteback.objects.filter(storage__project=deployment.project_id)
+    reports = []
+    for storage in PolarDBExportStorage.objects.filter(project=deployment.project_id):
+        if marks.filter(storage=storage).exists():
+            reports.append(deliver_everything(storage.pk, retry_parked=True)[storage.pk])
+    left: int = marks.count()
+    if left and not force:
+        why = next((report.error for report in reports if report.error), "their rows are missing or cannot take them.")
+        raise RetryableError(
+            f"{left} results of {deployment.name!r} are not in their rows yet: {why} "
+            "Repeat DROP DEPLOYMENT later, or lose them by WITH (force='true')."
+        )
+    return left
+
+
+def _remove_tasks(deployment: Deployment, *, force: bool) -> None:
+    """Remove the tasks in parts; results that were submitted meanwhile are written first."""
+    while True:
+        with transaction.atomic():
+            tasks = Task.objects.filter(project=deployment.project_id).order_by("pk").select_for_update()
+            ids = list(tasks.values_list("pk", flat=True)[:_BATCH_SIZE])
+            if not ids:
+                return
+            removable = force or not PendingWriteback.objects.filter(task__in=ids).exists()
+            if removable:
+                Task.delete_tasks_without_signals_from_task_ids(ids)
+        if not removable:
+            _write_pending(deployment, force=force)
+
+
+def _remove(deployment: Deployment) -> None:
+    organization, user, project = deployment.organization, deployment.user, deployment.project
+    deployment.delete()
+    if project:
+        for stored in (*FileUpload.objects.filter(project=project), *Export.objects.filter(project=project)):
+            stored.file.delete(save=False)
+        project.delete()
+    if organization:
+        for other in Project.objects.filter(organization=organization):
+            other.delete()
+        delete_organization(organization)
+    if user:
+        user.delete()

@@ -1,0 +1,138 @@
+"""Running statements, wherever they come from: a shell, the REST API, the operator's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from polardb_bridge.conf import command_database
+from polardb_bridge.deployments.access.allow_list import open_to_all
+from polardb_bridge.deployments.deploy import deploy
+from polardb_bridge.deployments.drop import drop
+from polardb_bridge.deployments.execution.answers import Answer, allow_list_row, deployment_rows, message
+from polardb_bridge.deployments.execution.audit import Actor, recorded
+from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.deployments.status import all_statuses, status_of
+from polardb_bridge.errors import (
+    BridgeError,
+    DeploymentExistsError,
+    InvalidInputError,
+    NoSuchDeploymentError,
+    ReconfigureError,
+)
+from polardb_bridge.networks import parse_networks, written
+from polardb_bridge.statements import syntax
+from polardb_bridge.statements.errors import (
+    DOES_NOT_EXIST,
+    EXISTS,
+    UNKNOWN_ERROR,
+    WRONG_ARGUMENTS,
+    StatementError,
+)
+from polardb_bridge.statements.names import ALLOW_LIST_PREFIX
+from polardb_bridge.statements.parser import parse
+
+
+def execute(text: str, actor: Actor, on_answer: Callable[[Answer], None] | None = None) -> list[Answer]:
+    """Run the statements in `text` one after another; the caller has checked that `actor` may.
+
+    on_answer: called with each answer as soon as it is there, also if a later statement fails.
+
+    Raises:
+        StatementError: a statement cannot be read, and nothing was run; or one failed, and `ran` before it were run.
+    """
+    try:
+        statements = parse(text)
+    except StatementError:
+        with recorded(text, actor):
+            raise
+    answers = []
+    for number, statement in enumerate(statements, start=1):
+        answers.append(run(statement, actor, number))
+        if on_answer:
+            on_answer(answers[-1])
+    return answers
+
+
+def run(statement: syntax.Statement, actor: Actor, number: int = 1) -> Answer:
+    """Run one statement, the one of that number in its text.
+
+    Raises:
+        StatementError: it failed.
+    """
+    with recorded(str(statement), actor):
+        try:
+            return _run(statement)
+        except BridgeError as error:
+            raise _in_mysql_form(error, statement, number) from None
+
+
+def _in_mysql_form(error: BridgeError, statement: syntax.Statement, number: int) -> StatementError:
+    code, text = UNKNOWN_ERROR, str(error)
+    if isinstance(error, DeploymentExistsError):
+        code = EXISTS
+    elif isinstance(error, NoSuchDeploymentError):
+        code = DOES_NOT_EXIST
+    elif isinstance(error, InvalidInputError):
+        code, text = WRONG_ARGUMENTS, f"Incorrect arguments to {statement.verb}: {error}"
+    return StatementError(code, text, number=number, ran=number - 1)
+
+
+def _run(statement: syntax.Statement) -> Answer:
+    match statement:
+        case syntax.DeployModel():
+            return _deploy(statement)
+        case syntax.ShowDeployment(name):
+            return deployment_rows([status_of(Deployment.objects.find(name))])
+        case syntax.ShowDeployments():
+            return deployment_rows(all_statuses())
+        case syntax.UpdateWhiteIps(name, ips):
+            return _set_allow_list(_find_by_allow_list(name), parse_networks(ips))
+        case syntax.ShowWhiteIps(name):
+            return allow_list_row(_find_by_allow_list(name))
+        case syntax.DropDeployment(name, force):
+            return _drop(Deployment.objects.find(name), force)
+
+
+def _deploy(statement: syntax.DeployModel) -> Answer:
+    if statement.model.lower() != syntax.MODEL.lower():
+        raise NoSuchDeploymentError(f"There is no model {statement.model!r} to deploy, only {syntax.MODEL}.")
+    try:
+        database = command_database()
+    except InvalidInputError as error:
+        raise ReconfigureError(str(error)) from None
+    deployment = deploy(statement, database)
+    return message(
+        f"Deployment {deployment.name} is created. It is closed to everybody until "
+        f"{syntax.UpdateWhiteIps.verb} `{deployment.white_ip_name}` WITH (ips='…') opens it; "
+        f"{syntax.ShowDeployment.verb} `{deployment.name}` gives its address, user and password."
+    )
+
+
+def _find_by_allow_list(name: str) -> Deployment:
+    """The deployment that an allow-list belongs to; a deployment's own name will do as well."""
+    has_prefix = name.lower().startswith(ALLOW_LIST_PREFIX)
+    for candidate in [name[len(ALLOW_LIST_PREFIX) :], name] if has_prefix else [name]:
+        try:
+            deployment: Deployment = Deployment.objects.find(candidate)
+        except NoSuchDeploymentError:
+            continue
+        return deployment
+    raise NoSuchDeploymentError(f"There is no allow-list {name!r}. {syntax.ShowDeployments.verb} lists them.")
+
+
+def _set_allow_list(deployment: Deployment, networks: tuple[str, ...]) -> Answer:
+    # Not by save(): the deployment may be dropped at this moment.
+    if not Deployment.objects.filter(pk=deployment.pk).update(allowed_networks=list(networks)):
+        raise NoSuchDeploymentError(f"There is no deployment {deployment.name!r} any more.")
+    text = f"Deployment {deployment.name} is open to {written(networks) or 'nobody'}."
+    if open_to_all(networks):
+        text += " Warning: that lets in the whole Internet."
+    return message(text)
+
+
+def _drop(deployment: Deployment, force: bool) -> Answer:
+    lost = drop(deployment, force=force)
+    text = f"Deployment {deployment.name} is dropped; its rows and their results stay in {deployment.source}."
+    if lost:
+        text += f" Warning: {lost} rows are without their newest result."
+    return message(text)

@@ -1,0 +1,178 @@
+"""A template and a source table to a project that is ready for labeling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.label_config import validate_label_config
+from django.conf import settings
+from django.db import transaction
+from organizations.models import Organization
+from projects.models import Project
+from rest_framework.exceptions import ValidationError
+from users.models import User
+
+from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
+from polardb_bridge.deployments.tenancy.organizations import ensure_organization
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.label_studio.tasks import acting_user
+from polardb_bridge.labeling import labeling_config
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.privileges import check_select, check_update
+from polardb_bridge.table.schema import open_source_table
+from polardb_bridge.table.size import read_table_size
+from polardb_bridge.table.templates import find_template
+
+DEFAULT_NAME = "my_project"
+
+
+def label_studio_url() -> str:
+    """Where people find Label Studio, without a slash at the end; from LABEL_STUDIO_HOST if that is set."""
+    return str(settings.HOSTNAME or f"http://localhost:{settings.INTERNAL_PORT}").rstrip("/")
+
+
+def check_title(title: str) -> str:
+    """Return `title` if Label Studio takes it as a project's title.
+
+    Raises:
+        InvalidInputError: it is too short or too long.
+    """
+    shortest, longest = settings.PROJECT_TITLE_MIN_LEN, settings.PROJECT_TITLE_MAX_LEN
+    if not shortest <= len(title) <= longest:
+        raise InvalidInputError(f"The project's title {title!r} does not have {shortest} to {longest} characters.")
+    return title
+
+
+def title_from_name(name: str) -> str:
+    """A title that Label Studio takes for a deployment's name, which may be shorter or longer than titles."""
+    if len(name) < settings.PROJECT_TITLE_MIN_LEN:
+        return f"deployment {name}"
+    return name[: settings.PROJECT_TITLE_MAX_LEN]
+
+
+@dataclass(frozen=True)
+class ProvisionedProject:
+    """A project with its storages. created: False if it was there already; then nothing was changed."""
+
+    project: Project
+    import_storage: PolarDBImportStorage | None
+    export_storage: PolarDBExportStorage | None
+    created: bool
+
+    @property
+    def url(self) -> str:
+        """Where people label."""
+        return f"{label_studio_url()}/projects/{self.project.pk}/data"
+
+
+def provision_project(
+    parameters: ConnectionParameters,
+    *,
+    template: str,
+    source: str,
+    name: str = DEFAULT_NAME,
+    owner: User | None = None,
+    image_delivery: ImageDelivery = ImageDelivery.AUTO,
+) -> ProvisionedProject:
+    """Create the project `name` for the table `source` with the labels of `template`; all of it or nothing.
+
+    template: id or name of a row of `annotation_template`. owner: the first user if None.
+
+    Raises:
+        BridgeError: the template, table, name or user is unknown or unfit, or the database cannot be reached.
+    """
+    check_title(name)
+    owner = owner or _first_user()
+    prepared = prepare(parameters, template=template, source=source)
+    with transaction.atomic(), acting_user(owner):
+        organization = ensure_organization(owner)
+        existing = Project.objects.filter(title=name, organization=organization).first()
+        if existing:
+            return ProvisionedProject(existing, *_storages(existing), created=False)
+        created = create_project(
+            parameters,
+            source=source,
+            labeling_config=prepared.labeling_config,
+            title=name,
+            organization=organization,
+            owner=owner,
+            image_delivery=image_delivery,
+        )
+    return ProvisionedProject(*created, created=True)
+
+
+@dataclass(frozen=True)
+class PreparedTable:
+    """A source table that can be labeled. rows: how many it has, about if they are many."""
+
+    labeling_config: str
+    rows: int
+
+
+def prepare(parameters: ConnectionParameters, *, template: str, source: str) -> PreparedTable:
+    """Check that the table `source` can be labeled with `template`.
+
+    Raises:
+        BridgeError: the template or table is unknown or unfit, or the database cannot be reached.
+    """
+    with connect(parameters) as connection:
+        chosen = find_template(connection, template)
+        table = open_source_table(connection, source)
+        check_select(connection, table)
+        check_update(connection, table)
+        rows = read_table_size(connection, table).rows
+    config = labeling_config(chosen.schema)
+    try:
+        validate_label_config(config)
+    except ValidationError as error:
+        raise InvalidInputError(f"Label Studio does not accept the labels of template {template!r}: {error}") from None
+    return PreparedTable(config, rows)
+
+
+def create_project(
+    parameters: ConnectionParameters,
+    *,
+    source: str,
+    labeling_config: str,
+    title: str,
+    organization: Organization,
+    owner: User,
+    image_delivery: ImageDelivery = ImageDelivery.AUTO,
+    existing_annotations: ExistingAnnotations = ExistingAnnotations.ANNOTATIONS,
+) -> tuple[Project, PolarDBImportStorage, PolarDBExportStorage]:
+    """A project with its two storages; call it in a transaction."""
+    project = Project.objects.create(
+        title=title, label_config=labeling_config, organization=organization, created_by=owner, is_published=True
+    )
+    where = {
+        "project": project,
+        "title": source,
+        "host": parameters.host,
+        "port": parameters.port,
+        "database": parameters.database,
+        "user": parameters.user,
+        "password": parameters.password,
+        "table": source,
+        "tls": parameters.tls,
+    }
+    import_storage = PolarDBImportStorage.objects.create(
+        **where, image_delivery=image_delivery, existing_annotations=existing_annotations
+    )
+    export_storage = PolarDBExportStorage.objects.create(**where, can_delete_objects=True)
+    return project, import_storage, export_storage
+
+
+def _first_user() -> User:
+    user = User.objects.order_by("pk").first()
+    if user is None:
+        raise InvalidInputError("There is no user yet. Create one first: ./manage.py createsuperuser")
+    return user
+
+
+def _storages(project: Project) -> tuple[PolarDBImportStorage | None, PolarDBExportStorage | None]:
+    return (
+        PolarDBImportStorage.objects.filter(project=project).first(),
+        PolarDBExportStorage.objects.filter(project=project).first(),
+    )

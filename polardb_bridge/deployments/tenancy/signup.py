@@ -1,0 +1,53 @@
+"""Closing the doors by which people get into Label Studio without an administrator.
+
+Once there is a deployment, there are tenants who must not meet strangers, and Label Studio lets whoever signs up, in
+whatever way, into its first organization. Until then, its own settings decide.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.middleware import enforce_csrf_checks
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from users.functions.common import save_user as label_studio_save_user
+from users.views import user_signup
+
+from polardb_bridge.deployments.models import Deployment
+
+
+def signup_is_closed() -> bool:
+    """Whether nobody can join uninvited: once there is a deployment."""
+    closed: bool = Deployment.objects.exists()
+    return closed
+
+
+def check_may_invite(user: Any) -> None:
+    """Let only administrators let people in while signing up is closed.
+
+    Raises:
+        PermissionDenied: the user may not.
+    """
+    if not user.is_superuser and signup_is_closed():
+        raise PermissionDenied("Only administrators let people in here.")
+
+
+def _check_open() -> None:
+    if signup_is_closed():
+        raise PermissionDenied("Signing up is closed here. Ask an administrator for an account.")
+
+
+@enforce_csrf_checks
+def signup(request: HttpRequest) -> HttpResponse:
+    """Label Studio's page to sign up, while that is open."""
+    _check_open()
+    answer: HttpResponse = user_signup(request)
+    return answer
+
+
+def save_user(request: HttpRequest, next_page: str, user_form: Any) -> HttpResponse:
+    """The setting SAVE_USER: creates the user of somebody who signs up, whatever led there."""
+    _check_open()
+    answer: HttpResponse = label_studio_save_user(request, next_page, user_form)
+    return answer

@@ -1,0 +1,38 @@
+"""Learning who asks as soon as Label Studio knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def watch_identities(identified: Callable[[Any, Any], None], token_read: Callable[[Any, Any, bool], None]) -> None:
+    """Call `identified(request, user)` when a view has found out who asks, before it acts.
+
+    Django REST framework does that within the view (tokens, X-Api-Key, …), where no middleware sees it. The views that
+    renew and revoke tokens (jwt_auth/views.py) ask for no user at all: `token_read(request, user id, signed)` is called
+    for each token that they read; `signed` tells whether its signature was verified, which it is not for a token to
+    revoke (jwt_auth/models.py, TruncatedLSAPIToken). Both raise to end the request.
+    """
+    from core.current_request import CurrentContext
+    from rest_framework.request import Request
+    from rest_framework_simplejwt.settings import api_settings
+    from rest_framework_simplejwt.tokens import AccessToken, Token
+
+    authenticate = Request._authenticate
+    read_token = Token.__init__
+
+    def _authenticate(self: Any) -> None:
+        authenticate(self)
+        if self._user is not None and self._user.is_authenticated:
+            identified(self._request, self._user)
+
+    def read(self: Any, token: Any = None, verify: bool = True) -> None:
+        read_token(self, token, verify)
+        request = CurrentContext.get_request()
+        # An access token is read to find out who asks, which `identified` is told.
+        if token is not None and request is not None and not isinstance(self, AccessToken):
+            token_read(request, self.payload.get(api_settings.USER_ID_CLAIM), verify)
+
+    Request._authenticate = _authenticate
+    setattr(Token, "__init__", read)  # noqa: B010  # mypy lets no method be assigned

@@ -1,0 +1,62 @@
+"""Label Studio's own settings, to be extended."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+
+def package_folder() -> Path:
+    """The folder of the installed `label_studio` package."""
+    import label_studio
+
+    return Path(label_studio.__file__).parent
+
+
+def load_settings() -> dict[str, Any]:
+    """Label Studio's own settings, by name.
+
+    `core.settings.label_studio` reads `django.conf.settings` while it is being imported (lines 44 and 49), which
+    fails unless it is itself the settings module. So Django is shown Label Studio's base settings for that time.
+    """
+    from django.conf import UserSettingsHolder, global_settings, settings
+    from django.utils.functional import empty
+
+    # Until its own logging is set up, Label Studio prints all it does (base.py), unless somebody has set up logging.
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # Label Studio asks the database for a column while its modules are imported (projects/models.py, get_queryset).
+    warnings.filterwarnings("ignore", message="Accessing the database during app initialization")
+    folder = str(package_folder())
+    # Label Studio's modules import one another by top-level names (`core`, `tasks`, …).
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    base = importlib.import_module("core.settings.base")
+    stand_in = UserSettingsHolder(global_settings)
+    for name, value in vars(base).items():
+        if name.isupper():
+            setattr(stand_in, name, value)
+    settings._wrapped = stand_in
+    try:
+        module = importlib.import_module("core.settings.label_studio")
+    finally:
+        settings._wrapped = empty
+    return {name: value for name, value in vars(module).items() if name.isupper()}
+
+
+def disable_telemetry() -> None:
+    """Keep Label Studio from reporting to its makers unless the environment asks for it.
+
+    The error reports of server and browser go to HumanSignal's Sentry by default, and usage to their analytics.
+    Call before `load_settings`: Sentry starts while the settings are imported.
+    """
+    for name in ("SENTRY_DSN", "FRONTEND_SENTRY_DSN", "COLLECT_ANALYTICS", "LATEST_VERSION_CHECK"):
+        if not any(prefix + name in os.environ for prefix in ("LABEL_STUDIO_", "HEARTEX_", "")):
+            os.environ[name] = "" if name.endswith("DSN") else "false"
+
+
+# Names that the storage wizard's parts give one another, and how often each pattern is in main.js: where a part is

@@ -1,1 +1,0 @@
-"""Django's database backend for SQLite, with waiting that gets its turn (ENGINE = "polardb_bridge.sqlite")."""

@@ -1,0 +1,92 @@
+"""What may stand between the brackets of WITH: the options of each statement, and the value that each takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from polardb_bridge.choices import Choice, ExistingAnnotations, ImageDelivery
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.statements.names import MAX_NAME_LENGTH, is_name, name_rule
+from polardb_bridge.statements.tokens import Kind, Token
+from polardb_bridge.table.schema import check_table_name
+
+
+class WrongValueError(Exception):
+    """A value is not what its option takes; says what that is."""
+
+
+def checked_name(value: str, max_length: int = MAX_NAME_LENGTH) -> str:
+    if not is_name(value, max_length):
+        raise WrongValueError(name_rule(max_length))
+    return value
+
+
+def _name(token: Token) -> str:
+    if token.kind is Kind.WORD:
+        raise WrongValueError("a name in quotes")
+    return checked_name(token.value)
+
+
+def _text(token: Token) -> str:
+    if token.kind is not Kind.STRING:
+        raise WrongValueError("a string in quotes")
+    if any(ord(character) < ord(" ") and character not in "\t\r\n" for character in token.value):
+        raise WrongValueError("a string without control characters")
+    if any("\ud800" <= character <= "\udfff" for character in token.value):
+        raise WrongValueError("a string without halves of characters (surrogates)")
+    return token.value
+
+
+def _filled_text(token: Token) -> str:
+    value = _text(token if token.kind is not Kind.NAME else Token(Kind.STRING, token.value, token.start))
+    if not value.strip():
+        raise WrongValueError("a string that is not empty")
+    return value
+
+
+def _table(token: Token) -> str:
+    try:
+        return check_table_name(_filled_text(token))
+    except InvalidInputError:
+        raise WrongValueError("a table's name of 1 to 64 letters, digits, _, $ and -") from None
+
+
+def _template(token: Token) -> str:
+    if token.kind is Kind.WORD:
+        if not (token.value.isascii() and token.value.isdigit()):
+            raise WrongValueError("a template's id, such as 1 or '1'")
+        return token.value
+    return _filled_text(token)
+
+
+def _flag(token: Token) -> bool:
+    flags = {"true": True, "1": True, "false": False, "0": False}
+    try:
+        return flags[token.value.lower()]
+    except KeyError:
+        raise WrongValueError("'true' or 'false'") from None
+
+
+def _one_of(choices: type[Choice]) -> Callable[[Token], str]:
+    def read(token: Token) -> Choice:
+        if token.kind is Kind.WORD or token.value.lower() not in choices.values():
+            *others, last = (f"'{value}'" for value in choices.values())
+            raise WrongValueError(f"{', '.join(others)} or {last}")
+        return choices(token.value.lower())
+
+    return read
+
+
+Readers: TypeAlias = Mapping[str, Callable[[Token], "str | bool"]]
+
+DEPLOY_OPTIONS: Readers = {
+    "annotation_template_id": _template,
+    "annotation_source": _table,
+    "deployment_name": _name,
+    "title": _filled_text,
+    "image_delivery": _one_of(ImageDelivery),
+    "existing_annotations": _one_of(ExistingAnnotations),
+}
+ALLOW_LIST_OPTIONS: Readers = {"ips": _text}
+DROP_OPTIONS: Readers = {"force": _flag}

@@ -1,0 +1,120 @@
+"""The statements that deploy, show, open and drop, as PolarDB for AI documents them.
+
+    statements   = [ statement ] { ";" [ statement ] }
+    statement    = "DEPLOY" "MODEL" name "WITH" options
+                 | "SHOW" ( "DEPLOYMENT" name | "DEPLOYMENTS" | "WHITEIPS" name )
+                 | "UPDATE" "WHITEIPS" name "WITH" options
+                 | "DROP" "DEPLOYMENT" name [ "WITH" options ]
+    options      = "(" option { "," option } ")"
+    option       = name "=" value
+
+`str(statement)` is the statement again, in one form: `parse(str(statement)) == [statement]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
+
+# The one model that can be deployed.
+MODEL = "Label-Studio"
+
+
+@dataclass(frozen=True)
+class DeployModel:
+    """Deploy a table.
+
+    name: of the deployment. template_id: id or name of a row of `annotation_template`. source: a table's name.
+    title: of the project; the deployment's name if None.
+    """
+
+    verb: ClassVar[str] = "DEPLOY MODEL"
+    model: str
+    name: str
+    template_id: str
+    source: str
+    title: str | None = None
+    image_delivery: ImageDelivery = ImageDelivery.AUTO
+    existing_annotations: ExistingAnnotations = ExistingAnnotations.ANNOTATIONS
+
+    def __str__(self) -> str:
+        options: dict[str, str | None] = {
+            "annotation_template_id": self.template_id,
+            "annotation_source": self.source,
+            "deployment_name": self.name,
+            "title": self.title,
+        }
+        for option in ("image_delivery", "existing_annotations"):
+            chosen = getattr(self, option)
+            options[option] = chosen if chosen != getattr(DeployModel, option) else None
+        return f"{self.verb} `{self.model}`{_written(options)}"
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A statement about one thing, by its name."""
+
+    verb: ClassVar[str]
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} `{self.name}`"
+
+
+@dataclass(frozen=True)
+class ShowDeployment(_Named):
+    verb: ClassVar[str] = "SHOW DEPLOYMENT"
+
+
+@dataclass(frozen=True)
+class ShowDeployments:
+    verb: ClassVar[str] = "SHOW DEPLOYMENTS"
+
+    def __str__(self) -> str:
+        return self.verb
+
+
+@dataclass(frozen=True)
+class ShowWhiteIps(_Named):
+    """name: of the allow-list."""
+
+    verb: ClassVar[str] = "SHOW WHITEIPS"
+
+
+@dataclass(frozen=True)
+class UpdateWhiteIps(_Named):
+    """name: of the allow-list. ips: addresses and networks with commas between them, as they were typed."""
+
+    verb: ClassVar[str] = "UPDATE WHITEIPS"
+    ips: str
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}{_written({'ips': self.ips})}"
+
+
+@dataclass(frozen=True)
+class DropDeployment(_Named):
+    """force: although results are not in their rows yet."""
+
+    verb: ClassVar[str] = "DROP DEPLOYMENT"
+    force: bool = False
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}{_written({'force': 'true'}) if self.force else ''}"
+
+
+Statement = DeployModel | ShowDeployment | ShowDeployments | UpdateWhiteIps | ShowWhiteIps | DropDeployment
+
+
+def _written(options: Mapping[str, str | None]) -> str:
+    pairs = (f"{name} = {_quoted(value)}" for name, value in options.items() if value is not None)
+    return f" WITH ({', '.join(pairs)})"
+
+
+def _quoted(value: str) -> str:
+    for character, escaped in {"\\": "\\\\", "'": "''", "\n": "\\n", "\r": "\\r"}.items():
+        value = value.replace(character, escaped)
+    return f"'{value}'"

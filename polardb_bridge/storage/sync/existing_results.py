@@ -1,0 +1,117 @@
+"""Results that rows hold already: annotations or predictions of their new tasks.
+
+So a project that was dropped and created again for the same table picks up where it stopped.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from projects.models import ProjectSummary
+from tasks.models import Annotation, Prediction, Task
+
+from polardb_bridge.errors import RowError
+from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.results import StoredResult, read_results
+
+MODEL_VERSION = "table"
+_REGION_KEYS = {"type": str, "value": dict, "from_name": str, "to_name": str}
+
+
+@dataclass(frozen=True)
+class ExistingResult:
+    """A row's result, checked. uid: the annotation's `unique_id`, if the row holds one."""
+
+    regions: list[dict[str, Any]]
+    uid: uuid.UUID | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def read_existing(
+    storage: PolarDBImportStorage, row_ids: Sequence[int]
+) -> tuple[dict[int, ExistingResult], dict[int, RowError]]:
+    """The results of these rows, and by row id why one cannot be used; both leave out rows without result.
+
+    Raises:
+        BridgeError: the table cannot be read.
+    """
+    with connect(storage.connection_parameters()) as connection:
+        stored = read_results(connection, storage.source_table, row_ids)
+    controls = storage.project.get_parsed_config()
+    good: dict[int, ExistingResult] = {}
+    bad: dict[int, RowError] = {}
+    for row_id, result in stored.items():
+        if result.data is None:
+            continue
+        try:
+            good[row_id] = _checked(result, controls)
+        except RowError as error:
+            bad[row_id] = error
+    return good, bad
+
+
+def _checked(result: StoredResult, controls: Mapping[str, Any]) -> ExistingResult:
+    def error(problem: str) -> RowError:
+        return RowError(f"annotation_data {problem}; it is left as it is, and not in Label Studio")
+
+    if not isinstance(result.data, list):
+        raise error("is not a list of regions")
+    for number, region in enumerate(result.data, 1):
+        if not isinstance(region, dict):
+            raise error(f"has a region {number} that is not an object")
+        for key, kind in _REGION_KEYS.items():
+            if not isinstance(region.get(key), kind):
+                raise error(f"has a region {number} without a proper {key!r}")
+        if region["from_name"] not in controls:
+            raise error(f"has a region {number} of a control {region['from_name']!r} that the labeling config lacks")
+    try:
+        uid = uuid.UUID(result.uid) if result.uid else None
+    except ValueError:
+        uid = None
+    return ExistingResult(result.data, uid, result.created_at, result.updated_at)
+
+
+def create_annotations(storage: PolarDBImportStorage, existing: Sequence[tuple[Task, ExistingResult]]) -> None:
+    """Annotations with the ids and times of the rows. They are no change of ours: nothing is written back for them."""
+    uids = [result.uid for _, result in existing if result.uid]
+    taken = set(Annotation.objects.filter(unique_id__in=uids).values_list("unique_id", flat=True))
+    # Django's own queryset: that of the model marks what it creates for write-back (webhooks/capture.py).
+    annotations = QuerySet(Annotation).bulk_create(
+        Annotation(
+            task=task,
+            project=storage.project,
+            completed_by=storage.project.created_by,
+            result=result.regions,
+            result_count=len(result.regions),
+            unique_id=_free(result.uid, taken),
+        )
+        for task, result in existing
+    )
+    for annotation, (_, result) in zip(annotations, existing, strict=True):
+        annotation.created_at, annotation.updated_at = result.created_at, result.updated_at
+    QuerySet(Annotation).bulk_update(annotations, ["created_at", "updated_at"], batch_size=200)
+    summary = ProjectSummary.objects.select_for_update().get(project=storage.project)
+    summary.update_created_annotations_and_labels(annotations)
+
+
+def _free(uid: uuid.UUID | None, taken: set[uuid.UUID]) -> uuid.UUID:
+    """`uid`, unless there is none or another annotation has it (Label Studio wants them unique)."""
+    if uid is None or uid in taken:
+        return uuid.uuid4()
+    taken.add(uid)
+    return uid
+
+
+def create_predictions(storage: PolarDBImportStorage, existing: Iterable[tuple[Task, ExistingResult]]) -> None:
+    """Predictions of the model version "table"."""
+    Prediction.objects.bulk_create(
+        Prediction(task=task, project=storage.project, result=result.regions, model_version=MODEL_VERSION)
+        for task, result in existing
+    )

@@ -1,0 +1,41 @@
+"""What came of a sync, in counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+
+from polardb_bridge.errors import RowError
+
+MAX_LISTED_ERRORS = 100
+
+
+@dataclass
+class SyncReport:
+    """What a sync did so far, or would do.
+
+    rows: read from the table. existed: tasks that needed nothing. updated: tasks of changed rows. removed, kept: tasks
+    of deleted rows without and with work in them. failed: rows whose image, or whose result, cannot be read. errors:
+    the first of them, each with id and reason.
+    """
+
+    rows: int = 0
+    created: int = 0
+    existed: int = 0
+    updated: int = 0
+    removed: int = 0
+    kept: int = 0
+    failed: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    def add_error(self, row_id: int, name: str, error: RowError) -> None:
+        self.failed += 1
+        if len(self.errors) < MAX_LISTED_ERRORS:
+            self.errors.append(f"row {row_id} ({name}): {error}")
+
+    def __add__(self, other: SyncReport) -> SyncReport:
+        together = {part.name: getattr(self, part.name) + getattr(other, part.name) for part in fields(self)}
+        return SyncReport(**{**together, "errors": together["errors"][:MAX_LISTED_ERRORS]})
+
+
+Progress = Callable[[SyncReport], None]

@@ -1,0 +1,138 @@
+"""What "Sync" does: a storage's tasks are brought in step with its rows, from its first status to its last."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+
+import sqlalchemy as sa
+from django.db import transaction
+from io_storages.base_models import storage_background_failure
+
+from polardb_bridge.choices import ImageDelivery
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.label_studio.tasks import acting_user
+from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.storage.sync import parts
+from polardb_bridge.storage.sync.follow import follow_rows
+from polardb_bridge.storage.sync.report import Progress, SyncReport
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.schema import open_source_table
+from polardb_bridge.table.size import estimate_table_size
+
+logger = logging.getLogger(__name__)
+
+# `auto`: below this, pages of data-URI tasks stay quick; above, they take seconds.
+MAX_DATA_URI_TABLE_BYTES = 64 * 1024 * 1024
+
+
+def run_sync(storage: PolarDBImportStorage, *, force: bool = False, on_progress: Progress | None = None) -> SyncReport:
+    """Sync in this process, whether or not there is a queue; one that was asked for and has not begun is this one.
+
+    force: start although the storage says that a sync is under way, as after a crash.
+
+    Raises:
+        InvalidInputError: a sync is under way.
+        BridgeError: the table cannot be read; the storage is then marked as failed with the same message.
+    """
+    if force:
+        type(storage).objects.filter(pk=storage.pk).update(status=storage.Status.INITIALIZED)
+    with transaction.atomic():  # nobody else sees it queued, and begins it
+        if not storage.begin_sync() and not (storage.info_set_queued() and storage.begin_sync()):
+            raise InvalidInputError(f"Storage {storage.pk} is being synced now. If that sync is dead, use --force.")
+    return sync_rows(storage, on_progress=on_progress)
+
+
+def sync_rows(
+    storage: PolarDBImportStorage,
+    *,
+    ask_helpers: parts.AskHelpers | None = None,
+    on_progress: Progress | None = None,
+) -> SyncReport:
+    """Bring the tasks of `storage`, whose sync must have begun, in step with its rows.
+
+    ask_helpers: how to have other processes take a part if there is much to do.
+
+    Raises:
+        BridgeError: the table cannot be read; the storage is then marked as failed with the same message.
+    """
+    try:
+        report = _sync_rows(storage, ask_helpers, on_progress)
+    except parts.TakenOverError:
+        raise  # the status is that of the other sync
+    except BaseException:
+        storage_background_failure(storage)
+        raise
+    _finish(storage, report)
+    return report
+
+
+def _sync_rows(
+    storage: PolarDBImportStorage, ask_helpers: parts.AskHelpers | None, on_progress: Progress | None
+) -> SyncReport:
+    logger.info("Sync of storage %s from %s begins", storage.pk, storage.table_address)
+    return_large_blocks()
+
+    def progress(report: SyncReport) -> None:
+        # Without this, Label Studio takes a sync of more than 25 s for a dead one (base_models.py, health_check).
+        storage.info_update_progress(last_sync_count=report.created, tasks_existed=report.existed)
+        if on_progress:
+            on_progress(report)
+
+    with acting_user(storage.project.created_by), connect(storage.connection_parameters()) as connection:
+        table = open_source_table(connection, storage.table)
+        _decide_delivery(storage, connection, table)
+        report = parts.follow_together(storage, connection, table, ask_helpers, progress) if ask_helpers else None
+        if report is None:
+            report = SyncReport()
+            follow_rows(storage, connection, table, report, lambda report=report: progress(report))
+        # What Label Studio's own sync does at its end (io_storages/base_models.py, _scan_and_create_links).
+        storage.project.update_tasks_states(
+            maximum_annotations_changed=False, overlap_cohort_percentage_changed=False, tasks_number_changed=True
+        )
+    return report
+
+
+def _decide_delivery(storage: PolarDBImportStorage, connection: sa.Connection, table: sa.Table) -> None:
+    """Settle how images reach Label Studio: once, so that a table which grows does not end up with both ways."""
+    decided = storage.image_delivery
+    if decided == ImageDelivery.AUTO:
+        is_small = estimate_table_size(connection, table).bytes <= MAX_DATA_URI_TABLE_BYTES
+        decided = storage.delivery_in_use or (ImageDelivery.DATA_URI if is_small else ImageDelivery.LINK).value
+    if storage.delivery_in_use != decided:
+        storage.delivery_in_use = decided
+        storage.save(update_fields=["delivery_in_use"])
+
+
+def return_large_blocks() -> None:
+    """Have memory of freed images go back to the system.
+
+    glibc raises its limit for that (M_MMAP_THRESHOLD, -3) to the size of each large block that is freed: after one
+    image of 20 MB, the process would keep several times as much. Elsewhere than on glibc this does nothing.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(-3, 1024 * 1024)
+
+
+def _finish(storage: PolarDBImportStorage, report: SyncReport) -> None:
+    logger.info("Sync of storage %s ended: %s", storage.pk, report)
+    counts = {
+        "tasks_existed": report.existed,
+        "tasks_updated": report.updated,
+        "tasks_removed": report.removed,
+        "tasks_kept": report.kept,
+    }
+    if report.failed:
+        hidden = report.failed - len(report.errors)
+        more = [f"… and {hidden} more rows"] if hidden else []
+        storage.info_set_completed_with_errors(
+            last_sync_count=report.created,
+            validation_errors=[*report.errors, *more],
+            tasks_failed_validation=report.failed,
+            **counts,
+        )
+    else:
+        storage.traceback = ""
+        storage.save(update_fields=["traceback"])
+        storage.info_set_completed(last_sync_count=report.created, **counts)

@@ -1,0 +1,41 @@
+"""What a database offers for labeling: its active templates and its source tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from polardb_bridge.table.schema import source_table, template_table
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One template or table. value: what names it in a statement. rows: of a table, as the server estimates them."""
+
+    value: str
+    label: str
+    rows: int | None = None
+
+
+def templates(connection: sa.Connection) -> list[Offer]:
+    """The active templates by id; none if there is no template table."""
+    table = template_table()
+    if not sa.inspect(connection).has_table(table.name):
+        return []
+    # An inactive one is 0; NULL counts as active nowhere.
+    query = sa.select(table.c.id, table.c.tp_name).where(table.c.tp_is_active != 0).order_by(table.c.id)
+    return [Offer(str(row.id), row.tp_name) for row in connection.execute(query)]
+
+
+def source_tables(connection: sa.Connection) -> list[Offer]:
+    """The tables that have the columns of a source table, by name."""
+    columns = source_table("any").columns.keys()
+    query = sa.text(
+        "SELECT c.TABLE_NAME AS name, MAX(t.TABLE_ROWS) AS row_count FROM information_schema.COLUMNS c"
+        " JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME"
+        " WHERE c.TABLE_SCHEMA = DATABASE() AND c.COLUMN_NAME IN :columns"
+        " GROUP BY c.TABLE_NAME HAVING COUNT(*) = :number ORDER BY c.TABLE_NAME"
+    ).bindparams(sa.bindparam("columns", expanding=True))
+    found = connection.execute(query, {"columns": columns, "number": len(columns)})
+    return [Offer(row.name, row.name, int(row.row_count or 0)) for row in found]

@@ -1,0 +1,99 @@
+"""What the driver raises, as errors of this package: one place decides what each of MySQL's numbers asks for."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import exc
+
+from polardb_bridge.errors import BridgeError, ReconfigureError, RetryableError, RowError
+from polardb_bridge.table.parameters import ConnectionParameters
+
+PROBE_TIMEOUT_S = 0.5
+
+
+@contextmanager
+def translated_errors(parameters: ConnectionParameters) -> Iterator[None]:
+    """Turn what the driver or SQLAlchemy raises within into a BridgeError."""
+    try:
+        yield
+    except BridgeError:
+        raise
+    except exc.TimeoutError:
+        raise RetryableError(f"All connections to {parameters} are in use.") from None
+    except exc.DBAPIError as error:
+        # `from None`: the driver's error repeats the statement, and a traceback would log it.
+        raise _translate(error, parameters) from None
+
+
+def _translate(error: exc.DBAPIError, parameters: ConnectionParameters) -> BridgeError:
+    original = error.orig
+    arguments = getattr(original, "args", ())
+    code = arguments[0] if arguments and isinstance(arguments[0], int) else 0
+    said = str(arguments[1]) if len(arguments) > 1 else type(original).__name__
+    server = parameters.server
+    if code in (2002, 2003):
+        return _unreachable(parameters)
+    if code == 2013 and "initial communication packet" in said:
+        return RetryableError(
+            f"{server} takes connections, but does not answer like a MySQL server: check the port.", field="port"
+        )
+    known = _REACTIONS.get(code)
+    if known is None and isinstance(error, (exc.DataError, exc.IntegrityError)):
+        # SQL state 22 or 23: about what was written, not about the server.
+        return RowError(f"The database {parameters} does not take the value: {said} (MySQL error {code})")
+    if known is None:
+        return RetryableError(f"The database {parameters} answered with error {code}: {said}")
+    reaction, field_name, message = known
+    return reaction(
+        message.format(p=parameters, server=server, said=said, code=code) + f" (MySQL error {code})",
+        field=field_name,
+    )
+
+
+def _unreachable(parameters: ConnectionParameters) -> RetryableError:
+    """Why no connection can be made: MariaDB's client library says "(115)" for all reasons."""
+    host, port = parameters.host, parameters.port
+    try:
+        socket.create_connection((parameters.resolved_ip or host, port), PROBE_TIMEOUT_S).close()
+    except ConnectionRefusedError:
+        return RetryableError(f"{host} refuses connections on port {port}: check the port.", field="port")
+    except OSError as error:
+        return RetryableError(f"{host} cannot be reached on port {port}: {error}.", field="host")
+    return RetryableError(f"{host} was slow to answer on port {port}. Try again.", field="host")
+
+
+_Reaction = tuple[type[BridgeError], str | None, str]
+# https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html, client-error-reference.html,
+# and https://mariadb.com/kb/en/mariadb-error-codes/ (4025).
+_REACTIONS: dict[int, _Reaction] = {
+    1044: (ReconfigureError, "database", "User {p.user!r} may not use the database {p.database!r}: {said}"),
+    1045: (ReconfigureError, "password", "{server} refused the user {p.user!r}: user name or password is wrong"),
+    1049: (ReconfigureError, "database", "There is no database {p.database!r} on {server}"),
+    1129: (ReconfigureError, "host", "{server} blocks this machine after failed attempts: run FLUSH HOSTS there"),
+    1130: (ReconfigureError, "host", "{server} allows no connections from this machine for {p.user!r}: {said}"),
+    1142: (ReconfigureError, "user", "User {p.user!r} lacks a privilege: {said}"),
+    1143: (ReconfigureError, "user", "User {p.user!r} lacks a privilege: {said}"),
+    1146: (ReconfigureError, "table", "The table is not there: {said}"),
+    1054: (ReconfigureError, "table", "The table lacks a column: {said}"),
+    2005: (ReconfigureError, "host", "The host name {p.host!r} is not known"),
+    2026: (ReconfigureError, "tls", "The TLS connection to {server} failed: {said}"),
+    1153: (RowError, None, "The value is larger than the server takes: raise max_allowed_packet there"),
+    1406: (RowError, None, "The value is longer than its column: {said}"),
+    1366: (RowError, None, "The column's character set cannot hold the value (utf8mb4 can): {said}"),
+    1644: (RowError, None, "A trigger of the table refused the row: {said}"),
+    3157: (RowError, "annotation_data", "The result is nested more deeply than the server takes: {said}"),
+    3140: (RowError, "annotation_data", "The result is not valid JSON to the server: {said}"),
+    4025: (RowError, "annotation_data", "The result breaks a constraint of the table: {said}"),
+    1040: (RetryableError, None, "{server} has too many connections"),
+    1053: (RetryableError, None, "{server} is shutting down"),
+    1205: (RetryableError, None, "{server} waited too long for a lock"),
+    1213: (RetryableError, None, "{server} ended a deadlock"),
+    1290: (RetryableError, None, "{server} does not accept writes now: {said}"),
+    1836: (RetryableError, None, "{server} is read-only now"),
+    2006: (RetryableError, None, "{server} closed the connection"),
+    2013: (RetryableError, None, "The connection to {server} was lost"),
+    2055: (RetryableError, None, "The connection to {server} was lost"),
+}

@@ -1,0 +1,1 @@
+"""What all pages of ours share: the reader's language, and how scripts and styles are served."""

@@ -1,0 +1,99 @@
+"""What a task's row has to hold, computed from Label Studio's database as it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from django.db.models import TextField
+from django.db.models.functions import Cast, Length
+from tasks.models import Annotation
+
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.table.results import RowResult
+
+# Results are read in groups of about this size as JSON; parsed, they take about ten times as much.
+GROUP_BYTES = 8 * 1024 * 1024
+
+
+def current_results(storage: PolarDBExportStorage, task_ids: Sequence[int]) -> Iterator[dict[int, RowResult]]:
+    """By task id, what the rows of these tasks have to hold, in groups that fit into memory.
+
+    Left out are tasks that did not come from the storage's table, and tasks whose annotations were all deleted
+    if the storage may not clear results (`can_delete_objects`).
+    """
+    submitted: dict[int, list[int]] = {}
+    has_skipped: set[int] = set()
+    annotations = Annotation.objects.filter(task_id__in=task_ids).order_by("updated_at", "pk")
+    for annotation_id, task_id, skipped in annotations.values_list("pk", "task_id", "was_cancelled"):
+        if skipped:
+            has_skipped.add(task_id)
+        else:
+            submitted.setdefault(task_id, []).append(annotation_id)
+    # Read after the annotations: they go together with their task's link, in one transaction. A task that still has
+    # its link, but had no annotation, lost them by hand; a task that is deleted meanwhile does not clear its row.
+    rows = _row_ids(storage, task_ids)
+    cleared = {
+        task_id: RowResult(row_id, data=None, count=0, uid=None, created_at=None, updated_at=None)
+        for task_id, row_id in rows.items()
+        if task_id not in submitted and (storage.can_delete_objects or task_id in has_skipped)
+    }
+    if cleared:
+        yield cleared
+    newest = {found[-1]: task_id for task_id, found in submitted.items() if task_id in rows}
+    for group in _groups(list(newest)):
+        contents = Annotation.objects.filter(pk__in=group).values_list(
+            "pk", "task_id", "result", "unique_id", "created_at", "updated_at"
+        )
+        # One that has been deleted or moved by now has left a new mark.
+        yield {
+            task_id: RowResult(
+                rows[task_id],
+                data=result or [],
+                count=len(submitted[task_id]),
+                uid=str(unique_id) if unique_id else None,
+                created_at=created_at,
+                updated_at=updated_at,
+            )
+            for annotation_id, task_id, result, unique_id, created_at, updated_at in contents
+            if task_id == newest[annotation_id]
+        }
+
+
+def _groups(annotation_ids: list[int]) -> Iterator[list[int]]:
+    sizes = Annotation.objects.filter(pk__in=annotation_ids).annotate(size=Length(Cast("result", TextField())))
+    group: list[int] = []
+    size = 0
+    for annotation_id, length in sizes.order_by("pk").values_list("pk", "size"):
+        if group and size + (length or 0) > GROUP_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(annotation_id)
+        size += length or 0
+    if group:
+        yield group
+
+
+def _row_ids(storage: PolarDBExportStorage, task_ids: Sequence[int]) -> dict[int, int]:
+    sources = [source.pk for source in sources_of(storage)]
+    links = PolarDBImportStorageLink.objects.filter(task_id__in=task_ids, storage__in=sources).only("task_id", "key")
+    return {link.task_id: link.row_id for link in links}
+
+
+def sources_of(storage: PolarDBExportStorage) -> list[PolarDBImportStorage]:
+    """The import storages whose rows get their results through `storage`.
+
+    Database and table decide: people read through one endpoint (a read-only node) and write through another. The
+    others do not count only if the project has a target on the very host and port of the source.
+    """
+    sources = PolarDBImportStorage.objects.filter(
+        project=storage.project_id, database=storage.database, table=storage.table
+    )
+    rivals = PolarDBExportStorage.objects.filter(
+        project=storage.project_id, database=storage.database, table=storage.table
+    ).exclude(pk=storage.pk)
+    taken = {_server(rival) for rival in rivals}
+    return [source for source in sources if _server(source) == _server(storage) or _server(source) not in taken]
+
+
+def _server(storage: PolarDBExportStorage | PolarDBImportStorage) -> tuple[str, int]:
+    return storage.host.lower(), storage.port

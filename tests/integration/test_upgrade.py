@@ -1,0 +1,81 @@
+"""What a database of 0.1 holds works on after `migrate`; jobs that it queued find their functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from rq.utils import import_attribute
+
+from polardb_bridge.deployments.models import Deployment, StatementRecord
+from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.webhooks.models import PendingWriteback
+from support.labeling import LabelingProject
+from support.source_data import Source, region
+
+APP = "polardb_io_storages"
+OLD = "0006_deployments"
+MARKS = f"SELECT task_id, claim, claimed_until, problem FROM {APP}_pendingwriteback ORDER BY task_id"
+
+
+def migrate(name: str | None) -> None:
+    executor = MigrationExecutor(connection)
+    newest = [key for key in executor.loader.graph.leaf_nodes() if key[0] == APP]
+    executor.migrate([(APP, name)] if name else newest)
+
+
+@pytest.fixture
+def newest_afterwards(transactional_db: None) -> Iterator[None]:
+    yield
+    migrate(None)
+
+
+@pytest.mark.usefixtures("newest_afterwards")
+def test_marks_deployments_and_schedules_survive(project: LabelingProject, source: Source, user: Any) -> None:
+    storage = project.provisioned.import_storage
+    assert storage
+    PolarDBImportStorage.objects.filter(pk=storage.pk).update(sync_every=15)
+    PolarDBImportStorageLink.objects.filter(row_id=3).update(is_missing=True)
+    Deployment.objects.create(
+        name="mark_animal", table_address="h:3306/d.t", template_id="1", source="t", allowed_networks=["10.0.0.1/32"]
+    )
+    StatementRecord.objects.create(user=user, client_ip="10.0.0.1", via="api", statement="SHOW DEPLOYMENTS")
+    project.submit(1, region())
+    project.submit(2, region("dog"))
+    PendingWriteback.objects.filter(task=project.tasks[2]).update(parked_reason="The table has no row 2 any more.")
+
+    migrate(OLD)
+    with connection.cursor() as cursor:
+        cursor.execute(MARKS)
+        found = cursor.fetchall()
+        cursor.execute(f"SELECT address FROM {APP}_deployment")
+        assert cursor.fetchone() == ("h:3306/d.t",)
+    assert [mark[1:] for mark in found] == [(None, None, ""), (None, None, "The table has no row 2 any more.")]
+
+    migrate(None)
+    project.deliver()
+    assert source.row(1)["annotation_data"] == [region()]
+    [parked] = PendingWriteback.objects.all()
+    assert (parked.task_id, parked.parked_reason) == (project.tasks[2].pk, "The table has no row 2 any more.")
+    storage.refresh_from_db()
+    assert (storage.sync_every, storage.is_due) == (15, False)
+    assert PolarDBImportStorageLink.objects.get(row_id=3).is_missing
+    deployment = Deployment.objects.find("mark_animal")
+    assert (deployment.table_address, deployment.allowed_networks) == ("h:3306/d.t", ["10.0.0.1/32"])
+    assert StatementRecord.objects.get().client_ip == "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("storage.jobs.sync_job", "storage.sync.jobs.sync_job"),
+        ("storage.jobs.help_job", "storage.sync.jobs.help_job"),
+        ("webhooks.queue.deliver_job", "webhooks.jobs.deliver_job"),
+        ("webhooks.queue.rewrite_job", "webhooks.jobs.rewrite_job"),
+    ],
+)
+def test_jobs_that_were_queued_before_find_their_functions(old: str, new: str) -> None:
+    assert import_attribute(f"polardb_bridge.{old}") is import_attribute(f"polardb_bridge.{new}")
