@@ -5,10 +5,10 @@ export PORT
 .PHONY: demo demo-clean setup test lint
 demo: ## photos in a table, Label Studio on http://localhost:8080
 	@dev/setup.sh demo
-	@.venv/bin/python -m dev.demo
+	@.venv/bin/polardb-bridge demo
 
 demo-clean: ## remove all that the demo made
-	@rm -rf .demo
+	@python3 -m polardb_bridge demo --remove
 
 setup: ## install what the tests and lint need
 	@dev/setup.sh test

@@ -13,10 +13,11 @@ from pathlib import Path
 import requests
 
 from dev.servers import Server
+from polardb_bridge.serving import Address, gunicorn_command
 
 
 class LabelStudio(Server):
-    """`gunicorn polardb_bridge.wsgi`, on 127.0.0.1.
+    """As `polardb-bridge start` serves it, on 127.0.0.1.
 
     environment: what differs from this process' own, such as the database of Label Studio.
     """
@@ -30,11 +31,7 @@ class LabelStudio(Server):
         self.threads = threads
 
     def command(self) -> Sequence[str]:
-        return [
-            *(sys.executable, "-m", "gunicorn", "polardb_bridge.wsgi"),
-            *("--bind", f"127.0.0.1:{self.port}"),
-            *("--workers", str(self.workers), "--threads", str(self.threads), "--timeout", "120"),
-        ]
+        return gunicorn_command(Address("127.0.0.1", self.port), workers=self.workers, threads=self.threads)
 
     def variables(self) -> dict[str, str]:
         return {**os.environ, "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings", **self.environment}
@@ -77,7 +74,7 @@ class LabelStudio(Server):
 
 
 class Worker(LabelStudio):
-    """`manage.py rqworker`, or another command that runs until it is stopped."""
+    """`polardb-bridge manage rqworker`, or another command that runs until it is stopped."""
 
     name = "worker"
 
@@ -87,7 +84,7 @@ class Worker(LabelStudio):
         self.ready = ready or "Listening on"
 
     def command(self) -> Sequence[str]:
-        return [sys.executable, str(Path(__file__).parent.parent / "manage.py"), *self.arguments]
+        return [sys.executable, "-m", "polardb_bridge", "manage", *self.arguments]
 
     def is_ready(self) -> bool:
         return self.log.exists() and self.ready in self.log.read_text(errors="replace")
@@ -96,9 +93,9 @@ class Worker(LabelStudio):
 def run_command(
     environment: Mapping[str, str], *arguments: str, timeout: float = 240
 ) -> subprocess.CompletedProcess[str]:
-    """`manage.py …` to its end."""
+    """`polardb-bridge manage …` to its end."""
     return subprocess.run(
-        [sys.executable, str(Path(__file__).parent.parent / "manage.py"), *arguments],
+        [sys.executable, "-m", "polardb_bridge", "manage", *arguments],
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings", **environment},
         capture_output=True,
         text=True,

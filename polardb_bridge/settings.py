@@ -45,6 +45,9 @@ AUTHENTICATION_BACKENDS: list[str] = [
     *globals()["AUTHENTICATION_BACKENDS"],
 ]
 
+# The port in the urls that are shown while LABEL_STUDIO_HOST is not set: that of `polardb-bridge start`.
+INTERNAL_PORT = os.environ.get("PORT") or globals()["INTERNAL_PORT"]
+
 # django-fernet-encrypted-fields derives its key from SECRET_KEY and this salt. The secret is SECRET_KEY, which
 # Label Studio generates and keeps in its data folder (or takes from the environment); the salt only sets our
 # use of it apart from others.

@@ -1,0 +1,1 @@
+"""The demo: photos in a table of a private MariaDB, and Label Studio to label them."""

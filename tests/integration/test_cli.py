@@ -1,0 +1,68 @@
+"""`polardb-bridge` as a shell runs it: in a process of its own, with its own settings."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dev.servers import free_port
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run it in an empty folder, with what the environment needs to be different."""
+
+    def run(*arguments, **variables):
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("DJANGO_SETTINGS_MODULE", "POLARDB_ALLOWED_HOSTS")
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "polardb_bridge", *arguments],
+            env={**environment, "LABEL_STUDIO_BASE_DATA_DIR": str(tmp_path / "data"), **variables},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+def test_manage_check_finds_our_settings(run):
+    done = run("manage", "check")
+    assert done.returncode == 0, done.stderr
+    assert "polardb_bridge.I001" in done.stderr
+
+
+def test_manage_lists_our_commands_beside_label_studios(run):
+    done = run("manage", "help")
+    assert done.returncode == 0, done.stderr
+    assert "Type 'polardb-bridge manage help <subcommand>'" in done.stdout
+    assert "provision_project" in done.stdout
+    assert "locked_migrate" in done.stdout
+
+
+def test_a_command_that_fails_is_one_line(run):
+    done = run("manage", "create_tables", "--source", "animals")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("CommandError: Set POLARDB_URL")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_is_one_line(run):
+    done = run("manage", "check", POLARDB_URL="mysql://h")
+    assert done.returncode == 1
+    assert done.stderr.startswith("POLARDB_URL: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_label_studios_database_being_away_is_one_line(run):
+    away = {"DJANGO_DB": "default", "POSTGRE_HOST": "127.0.0.1", "POSTGRE_PORT": str(free_port())}
+    done = run("start", "--port", str(free_port()), **away)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Label Studio's own database cannot be used: ")
+    assert done.stderr.count("\n") == 1
