@@ -57,6 +57,9 @@ class ConnectionParameters:
             parts = urlsplit(url)
             port = parts.port or DEFAULT_PORT
             host = parts.hostname
+            if "[" in parts.netloc.rpartition("@")[0]:
+                # Only around an IPv6 address, and Python 3.10 does not look: it would take another host than was meant.
+                raise ValueError
         except ValueError:
             # Not chained: urlsplit's own message can hold the part with the password.
             raise InvalidInputError(f"The database URL cannot be read. {hint}.") from None
