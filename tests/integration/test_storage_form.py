@@ -110,7 +110,11 @@ MODES = {
 @pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind, modes in MODES.items() for mode in modes])
 def test_images_of_all_modes_have_thumbnails(kind: str, mode: str) -> None:
     buffer = io.BytesIO()
-    Image.new(mode, (90, 120)).save(buffer, kind)
+    image = Image.new(mode, (90, 120))
+    if mode == "P":
+        # Pillow before 13, the newest for Python 3.10, writes a truncated BMP of an image without colors.
+        image.putpalette(bytes(range(256)) * 3)
+    image.save(buffer, kind)
     thumbnail = make_thumbnail(base64_text(buffer.getvalue()))
     assert thumbnail.media_type == f"image/{kind.lower()}"
     assert len(thumbnail.data_uri) < 4000
