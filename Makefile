@@ -26,6 +26,13 @@ lint: setup ## formatting, style, types, architecture, dependencies, Dockerfile
 	.venv/bin/deptry .
 	.venv/bin/hadolint Dockerfile
 
+.PHONY: wheel test-matrix
+wheel: setup ## build sdist and wheel, and see that the wheel runs the demo by itself, in an empty environment and folder
+	.venv/bin/python -m dev.wheel
+
+test-matrix: setup ## unit and integration tests on Python 3.10 to 3.13, those that the machine has (VERSIONS="3.10 3.12")
+	dev/matrix.sh $(VERSIONS)
+
 .PHONY: test-faults bench-writeback
 test-faults: setup ## write-back under faults: servers killed, frozen, cut off; on SQLite and, the main ones, on PostgreSQL
 	.venv/bin/python -m pytest tests/faults

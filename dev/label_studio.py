@@ -58,19 +58,24 @@ class LabelStudio(Server):
 
     def session(self, email: str, password: str) -> requests.Session:
         """A browser's session of this user."""
-        session = requests.Session()
-        page = session.get(f"{self.url}/user/login/", timeout=60)
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
-        assert token, page.text[:500]
-        answer = session.post(
-            f"{self.url}/user/login/",
-            {"email": email, "password": password, "csrfmiddlewaretoken": token[1]},
-            headers={"Referer": f"{self.url}/user/login/"},
-            timeout=60,
-        )
-        assert "/user/login" not in answer.url, "the login failed"
-        session.headers.update({"X-CSRFToken": session.cookies["csrftoken"], "Referer": self.url})
-        return session
+        return signed_in(self.url, email, password)
+
+
+def signed_in(url: str, email: str, password: str) -> requests.Session:
+    """A browser's session of this user, in the Label Studio at the url."""
+    session = requests.Session()
+    page = session.get(f"{url}/user/login/", timeout=60)
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+    assert token, page.text[:500]
+    answer = session.post(
+        f"{url}/user/login/",
+        {"email": email, "password": password, "csrfmiddlewaretoken": token[1]},
+        headers={"Referer": f"{url}/user/login/"},
+        timeout=60,
+    )
+    assert "/user/login" not in answer.url, "the login failed"
+    session.headers.update({"X-CSRFToken": session.cookies["csrftoken"], "Referer": url})
+    return session
 
 
 class Worker(LabelStudio):
