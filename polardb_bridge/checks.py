@@ -1,4 +1,4 @@
-"""System checks: what `./manage.py check` and every start of the server tell about this installation."""
+"""System checks: what `polardb-bridge manage check` and every start of the server tell about this installation."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def create_project(
 def _first_user() -> User:
     user = User.objects.order_by("pk").first()
     if user is None:
-        raise InvalidInputError("There is no user yet. Create one first: ./manage.py createsuperuser")
+        raise InvalidInputError("There is no user yet. Create one first: polardb-bridge manage createsuperuser")
     return user
 
 
