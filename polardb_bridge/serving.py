@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -15,6 +16,8 @@ REQUEST_TIMEOUT_S = 300
 # gunicorn's workers show by a file that they live, each second: on a disk that is busy, they would seem to hang.
 _MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes a file there that nobody else can open
 
+_LOCALHOST = ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
+
 
 @dataclass(frozen=True)
 class Address:
@@ -27,10 +30,9 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
-    def local_url(self) -> str:
-        """The url under which this machine reaches it."""
-        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared with, not bound to
-        return f"http://{Address(everywhere.get(self.host, self.host), self.port)}"
+    def local(self) -> Address:
+        """Where this machine reaches it."""
+        return Address("localhost", self.port) if self.host in _LOCALHOST else self
 
     def check_free(self) -> None:
         """See that a server can listen there; gunicorn would try five times and say so in the middle of its log.
@@ -45,10 +47,12 @@ class Address:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(target)
         except OSError as error:
-            raise InvalidInputError(
-                f"Cannot listen on {self}: {(error.strerror or str(error)).lower()}. "
-                f"Choose another port, such as --port {self.port + 1 if self.port < 65535 else 8080}."
-            ) from None
+            remedy = "Choose another address with --bind."
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                # Ports below 1024 are for administrators.
+                remedy = f"Choose another port, such as --port {self.port + 1 if 1024 < self.port < 65535 else 8080}."
+            reason = (error.strerror or str(error)).lower()
+            raise InvalidInputError(f"Cannot listen on {self}: {reason}. {remedy}") from None
 
 
 def gunicorn_command(address: Address, *, workers: int, threads: int) -> list[str]:
@@ -90,6 +94,6 @@ def start(address: Address, *, workers: int, threads: int) -> NoReturn:
     call_command("locked_migrate" if connection.vendor == "postgresql" else "migrate", verbosity=0)
     if os.environ.get("LABEL_STUDIO_USERNAME") and os.environ.get("LABEL_STUDIO_PASSWORD"):
         call_command("ensure_superuser")
-    print(f"Label Studio: {settings.HOSTNAME or f'http://localhost:{address.port}'}", flush=True)
+    print(f"Label Studio: {settings.HOSTNAME or f'http://{address.local}'}", flush=True)
     command = gunicorn_command(address, workers=workers, threads=threads)
     os.execv(command[0], command)  # noqa: S606  # signals of a service manager must reach the server itself

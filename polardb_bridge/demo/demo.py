@@ -93,7 +93,7 @@ def run(folder: Path, address: Address) -> None:
                 path = set_up(accounts)
             label_studio = LabelStudio(folder, address, {**os.environ, "LOG_LEVEL": "WARNING"})
             running.enter_context(label_studio)
-            print(f"\n  Label Studio  http://localhost:{address.port}{path}")
+            print(f"\n  Label Studio  http://{address.local}{path}")
             print(f"  User          {accounts.user}\n  Password      {accounts.password}")
             print(f"  Table         {TABLE} in {where}")
             print(f"  Commands      . {shlex.quote(str(folder / ENVIRONMENT))}; polardb-bridge manage help")

@@ -14,8 +14,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from urllib.request import urlopen
 
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.serving import Address, gunicorn_command
@@ -237,6 +237,9 @@ class LabelStudio(Server):
         return dict(self.environment)
 
     def is_ready(self) -> bool:
-        with contextlib.suppress(OSError), urlopen(f"{self.address.local_url}/health", timeout=2):
-            return True
+        # Not by urllib: it would go by way of the proxy that HTTP_PROXY names.
+        connection = HTTPConnection(self.address.local.host, self.port, timeout=2)
+        with contextlib.closing(connection), contextlib.suppress(OSError, HTTPException):
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
         return False
