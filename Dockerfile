@@ -20,7 +20,7 @@ RUN apt-get update \
     && useradd --uid 1001 --create-home --home-dir /label-studio label-studio \
     && install -d -o label-studio -g label-studio /label-studio/data
 COPY --from=build /opt/polardb-bridge /opt/polardb-bridge
-COPY docker-entrypoint.sh /label-studio/
+COPY manage.py docker-entrypoint.sh /label-studio/
 ENV PATH=/opt/polardb-bridge/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

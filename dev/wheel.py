@@ -28,7 +28,8 @@ import requests
 from dev.label_studio import signed_in
 from polardb_bridge.demo.demo import TABLE
 from polardb_bridge.demo.servers import free_port
-from polardb_bridge.table.connection import ConnectionParameters, connect
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.parameters import ConnectionParameters
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"

@@ -163,7 +163,8 @@ def start_mariadb(running: ExitStack, folder: Path, accounts: Accounts) -> str:
     server = MariaDB(folder / MARIADB, password=accounts.database_password)
     running.enter_context(server)
 
-    from polardb_bridge.table.connection import ConnectionParameters, begin
+    from polardb_bridge.table.connection import begin
+    from polardb_bridge.table.parameters import ConnectionParameters
 
     with begin(ConnectionParameters.from_url(server.url("mysql"))) as connection:
         connection.exec_driver_sql(f"CREATE DATABASE IF NOT EXISTS {DATABASE} CHARACTER SET utf8mb4")

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import TypeVar
 
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.serving import Address, gunicorn_command
@@ -59,6 +60,9 @@ def _die_with_parent() -> None:
 
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+AnyServer = TypeVar("AnyServer", bound="Server")
 
 
 class Server:
@@ -136,7 +140,7 @@ class Server:
     def failure(self, what: str) -> ServerError:
         return ServerError(f"{what}; see {self.log}")
 
-    def __enter__(self) -> Server:
+    def __enter__(self: AnyServer) -> AnyServer:
         self.start()
         return self
 

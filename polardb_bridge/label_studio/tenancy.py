@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 # Puts whoever is signed in without an organization into the first one.
@@ -71,6 +72,7 @@ def check_invitations(check: Callable[[Any], None]) -> None:
     def guard(view: Any, name: str) -> None:
         original = getattr(view, name)
 
+        @wraps(original)  # its description for the API's schema hangs on it
         def guarded(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
             check(request.user)
             return original(self, request, *args, **kwargs)

@@ -8,7 +8,8 @@ app_name = "polardb"
 
 urlpatterns = [
     path("polardb/", api.PolarDBImportStorageListAPI.as_view(), name="import-list"),
-    path("polardb", api.PolarDBImportStorageListAPI.as_view()),
+    # The same with the slash left out, which the API's schema need not list again.
+    path("polardb", api.PolarDBImportStorageListAPI.as_view(schema=None)),
     path("polardb/<int:pk>", api.PolarDBImportStorageDetailAPI.as_view(), name="import-detail"),
     path("polardb/<int:pk>/sync", api.PolarDBImportStorageSyncAPI.as_view(), name="import-sync"),
     path("polardb/validate", api.PolarDBImportStorageValidateAPI.as_view(), name="import-validate"),

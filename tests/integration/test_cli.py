@@ -3,17 +3,21 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from dev.servers import free_port
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path: Path) -> Run:
     """Run it in an empty folder, with what the environment needs to be different."""
 
-    def run(*arguments, **variables):
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -32,13 +36,13 @@ def run(tmp_path):
     return run
 
 
-def test_manage_check_finds_our_settings(run):
+def test_manage_check_finds_our_settings(run: Run) -> None:
     done = run("manage", "check")
     assert done.returncode == 0, done.stderr
     assert "polardb_bridge.I001" in done.stderr
 
 
-def test_manage_lists_our_commands_beside_label_studios(run):
+def test_manage_lists_our_commands_beside_label_studios(run: Run) -> None:
     done = run("manage", "help")
     assert done.returncode == 0, done.stderr
     assert "Type 'polardb-bridge manage help <subcommand>'" in done.stdout
@@ -46,21 +50,21 @@ def test_manage_lists_our_commands_beside_label_studios(run):
     assert "locked_migrate" in done.stdout
 
 
-def test_a_command_that_fails_is_one_line(run):
+def test_a_command_that_fails_is_one_line(run: Run) -> None:
     done = run("manage", "create_tables", "--source", "animals")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("CommandError: Set POLARDB_URL")
     assert "Traceback" not in done.stderr
 
 
-def test_a_wrong_setting_is_one_line(run):
+def test_a_wrong_setting_is_one_line(run: Run) -> None:
     done = run("manage", "check", POLARDB_URL="mysql://h")
     assert done.returncode == 1
     assert done.stderr.startswith("POLARDB_URL: ")
     assert done.stderr.count("\n") == 1
 
 
-def test_label_studios_database_being_away_is_one_line(run):
+def test_label_studios_database_being_away_is_one_line(run: Run) -> None:
     away = {"DJANGO_DB": "default", "POSTGRE_HOST": "127.0.0.1", "POSTGRE_PORT": str(free_port())}
     done = run("start", "--port", str(free_port()), **away)
     assert done.returncode == 1
