@@ -11,16 +11,20 @@ def watch_identities(identified: Callable[[Any, Any], None], token_read: Callabl
 
     Django REST framework does that within the view (tokens, X-Api-Key, …), where no middleware sees it. The views that
     renew and revoke tokens (jwt_auth/views.py) ask for no user at all: `token_read(request, user id, signed)` is called
-    for each token that they read; `signed` tells whether its signature was verified, which it is not for a token to
-    revoke (jwt_auth/models.py, TruncatedLSAPIToken). Both raise to end the request.
+    for each token that they read; `signed` tells whether its signature is right. Label Studio cuts that off a token to
+    revoke without a look at it (jwt_auth/models.py, TruncatedLSAPIToken): it is verified here if it was sent along.
+    Both raise to end the request.
     """
     from core.current_request import CurrentContext
+    from jwt_auth.models import TruncatedLSAPIToken
     from rest_framework.request import Request
+    from rest_framework_simplejwt.exceptions import TokenBackendError
     from rest_framework_simplejwt.settings import api_settings
     from rest_framework_simplejwt.tokens import AccessToken, Token
 
     authenticate = Request._authenticate
     read_token = Token.__init__
+    truncate = TruncatedLSAPIToken.__init__
 
     def _authenticate(self: Any) -> None:
         authenticate(self)
@@ -32,7 +36,18 @@ def watch_identities(identified: Callable[[Any, Any], None], token_read: Callabl
         request = CurrentContext.get_request()
         # An access token is read to find out who asks, which `identified` is told.
         if token is not None and request is not None and not isinstance(self, AccessToken):
-            token_read(request, self.payload.get(api_settings.USER_ID_CLAIM), verify)
+            signed = verify or getattr(self, "_came_signed", False)
+            token_read(request, self.payload.get(api_settings.USER_ID_CLAIM), signed)
+
+    def read_truncated(self: Any, token: str, *args: Any, **kwargs: Any) -> None:
+        try:
+            self._token_backend.decode(token, verify=True)
+            self._came_signed = True
+        except TokenBackendError:
+            self._came_signed = False
+        truncate(self, token, *args, **kwargs)
 
     Request._authenticate = _authenticate
-    setattr(Token, "__init__", read)  # noqa: B010  # mypy lets no method be assigned
+    # By setattr, because mypy lets no method be assigned.
+    setattr(Token, "__init__", read)  # noqa: B010
+    setattr(TruncatedLSAPIToken, "__init__", read_truncated)  # noqa: B010

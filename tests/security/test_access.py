@@ -108,3 +108,17 @@ def test_a_token_of_somebody_else_cannot_be_revoked(deployment: Deployment, ordi
     assert not BlacklistedToken.objects.exists()
     owner, _ = log_in(EMAIL)
     assert owner.post("/api/token/blacklist/", {"refresh": truncated}).status_code == 204
+
+
+def test_who_holds_a_whole_token_can_revoke_it_without_signing_in(deployment: Deployment, ordinary: Any) -> None:
+    """As with Label Studio alone: somebody finds a token that has leaked."""
+    from jwt_auth.models import LSAPIToken
+
+    for user in (deployment.user, ordinary):
+        whole = LSAPIToken.for_user(user).get_full_jwt()
+        forged = whole[:-8] + "AAAAAAAA"
+        assert Client(REMOTE_ADDR=INSIDE).post("/api/token/blacklist/", {"refresh": forged}).status_code == 403
+        assert Client(REMOTE_ADDR=INSIDE).post("/api/token/blacklist/", {"refresh": whole}).status_code == 204
+        assert Client(REMOTE_ADDR=INSIDE).post("/api/token/blacklist/", {"refresh": whole}).status_code == 404
+    elsewhere = LSAPIToken.for_user(deployment.user).get_full_jwt()
+    assert Client(REMOTE_ADDR=OUTSIDE).post("/api/token/blacklist/", {"refresh": elsewhere}).status_code == 403
