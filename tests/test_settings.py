@@ -16,7 +16,7 @@ FOLDER.chmod(0o755)  # PostgreSQL's own user must get through
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 os.environ["LABEL_STUDIO_BASE_DATA_DIR"] = str(FOLDER / "label-studio")
-os.environ["SECRET_KEY"] = "only-for-tests"
+os.environ["SECRET_KEY"] = "only-for-tests, and as long as a key of tokens must be"
 os.environ["POLARDB_ALLOWED_HOSTS"] = "127.0.0.1"
 os.environ["DJANGO_DB"] = "sqlite"
 for name in ("POLARDB_URL", "REDIS_URL"):
