@@ -11,12 +11,14 @@ from typing import Any
 
 import hypothesis
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from dev.servers import MariaDB
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import begin, dispose
 from polardb_bridge.table.parameters import ConnectionParameters
 from support.labeling import LabelingProject, Provisioned, provision
+from support.migrated_database import copy_database, name_of_copy
 from support.sessions import signed_in
 from support.source_data import Source
 
@@ -24,6 +26,39 @@ from support.source_data import Source
 hypothesis.settings.register_profile("default", max_examples=1000, derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("thorough", max_examples=50_000, deadline=None, database=None)
 hypothesis.settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def migrated_copy(request: pytest.FixtureRequest, django_db_modify_db_settings: None) -> Path | None:
+    """Where a migrated database is kept from run to run; None on PostgreSQL, which is new for each run."""
+    from django.db import connection
+
+    if connection.vendor != "sqlite" or request.config.getoption("create_db"):
+        return None
+    return request.config.cache.mkdir("databases") / name_of_copy()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(migrated_copy: Path | None) -> bool:
+    """Whether pytest-django finds the database migrated: a copy of the one that is kept."""
+    from django.db import connection
+
+    if migrated_copy and migrated_copy.exists():
+        copy_database(migrated_copy, Path(connection.settings_dict["TEST"]["NAME"]))
+        return True
+    return False
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, migrated_copy: Path | None) -> None:
+    """The database, which is kept for the next run if it had to be migrated."""
+    from django.db import connection
+
+    database = connection.settings_dict["NAME"]
+    # Tests that need no database have set none up.
+    if migrated_copy and not migrated_copy.exists() and database == connection.settings_dict["TEST"]["NAME"]:
+        with django_db_blocker.unblock():
+            copy_database(Path(database), migrated_copy)
 
 
 @pytest.fixture(scope="session")

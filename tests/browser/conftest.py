@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from dev.label_studio import run_command
 from polardb_bridge.table.connection import begin
+from support.migrated_database import copy_database
 from support.source_data import Source, base64_text, image_bytes
 from support.storage_page import Account, LabelStudio, StoragePage
 
@@ -22,17 +22,12 @@ PASSWORD = "right-horse-7"
 
 
 @pytest.fixture(scope="module")
-def label_studio_database(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database: a copy of the one that pytest-django has made for other tests, if there are any."""
-    from django.db import connections
-
+def label_studio_database(migrated_copy: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database."""
     copy = tmp_path_factory.mktemp("database") / "label_studio.sqlite3"
-    source = sqlite3.connect(connections["default"].settings_dict["NAME"])
-    target = sqlite3.connect(copy)
-    with closing(source), closing(target):
-        source.backup(target)
-        is_migrated = target.execute("SELECT 1 FROM sqlite_master WHERE name = 'django_migrations'").fetchone()
-    if not is_migrated:
+    if migrated_copy and migrated_copy.exists():
+        copy_database(migrated_copy, copy)
+    else:
         run_command(LabelStudio(copy.parent).environment, "migrate").check_returncode()
     return copy
 
