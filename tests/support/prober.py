@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.test import Client, TestCase
 
 from support.tenants import Tenant
-from support.walk import Pattern, body_of, methods_of, patterns, queries_of, values_of
+from support.walk import Pattern, body_of, is_guarded, methods_of, patterns, queries_of, values_of
 from support.world import World
 
 # Routes that the walk leaves out, and why.
@@ -47,8 +47,7 @@ def attempts(world: World, own: Tenant | None) -> Iterator[Attempt]:
     for pattern in patterns():
         if any(re.fullmatch(left_out, pattern.route) for left_out in LEFT_OUT):
             continue
-        # Django's administration pages turn away whoever is no administrator before they look for an object.
-        own_too = own if not pattern.route.startswith(("admin/", "django-rq/")) else None
+        own_too = None if is_guarded(pattern) else own
         foreign = values_of(pattern, theirs)
         mine = values_of(pattern, own_too) if own_too else foreign
         head = pattern.parameters[0] if pattern.parameters else None
@@ -107,7 +106,6 @@ class Prober:
                     query_params=attempt.query,
                 )
                 content = b"".join(answer.streaming_content) if answer.streaming else answer.content
-                answer.close()
             after = self.world.rows.state(written)
             changed = tuple(table for table, state in after.items() if state != self.before[table])
             transaction.set_rollback(True)

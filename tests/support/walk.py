@@ -119,14 +119,22 @@ PARAMETERS: list[tuple[str, dict[str, Value]]] = [
 _ADMIN_OBJECT = re.compile(r"admin/(\w+)/(\w+)/%\(object_id\)s")
 
 
+def is_guarded(pattern: Pattern) -> bool:
+    """Whether it turns away whoever is no administrator before it looks at the method or for an object."""
+    return bool(re.match(r"admin/(?!login|logout)|django-rq/(?!stats|metrics)", pattern.route))
+
+
 def methods_of(pattern: Pattern) -> tuple[str, ...]:
-    """The methods that lead to code of the view; the others end in the framework's 405."""
+    """The methods that lead to code of their own; the others end in the framework's 405, or are another's."""
+    if is_guarded(pattern):
+        return ("GET", "POST")
     actions = getattr(pattern.view, "actions", None)
     view = getattr(pattern.view, "view_class", None) or getattr(pattern.view, "cls", None)
     if view is None:
         return METHODS
+    # A view without a HEAD of its own answers it by its GET.
     has = {name.upper() for name in view.http_method_names if (name in actions if actions else hasattr(view, name))}
-    return tuple(name for name in METHODS if name in has | {"OPTIONS"} or (name == "HEAD" and "GET" in has))
+    return tuple(name for name in METHODS if name in has | {"OPTIONS"})
 
 
 def values_of(pattern: Pattern, tenant: Tenant) -> dict[str, Any]:
