@@ -73,6 +73,7 @@ def test_nothing_of_a_tenant_is_read_or_changed_by(visitor: Callable[..., Any], 
             leaks.append(f"{attempt} ({outcome.status}): saw {seen[:3]}, changed {outcome.changed}")
     assert not leaks, "\n".join(leaks)
     assert world.files() == files
+    assert world.rows.state() == prober.before, "The walk ends with the database that it began with, and reaches it."
 
 
 def test_the_same_requests_reach_the_objects(world: World) -> None:
