@@ -119,3 +119,21 @@ def test_objects_of_one_tenant_belong_to_its_organization(world: World) -> None:
             assert not may_see(world.ours.owner, row), label
             assert may_see(world.theirs.owner, row), label
         assert may_see(world.administrator, row), label
+
+
+@pytest.mark.django_db
+def test_a_project_of_no_organization_is_open_until_there_is_a_deployment() -> None:
+    """A script may make such a project; Label Studio alone lets everybody label it."""
+    from organizations.models import Organization
+    from projects.models import Project
+    from tasks.models import Task
+    from users.models import User
+
+    user = User.objects.create_user(email="ordinary@example.com", password=PASSWORD)
+    Organization.create_organization(created_by=user, title="Label Studio")
+    task = Task.objects.create(project=Project.objects.create(title="Nobody's"), data={"text": "x"})
+    browser = signed_in(user.email, PASSWORD)
+    path, annotation = f"/api/tasks/{task.pk}/annotations/", {"result": []}
+    assert browser.post(path, annotation, format="json").status_code == 201
+    make_tenant("theirs")
+    assert browser.post(path, annotation, format="json").status_code == 403

@@ -37,7 +37,9 @@ def works_in(user: Any, organization_id: int | None) -> bool:
 
     if user.is_superuser:
         return True
-    if organization_id is None or organization_id != getattr(user, "active_organization_id", None):
+    if organization_id is None:
+        return _has_no_tenants()
+    if organization_id != getattr(user, "active_organization_id", None):
         return False
     members = OrganizationMember.objects.filter(organization=organization_id, deleted_at=None)
     found: bool = members.filter(user=user.pk).exists()
@@ -45,7 +47,7 @@ def works_in(user: Any, organization_id: int | None) -> bool:
 
 
 def may_see(user: Any, row: Any) -> bool:
-    """Whether the row is of the user's active organization, or of no organization at all, as a kind of filter is."""
+    """Whether the row is of the user's active organization, or of a kind that has none, as a kind of filter is."""
     from organizations.models import Organization, OrganizationMember
     from users.models import User
 
@@ -60,8 +62,21 @@ def may_see(user: Any, row: Any) -> bool:
         return bool(row.pk == user.pk or members.filter(organization=active, user=row).exists())
     if isinstance(row, Organization):
         return bool(members.filter(organization=row, user=user.pk, deleted_at=None).exists())
-    paths = organization_paths(row._meta.label)
-    return not paths or organization_of(row) == active
+    if not organization_paths(row._meta.label):
+        return True
+    organization_id = organization_of(row)
+    return _has_no_tenants() if organization_id is None else organization_id == active
+
+
+def _has_no_tenants() -> bool:
+    """Whether Label Studio is used as it is meant: without deployments.
+
+    Then a project that belongs to no organization, as one made by a script may, is open to everybody as it is there;
+    among tenants it is nobody's.
+    """
+    from polardb_bridge.deployments.tenancy.signup import signup_is_closed
+
+    return not signup_is_closed()
 
 
 def organization_of(row: Model) -> int | None:
