@@ -52,3 +52,8 @@ test-statements: setup ## 150,000 random and mutated texts for the parser of sta
 .PHONY: bench-deployments
 bench-deployments: setup ## how long a deploy takes, and what twenty deployments cost the requests of one
 	.venv/bin/python -m bench.deployments
+
+.PHONY: test-label-studio
+test-label-studio: ## Label Studio's own tests, under its settings and under ours at once; a quarter of an hour (TESTS='tests/jwt_auth': a part)
+	@dev/setup.sh label-studio
+	PYTHONPATH=tests .venv-label-studio/bin/python -m label_studio_suite $(TESTS)

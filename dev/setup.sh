@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Install what is missing: Debian or Ubuntu packages, and .venv with this project. Repeating it costs nothing.
-# usage: dev/setup.sh [demo|test]      demo: what `make demo` needs; test: also what the tests and lint need
+# usage: dev/setup.sh [demo|test|label-studio]
+#   demo: what `make demo` needs; test: also what the tests and lint need;
+#   label-studio: what Label Studio's own tests need, in .venv-label-studio, for their pytest plugins are not for ours
 set -euo pipefail
 cd "$(dirname "$0")/.."
 purpose=${1:-test}
@@ -52,13 +54,17 @@ if [ ${#missing[@]} -gt 0 ]; then
     >/dev/null
 fi
 
-[ -x .venv/bin/python ] || python3 -m venv .venv
+venv=.venv
 extra=''
-[ "$purpose" = test ] && extra='[dev]'
-stamp=.venv/installed-$purpose
+case $purpose in
+  test) extra='[dev]' ;;
+  label-studio) extra='[label-studio-tests]' venv=.venv-label-studio ;;
+esac
+[ -x $venv/bin/python ] || python3 -m venv $venv
+stamp=$venv/installed-$purpose
 if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
-  echo "Installing Python packages into .venv (some minutes at the first time) …"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-  .venv/bin/python -m pip install --quiet --editable ".$extra"
+  echo "Installing Python packages into $venv (some minutes at the first time) …"
+  $venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+  $venv/bin/python -m pip install --quiet --editable ".$extra"
   touch "$stamp"
 fi

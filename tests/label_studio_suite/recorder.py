@@ -1,0 +1,44 @@
+"""The pytest plugin that both runs load: it records how each test ends, as lines of JSON, while they run."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, TextIO
+
+import label_studio_sdk
+import pytest
+
+from label_studio_suite.outcomes import FILE_VARIABLE
+
+if TYPE_CHECKING:
+    from label_studio_suite.outcomes import Line
+
+# The SDK imports its parts on first use. Some tests stop the clock (freezegun), and whatever of the SDK is imported
+# meanwhile fails on the stopped clock's types: how these tests end would depend on those that ran before.
+for name in dir(label_studio_sdk):
+    getattr(label_studio_sdk, name)
+
+
+class Recorder:
+    """Writes a line for the number of tests, and one for each phase (setup, call, teardown) of each."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, line: Line) -> None:
+        self.file.write(json.dumps(line) + "\n")
+        self.file.flush()
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.write({"collected": len(session.items)})
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        message = (crash.message if crash else report.longreprtext) if report.failed else ""
+        self.write({"test": report.nodeid, "when": report.when, "outcome": report.outcome, "message": message})
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    file = open(os.environ[FILE_VARIABLE], "w", encoding="utf-8")  # noqa: PTH123, SIM115  # open until the process ends
+    config.pluginmanager.register(Recorder(file))
