@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from label_studio_suite.outcomes import Difference
 
-# Label Studio's own edition takes it that there is one organization, and lets anybody into any project
+# Label Studio's open edition assumes that there is one organization, and lets anybody into any project
 # (projects/mixins.py, has_permission). Its fixtures make an organization a person: `annotator_client`, who is no member
 # of `business_client`'s, works in the latter's projects. Here organizations are tenants, which do not see one another.
 # An installation without deployments has one organization, with everybody in it.

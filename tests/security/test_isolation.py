@@ -133,7 +133,8 @@ def test_a_project_of_no_organization_is_open_until_there_is_a_deployment() -> N
     Organization.create_organization(created_by=user, title="Label Studio")
     task = Task.objects.create(project=Project.objects.create(title="Nobody's"), data={"text": "x"})
     browser = signed_in(user.email, PASSWORD)
-    path, annotation = f"/api/tasks/{task.pk}/annotations/", {"result": []}
+    path = f"/api/tasks/{task.pk}/annotations/"
+    annotation: dict[str, Any] = {"result": []}
     assert browser.post(path, annotation, format="json").status_code == 201
     make_tenant("theirs")
     assert browser.post(path, annotation, format="json").status_code == 403

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from label_studio_suite.outcomes import Difference, Outcome, Record, compare, read_record
 
 TEST = "tests/a.py::test_a[x-1]"
 
 
-def record_of(tmp_path: Path, *lines: dict[str, object], unfinished: str = "") -> Record:
+def record_of(tmp_path: Path, *lines: Mapping[str, object], unfinished: str = "") -> Record:
     file = tmp_path / "record.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines) + unfinished, encoding="utf-8")
     return read_record(file)
