@@ -131,7 +131,8 @@ def _make_tenant(marker: str, deployed: bool) -> Tenant:
         0
     ]
     rows["authtoken.Token"] = Token.objects.get(user=owner)
-    tenant.refresh_token = LSAPIToken.for_user(owner).get_full_jwt()
+    # Without its signature, as pages show it: whoever holds a whole one may revoke it.
+    tenant.refresh_token = str(LSAPIToken.for_user(owner))
     rows["token_blacklist.OutstandingToken"] = OutstandingToken.objects.get(user=owner)
     spent = LSAPIToken.for_user(owner)
     spent.blacklist()
