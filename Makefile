@@ -1,6 +1,9 @@
 # `make demo` shows it, `make test` tests it; both install what they need.
 PORT ?= 8080
 export PORT
+# Tests that do not look at the clock run beside one another, each process with databases of its own.
+PYTEST = .venv/bin/python -m pytest
+PARALLEL = -n logical --maxprocesses 4 --dist worksteal
 
 .PHONY: demo demo-clean setup test lint
 demo: ## photos in a table, Label Studio on http://localhost:8080
@@ -13,10 +16,10 @@ demo-clean: ## remove all that the demo made
 setup: ## install what the tests and lint need
 	@dev/setup.sh test
 
-test: setup ## all tests, on SQLite and on PostgreSQL
-	.venv/bin/python -m pytest
-	TEST_DATABASE=postgresql .venv/bin/python -m pytest tests/integration
-	TEST_DATABASE=postgresql .venv/bin/python -m pytest tests/faults -m postgresql_too
+test: setup ## all tests but those of faults, with Label Studio on SQLite and on PostgreSQL
+	$(PYTEST) $(PARALLEL) tests/unit tests/integration tests/security
+	$(PYTEST) tests/browser
+	TEST_DATABASE=postgresql $(PYTEST) $(PARALLEL) tests/integration tests/security
 
 lint: setup ## formatting, style, types, architecture, dependencies, Dockerfile
 	.venv/bin/ruff format --check .
@@ -33,11 +36,16 @@ wheel: setup ## build sdist and wheel, and see that the wheel runs the demo by i
 test-matrix: setup ## unit and integration tests on Python 3.10 to 3.13, those that the machine has (VERSIONS="3.10 3.12")
 	dev/matrix.sh $(VERSIONS)
 
-.PHONY: test-faults bench-writeback
-test-faults: setup ## write-back under faults: servers killed, frozen, cut off; on SQLite and, the main ones, on PostgreSQL
-	.venv/bin/python -m pytest tests/faults
-	TEST_DATABASE=postgresql .venv/bin/python -m pytest tests/faults -m postgresql_too
+.PHONY: test-faults
+test-faults: setup ## syncs and write-back under faults: servers killed, frozen, cut off; the main ones on PostgreSQL too
+	$(PYTEST) tests/faults
+	TEST_DATABASE=postgresql $(PYTEST) tests/faults -m postgresql_too
 
+.PHONY: coverage
+coverage: setup ## which lines and branches the tests run, but those of browser and faults
+	$(PYTEST) $(PARALLEL) tests/unit tests/integration tests/security --cov --cov-report=term:skip-covered
+
+.PHONY: bench-writeback
 bench-writeback: setup ## what write-back costs a submit, and how soon a result is in its row
 	.venv/bin/python -m bench.writeback
 
@@ -47,7 +55,7 @@ bench: setup ## how fast rows become tasks and images are shown, beside Label St
 
 .PHONY: test-statements
 test-statements: setup ## 150,000 random and mutated texts for the parser of statements; a quarter of an hour
-	.venv/bin/python -m pytest tests/unit/test_hostile_statements.py --hypothesis-profile=thorough --timeout=3600
+	$(PYTEST) tests/unit/test_hostile_statements.py --hypothesis-profile=thorough --timeout=3600
 
 .PHONY: bench-deployments
 bench-deployments: setup ## how long a deploy takes, and what twenty deployments cost the requests of one
