@@ -91,7 +91,9 @@ def command_database() -> ConnectionParameters:
     """
     database = configuration().database
     if database is None:
-        raise InvalidInputError("Set POLARDB_URL to your database: mysql://user:password@host:3306/database")
+        raise InvalidInputError(
+            "POLARDB_URL is not set. Set it to your database: mysql://user:password@host:3306/database"
+        )
     return database
 
 
@@ -150,7 +152,7 @@ def _file(text: str) -> str | None:
 
 def _rows(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise InvalidInputError(f"{text!r} is not a number of rows.")
+        raise InvalidInputError(f"{text!r} is not a number of rows (1 or more).")
     return int(text)
 
 

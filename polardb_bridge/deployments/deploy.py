@@ -77,17 +77,17 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
 def _checked_title(statement: DeployModel) -> str:
     """The project's title, once the statement's names make sense."""
     if not is_name(statement.name):
-        raise InvalidInputError(f"The deployment name {statement.name!r} does not have {name_rule()}.")
+        raise InvalidInputError(f"The deployment name {statement.name!r} is not valid: use {name_rule()}.")
     return check_title(statement.title) if statement.title is not None else title_from_name(statement.name)
 
 
 def _check_free(statement: DeployModel, table_address: str) -> None:
     if Deployment.objects.filter(name__iexact=statement.name).exists():
-        raise DeploymentExistsError(f"There is a deployment {statement.name!r} already.")
+        raise DeploymentExistsError(f"There already is a deployment {statement.name!r}.")
     taken = Deployment.objects.filter(table_address=table_address).first()
     if taken:
         raise DeploymentExistsError(
-            f"The table {statement.source} is labeled in the deployment {taken.name!r} already; drop that one first."
+            f"The table {statement.source} already belongs to the deployment {taken.name!r}; drop that one first."
         )
 
 

@@ -46,7 +46,7 @@ def drop(deployment: Deployment, *, force: bool = False) -> int:
     with transaction.atomic():
         current = Deployment.objects.select_for_update().filter(pk=deployment.pk).first()
         if current is None:
-            raise NoSuchDeploymentError(f"There is no deployment {deployment.name!r} any more.")
+            raise NoSuchDeploymentError(f"The deployment {deployment.name!r} no longer exists.")
         _remove(current)
     logger.info("Deployment %s is dropped", deployment.name)
     return lost
@@ -66,10 +66,10 @@ def _write_pending(deployment: Deployment, *, force: bool) -> int:
             reports.append(deliver_everything(storage.pk, retry_parked=True)[storage.pk])
     left: int = marks.count()
     if left and not force:
-        why = next((report.error for report in reports if report.error), "their rows are missing or cannot take them.")
+        why = next((report.error for report in reports if report.error), "their rows are missing or cannot hold them")
         raise RetryableError(
-            f"{left} results of {deployment.name!r} are not in their rows yet: {why} "
-            "Repeat DROP DEPLOYMENT later, or lose them by WITH (force='true')."
+            f"{left} results of {deployment.name!r} are not in their rows yet: {why.rstrip('.')}. "
+            "Repeat DROP DEPLOYMENT later, or give them up with WITH (force='true')."
         )
     return left
 

@@ -41,7 +41,7 @@ def check_title(title: str) -> str:
     """
     shortest, longest = settings.PROJECT_TITLE_MIN_LEN, settings.PROJECT_TITLE_MAX_LEN
     if not shortest <= len(title) <= longest:
-        raise InvalidInputError(f"The project's title {title!r} does not have {shortest} to {longest} characters.")
+        raise InvalidInputError(f"The project's title {title!r} must have {shortest} to {longest} characters.")
     return title
 
 

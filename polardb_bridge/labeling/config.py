@@ -63,7 +63,7 @@ def _checked_labels(labels: Any) -> list[str]:
         if _NOT_IN_XML.search(label):
             raise error(f"label {number} ({label!r}) has a control character")
         if label in seen:
-            raise error(f"label {number} ({label!r}) is there twice")
+            raise error(f"label {number} ({label!r}) is listed twice")
         seen.add(label)
     return labels
 

@@ -22,7 +22,7 @@ class BridgeCommand(BaseCommand):
         except BridgeError as error:
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:
-            raise CommandError("Interrupted; run it again to go on.", returncode=130) from None
+            raise CommandError("Interrupted; run it again to continue.", returncode=130) from None
         return output
 
     def add_json_option(self, parser: CommandParser) -> None:

@@ -17,7 +17,7 @@ def is_name(text: str, max_length: int = MAX_NAME_LENGTH) -> bool:
 
 
 def name_rule(max_length: int = MAX_NAME_LENGTH) -> str:
-    """What `is_name` asks for, to end a sentence with: "… has 1 to 64 letters (a-z, A-Z), digits, _ and -"."""
+    """What `is_name` asks for, to end a sentence with: "… must be 1 to 64 letters (a-z, A-Z), digits, _ and -"."""
     return f"1 to {max_length} letters (a-z, A-Z), digits, _ and -"
 
 

@@ -126,7 +126,7 @@ class _Parser:
         try:
             name = checked_name(token.value, longest)
         except WrongValueError as wrong:
-            raise self._argument_error(token, f"{what} has {wrong}") from None
+            raise self._argument_error(token, f"{what} must be {wrong}") from None
         self._advance()
         return name
 

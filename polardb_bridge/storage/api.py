@@ -55,7 +55,7 @@ class _BridgeErrorsMixin:
 
 def _check_may_change(request: Request, storage: Any) -> None:
     if not storage.may_be_changed_by(request.user):
-        raise PermissionDenied("Only administrators change or remove the storages of a deployment.")
+        raise PermissionDenied("Only administrators may change or remove the storages of a deployment.")
 
 
 class _DetailMixin(_BridgeErrorsMixin):

@@ -41,7 +41,7 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
         if request is not None and not project.has_permission(request.user):
             raise PermissionDenied("You do not have permission to use storages of this project.")
         if self.instance is not None and self.instance.project_id != project.pk:
-            raise serializers.ValidationError("A storage stays in its project; add a new one there.")
+            raise serializers.ValidationError("A storage cannot be moved to another project; add a new one there.")
         return project
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
         if moved and self.instance.password and not data.get("password"):
             # A server may ask its client for the password in plain text: the stored one is for its own server only.
             raise serializers.ValidationError(
-                {"password": ["Type the password again: the stored one is only for the former host and port."]}
+                {"password": ["Type the password again: the stored one is only for the previous host and port."]}
             )
         return data
 

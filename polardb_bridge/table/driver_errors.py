@@ -22,7 +22,7 @@ def translated_errors(parameters: ConnectionParameters) -> Iterator[None]:
     except BridgeError:
         raise
     except exc.TimeoutError:
-        raise RetryableError(f"All connections to {parameters} are in use.") from None
+        raise RetryableError(f"All connections to {parameters} are in use. Try again.") from None
     except exc.DBAPIError as error:
         # `from None`: the driver's error repeats the statement, and a traceback would log it.
         raise _translate(error, parameters) from None
@@ -38,12 +38,12 @@ def _translate(error: exc.DBAPIError, parameters: ConnectionParameters) -> Bridg
         return _unreachable(parameters)
     if code == 2013 and "initial communication packet" in said:
         return RetryableError(
-            f"{server} takes connections, but does not answer like a MySQL server: check the port.", field="port"
+            f"{server} accepts connections, but does not answer like a MySQL server: check the port.", field="port"
         )
     known = _REACTIONS.get(code)
     if known is None and isinstance(error, (exc.DataError, exc.IntegrityError)):
         # SQL state 22 or 23: about what was written, not about the server.
-        return RowError(f"The database {parameters} does not take the value: {said} (MySQL error {code})")
+        return RowError(f"The database {parameters} does not accept the value: {said} (MySQL error {code})")
     if known is None:
         return RetryableError(f"The database {parameters} answered with error {code}: {said}")
     reaction, field_name, message = known
@@ -72,25 +72,25 @@ _REACTIONS: dict[int, _Reaction] = {
     1044: (ReconfigureError, "database", "User {p.user!r} may not use the database {p.database!r}: {said}"),
     1045: (ReconfigureError, "password", "{server} refused the user {p.user!r}: user name or password is wrong"),
     1049: (ReconfigureError, "database", "There is no database {p.database!r} on {server}"),
-    1129: (ReconfigureError, "host", "{server} blocks this machine after failed attempts: run FLUSH HOSTS there"),
+    1129: (ReconfigureError, "host", "{server} has blocked this machine: run mysqladmin flush-hosts there"),
     1130: (ReconfigureError, "host", "{server} allows no connections from this machine for {p.user!r}: {said}"),
     1142: (ReconfigureError, "user", "User {p.user!r} lacks a privilege: {said}"),
     1143: (ReconfigureError, "user", "User {p.user!r} lacks a privilege: {said}"),
-    1146: (ReconfigureError, "table", "The table is not there: {said}"),
+    1146: (ReconfigureError, "table", "The table does not exist: {said}"),
     1054: (ReconfigureError, "table", "The table lacks a column: {said}"),
     2005: (ReconfigureError, "host", "The host name {p.host!r} is not known"),
     2026: (ReconfigureError, "tls", "The TLS connection to {server} failed: {said}"),
-    1153: (RowError, None, "The value is larger than the server takes: raise max_allowed_packet there"),
+    1153: (RowError, None, "The value is larger than the server accepts: raise max_allowed_packet there"),
     1406: (RowError, None, "The value is longer than its column: {said}"),
     1366: (RowError, None, "The column's character set cannot hold the value (utf8mb4 can): {said}"),
     1644: (RowError, None, "A trigger of the table refused the row: {said}"),
-    3157: (RowError, "annotation_data", "The result is nested more deeply than the server takes: {said}"),
+    3157: (RowError, "annotation_data", "The result is nested more deeply than the server accepts: {said}"),
     3140: (RowError, "annotation_data", "The result is not valid JSON to the server: {said}"),
     4025: (RowError, "annotation_data", "The result breaks a constraint of the table: {said}"),
     1040: (RetryableError, None, "{server} has too many connections"),
     1053: (RetryableError, None, "{server} is shutting down"),
     1205: (RetryableError, None, "{server} waited too long for a lock"),
-    1213: (RetryableError, None, "{server} ended a deadlock"),
+    1213: (RetryableError, None, "{server} rolled the transaction back to end a deadlock"),
     1290: (RetryableError, None, "{server} does not accept writes now: {said}"),
     1836: (RetryableError, None, "{server} is read-only now"),
     2006: (RetryableError, None, "{server} closed the connection"),

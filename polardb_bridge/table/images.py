@@ -91,11 +91,11 @@ def _plain_base64(text: str | bytes | None) -> bytes:
         raw = raw.translate(_URL_SAFE_TO_STANDARD, _WHITE_SPACE).rstrip(b"=")
         other = raw.translate(None, _ALPHABET)
         if other:
-            raise RowError(f"base64_data is not base64: {chr(other[0])!r} is not of its alphabet")
+            raise RowError(f"base64_data is not base64: {chr(other[0])!r} is not in its alphabet")
     if not raw:
         raise RowError("base64_data is empty")
     if len(raw) % 4 == 1:
-        raise RowError("base64_data is not base64: one character is missing or too many")
+        raise RowError("base64_data is not base64: there is one character too many, or some are missing")
     return raw + b"=" * (-len(raw) % 4)
 
 

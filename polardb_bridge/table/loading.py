@@ -38,7 +38,7 @@ def find_files(folder: Path) -> list[Path]:
         raise InvalidInputError(f"There is no folder {folder}.")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:
-        raise InvalidInputError(f"The folder {folder} holds no file.")
+        raise InvalidInputError(f"The folder {folder} contains no files.")
     return files
 
 

@@ -65,7 +65,7 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
     for row in connection.execute(query).all():
         thumbnail, problem = None, ""
         if row.size > min(MAX_ROW_BYTES, bytes_left):
-            problem = "Not loaded: the image is large"
+            problem = "the image is too large for the preview"
         else:
             bytes_left -= row.size
             text = connection.scalar(sa.select(table.c.base64_data).where(table.c.id == row.id))
@@ -98,7 +98,7 @@ def make_thumbnail(text: str | bytes | None) -> Thumbnail:
     try:
         with Image.open(io.BytesIO(decoded.data)) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise RowError(f"no picture here of so large an image ({image.width} x {image.height} pixels)")
+                raise RowError(f"the image is too large for the preview ({image.width} x {image.height} pixels)")
             image.draft("RGB", (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))  # JPEG: decode at a smaller scale
             image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
             buffer = io.BytesIO()

@@ -93,7 +93,7 @@ class _Limit:
             self._bytes = int(self._connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one())
         if size + _MAX_STATEMENT_BYTES // 16 > self._bytes:
             raise RowError(
-                f"The result of row {values.row_id} takes {size:,} bytes in a statement and the server takes "
+                f"The result of row {values.row_id} takes {size:,} bytes in a statement, and the server accepts "
                 f"{self._bytes:,}: raise max_allowed_packet there."
             )
 

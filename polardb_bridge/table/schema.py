@@ -122,7 +122,7 @@ def validate_table(connection: sa.Connection, expected: sa.Table) -> None:
         if key != ["id"]:
             problems.append("column 'id' is not the primary key")
     if problems:
-        raise ReconfigureError(f"The table {expected.name!r} does not fit: {'; '.join(problems)}.", field="table")
+        raise ReconfigureError(f"The table {expected.name!r} cannot be used: {'; '.join(problems)}.", field="table")
 
 
 def _is_like(expected: TypeEngine[object], found: TypeEngine[object]) -> bool:

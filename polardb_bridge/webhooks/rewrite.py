@@ -132,8 +132,8 @@ class _Rewrite:
             self.storage.last_sync_count = written
             self.storage.meta |= {"time_failure": str(timezone.now()), "total_annotations": self.total}
             self.storage.traceback = (
-                f"{unsent} of {self.total} rows are not written yet; they follow by themselves. "
-                f"{error or 'Another process works on them.'}"
+                f"{unsent} of {self.total} rows are not written yet; they will follow by themselves. "
+                f"{error or 'Another process is working on them.'}"
             )
             self.storage.save(update_fields=["status", "last_sync_count", "meta", "traceback"])
         elif not_written:

@@ -72,7 +72,7 @@ def test_a_delivery_that_takes_longer_than_its_lease_commits_nothing(
     project: LabelingProject, storage: Any, source: Source
 ) -> None:
     submit_all(project)
-    with patch("polardb_bridge.webhooks.outbox._WORK_S", -1):
+    with patch("polardb_bridge.webhooks.outbox._WORK_TIMEOUT_S", -1):
         failed(storage, "another delivery may have taken over")
     assert labels(project, source) == [None, None, None]
     assert_delivered(project, storage, source)

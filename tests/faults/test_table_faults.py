@@ -71,7 +71,7 @@ def test_table_dropped_and_restored(project: LabelingProject, storage: Any, sour
     source.execute(f"INSERT INTO copy SELECT * FROM {source.table}")
     source.execute(f"DROP TABLE {source.table}")
     submit_all(project)
-    assert failed(storage, "The table is not there").needs_person
+    assert failed(storage, "The table does not exist").needs_person
     source.execute(f"RENAME TABLE copy TO {source.table}")
     assert_delivered(project, storage, source)
 

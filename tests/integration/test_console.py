@@ -150,7 +150,7 @@ def test_a_database_that_is_down_leaves_the_rest_of_the_page(
     assert "The database cannot be read:" in page.text
     assert "mark_animal" in page.text
     monkeypatch.delenv("POLARDB_URL")
-    assert "Set POLARDB_URL" in operator.get("/polardb/").text
+    assert "POLARDB_URL is not set" in operator.get("/polardb/").text
 
 
 def test_names_from_the_database_are_only_text(operator: Any, source: Source) -> None:

@@ -59,9 +59,9 @@ def test_a_new_deployment_is_open_to_nobody(source: Source, user: Any) -> None:
 
 
 def test_names_and_tables_are_taken_once(deployment: Deployment, source: Source) -> None:
-    with pytest.raises(DeploymentExistsError, match="a deployment 'MARK_animal' already"):
+    with pytest.raises(DeploymentExistsError, match="already is a deployment 'MARK_animal'"):
         deploy(DeployModel("Label-Studio", "MARK_animal", "1", TABLE), source.parameters)
-    with pytest.raises(DeploymentExistsError, match="labeled in the deployment 'mark_animal' already"):
+    with pytest.raises(DeploymentExistsError, match="already belongs to the deployment 'mark_animal'"):
         deploy(DeployModel("Label-Studio", "second", "1", TABLE), source.parameters)
     assert Deployment.objects.find("Mark_Animal") == deployment
     with pytest.raises(NoSuchDeploymentError, match="no deployment 'other'"):

@@ -100,9 +100,9 @@ def test_results_can_be_predictions_or_left_out(provisioned: Provisioned, source
         ('{"a": 1}', "is not a list of regions"),
         ("null", "is not a list of regions"),
         ("[3]", "region 1 that is not an object"),
-        ('[{"type": "rectanglelabels", "value": {}, "to_name": "image"}]', "without a proper 'from_name'"),
-        ([{**region(), "value": []}], "without a proper 'value'"),
-        ([region(), {**region(), "from_name": "brush"}], "region 2 of a control 'brush'"),
+        ('[{"type": "rectanglelabels", "value": {}, "to_name": "image"}]', "'from_name' is missing or of"),
+        ([{**region(), "value": []}], "'value' is missing or of the wrong type"),
+        ([region(), {**region(), "from_name": "brush"}], "region 2 whose control 'brush'"),
     ],
 )
 def test_a_malformed_result_is_reported_and_left_alone(

@@ -80,7 +80,7 @@ def test_nobody_else_runs_statements(source: Source, api: Any, user: Any) -> Non
     for email, password in ((worker.email, "correct-horse-9"), (tenant["username"], tenant["password"])):
         answer = post(signed_in(email, password), "DROP DEPLOYMENT mark_animal")
         assert answer.status_code == 403
-        assert answer.json()["detail"] == "Only administrators run statements."
+        assert answer.json()["detail"] == "Only administrators may run statements."
     assert Deployment.objects.count() == 1
     assert len(records()) == 3, "those of the administrator"
 

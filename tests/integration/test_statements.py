@@ -109,10 +109,10 @@ def test_updating_an_allow_list_says_who_gets_in(
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        (DEPLOY, r"1304 \(42000\): There is a deployment 'mark_animal' already"),
+        (DEPLOY, r"1304 \(42000\): There already is a deployment 'mark_animal'"),
         (
             DEPLOY.replace("mark_animal", "other"),
-            r"1304 \(42000\): The table \w+ is labeled in .* 'mark_animal' already",
+            r"1304 \(42000\): The table \w+ already belongs to .* 'mark_animal'",
         ),
         ("SHOW DEPLOYMENT other", r"1305 \(42000\): There is no deployment 'other'"),
         ("DROP DEPLOYMENT other", r"1305 \(42000\): There is no deployment 'other'"),
@@ -132,11 +132,11 @@ def test_updating_an_allow_list_says_who_gets_in(
         ),
         (
             "DEPLOY MODEL `Label-Studio` WITH (annotation_template_id=1, annotation_source='second', title='ab')",
-            r"1210 \(HY000\): Incorrect arguments to DEPLOY MODEL: The project's title 'ab' does not have 3 to 50",
+            r"1210 \(HY000\): Incorrect arguments to DEPLOY MODEL: The project's title 'ab' must have 3 to 50",
         ),
         (
             "DEPLOY MODEL `yolo` WITH (annotation_template_id=1, annotation_source='second')",
-            r"1305 \(42000\): There is no model 'yolo' to deploy, only Label-Studio",
+            r"1305 \(42000\): There is no model 'yolo'; the only one is Label-Studio",
         ),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_database_that_is_down_or_not_named_is_no_fault_of_the_statement(
     with pytest.raises(StatementError, match=r"^ERROR 1105 \(HY000\): 127.0.0.1 refuses connections on port 1"):
         execute(DEPLOY, actor)
     monkeypatch.delenv("POLARDB_URL")
-    with pytest.raises(StatementError, match=r"^ERROR 1105 \(HY000\): Set POLARDB_URL"):
+    with pytest.raises(StatementError, match=r"^ERROR 1105 \(HY000\): POLARDB_URL is not set"):
         execute(DEPLOY, actor)
     assert [outcome for _, outcome in records()] == ["failed", "failed"]
 

@@ -165,7 +165,7 @@ class TestBothDirections:
         elsewhere = Project.objects.create(title="elsewhere", created_by=user, organization=user.active_organization)
         storage_id = api.post(url, form, format="json").json()["id"]
         answer = api.patch(f"{url}/{storage_id}", {"project": elsewhere.pk}, format="json")
-        assert "stays in its project" in errors_of(answer)["project"]
+        assert "cannot be moved to another project" in errors_of(answer)["project"]
 
     def test_nobody_without_a_session_gets_in(
         self, url: str, model: StorageModel, client: Client, form: dict[str, Any]

@@ -170,7 +170,7 @@ def test_a_table_that_does_not_fit_fails_with_one_sentence(provisioned: Provisio
         run_sync(storage)
     storage.refresh_from_db()
     assert storage.status == storage.Status.FAILED
-    assert storage.traceback == f"The table '{TABLE}' does not fit: column 'mime_type' is missing."
+    assert storage.traceback == f"The table '{TABLE}' cannot be used: column 'mime_type' is missing."
 
 
 def test_a_table_that_is_altered_in_mid_sync_can_be_synced_on_later(

@@ -66,7 +66,7 @@ def test_sync_of_a_table_that_is_away_is_not_completed(project: LabelingProject,
     storage.refresh_from_db()
     assert (storage.status, storage.last_sync_count) == ("failed", 0)
     assert storage.traceback.startswith("3 of 3 rows are not written yet")
-    assert "The table is not there" in storage.traceback
+    assert "The table does not exist" in storage.traceback
     source.execute(f"RENAME TABLE hidden TO {source.table}")
     assert deliver(storage).written == 3
 
@@ -124,7 +124,7 @@ def test_health_of_a_table_that_cannot_be_written(project: LabelingProject, stor
     deliver(storage)
     [found] = project.api.get("/polardb/health").json()["storages"]
     assert (found["attempts"], found["needs_person"], found["pending"]) == (1, True, 1)
-    assert "The table is not there" in found["last_error"]
+    assert "The table does not exist" in found["last_error"]
     assert found["retry_at"] is not None
 
 

@@ -167,10 +167,10 @@ def test_delivering_by_command_ends_with_an_error_where_something_is_left(
     project.submit(1, region("cat"))
     source.execute(f"CREATE TABLE kept AS SELECT * FROM {source.table} WHERE id = 1")
     source.execute(f"DELETE FROM {source.table} WHERE id = 1")
-    with pytest.raises(CommandError, match="Not everything is written"):
+    with pytest.raises(CommandError, match="Not everything has been written"):
         call_command("deliver_writebacks", stdout=io.StringIO())
     source.execute(f"INSERT INTO {source.table} SELECT * FROM kept")
-    with pytest.raises(CommandError, match="Not everything is written"):
+    with pytest.raises(CommandError, match="Not everything has been written"):
         call_command("deliver_writebacks", stdout=io.StringIO())
     call_command("deliver_writebacks", "--retry-failed", stdout=io.StringIO())
     assert source.row(1)["annotation_data"] == [region("cat")]

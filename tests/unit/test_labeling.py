@@ -57,7 +57,7 @@ def test_any_label_survives(label: str) -> None:
         (schema("cat", None), "tp_schema.labels", "label 2 is not a string but null"),
         (schema(""), "tp_schema.labels", "label 1 is empty"),
         (schema("cat", " "), "tp_schema.labels", "label 2 is empty"),
-        (schema("cat", "dog", "cat"), "tp_schema.labels", r"label 3 \('cat'\) is there twice"),
+        (schema("cat", "dog", "cat"), "tp_schema.labels", r"label 3 \('cat'\) is listed twice"),
         (schema("a\x00b"), "tp_schema.labels", "control character"),
         (schema("a\tb"), "tp_schema.labels", "control character"),
     ],

@@ -93,10 +93,10 @@ def test_one_meaning_in_many_forms(text: str, statement: Statement) -> None:
         ("SHOW DEPLOYMENT 'mark", f"{SYNTAX} near ''mark', line 1 column 17: expected ' at the end of the string that begins here"),
         ("SHOW DEPLOYMENT `mark'", f"{SYNTAX} near '`mark'', line 1 column 17: expected ` at the end of the name that begins here"),
         ("SHOW DEPLOYMENTS /* ;", f"{SYNTAX} near '/* ;', line 1 column 18: expected */ at the end of the comment that begins here"),
-        ("SHOW DEPLOYMENT `a b`", "ERROR 1210 (HY000): Incorrect arguments to SHOW DEPLOYMENT near '`a b`', line 1 column 17: the deployment's name has 1 to 64 letters (a-z, A-Z), digits, _ and -"),
-        ("SHOW DEPLOYMENT " + "n" * 65, f"ERROR 1210 (HY000): Incorrect arguments to SHOW DEPLOYMENT near '{'n' * 40}…', line 1 column 17: the deployment's name has 1 to 64 letters (a-z, A-Z), digits, _ and -"),
-        ("SHOW WHITEIPS ''", "ERROR 1210 (HY000): Incorrect arguments to SHOW WHITEIPS near '''', line 1 column 15: the allow-list's name has 1 to 70 letters (a-z, A-Z), digits, _ and -"),
-        ("SHOW DEPLOYMENT `mark\x00\ud800`", "ERROR 1210 (HY000): Incorrect arguments to SHOW DEPLOYMENT near '`mark\\x00\\ud800`', line 1 column 17: the deployment's name has 1 to 64 letters (a-z, A-Z), digits, _ and -"),
+        ("SHOW DEPLOYMENT `a b`", "ERROR 1210 (HY000): Incorrect arguments to SHOW DEPLOYMENT near '`a b`', line 1 column 17: the deployment's name must be 1 to 64 letters (a-z, A-Z), digits, _ and -"),
+        ("SHOW DEPLOYMENT " + "n" * 65, f"ERROR 1210 (HY000): Incorrect arguments to SHOW DEPLOYMENT near '{'n' * 40}…', line 1 column 17: the deployment's name must be 1 to 64 letters (a-z, A-Z), digits, _ and -"),
+        ("SHOW WHITEIPS ''", "ERROR 1210 (HY000): Incorrect arguments to SHOW WHITEIPS near '''', line 1 column 15: the allow-list's name must be 1 to 70 letters (a-z, A-Z), digits, _ and -"),
+        ("SHOW DEPLOYMENT `mark\x00\ud800`", "ERROR 1210 (HY000): Incorrect arguments to SHOW DEPLOYMENT near '`mark\\x00\\ud800`', line 1 column 17: the deployment's name must be 1 to 64 letters (a-z, A-Z), digits, _ and -"),
         # options
         ("DEPLOY MODEL m WITH (source='t')", f"ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near 'source='t')', line 1 column 22: there is no option 'source'; expected {OPTIONS}"),
         ("DEPLOY MODEL m WITH (anotation_source='t')", f"ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near 'anotation_source='t')', line 1 column 22: there is no option 'anotation_source'; did you mean annotation_source? expected {OPTIONS}"),
@@ -121,7 +121,7 @@ def test_one_meaning_in_many_forms(text: str, statement: Statement) -> None:
         ("DEPLOY MODEL m WITH (title='t’)", f"{SYNTAX} near ''t’)', line 1 column 28: expected ' at the end of the string that begins here; ’ is a full-width character of a Chinese input method: type '"),
         ("DEPLOY MODEL m WITH (title='t'，image_delivery='link')", f"{SYNTAX} near '，image_delivery='link')', line 1 column 31: expected ',' or ')'; ， is a full-width character of a Chinese input method: type ,"),
         ("SHOW DEPLOYMENTS；", f"{SYNTAX} near '；', line 1 column 17: expected ; or the end of the statement; ； is a full-width character of a Chinese input method: type ;"),
-        ("SHOW DEPLOYMENT ｍark", "ERROR 1210 (HY000): Incorrect arguments to SHOW DEPLOYMENT near 'ｍark', line 1 column 17: the deployment's name has 1 to 64 letters (a-z, A-Z), digits, _ and -; ｍ is a full-width character of a Chinese input method: type m"),
+        ("SHOW DEPLOYMENT ｍark", "ERROR 1210 (HY000): Incorrect arguments to SHOW DEPLOYMENT near 'ｍark', line 1 column 17: the deployment's name must be 1 to 64 letters (a-z, A-Z), digits, _ and -; ｍ is a full-width character of a Chinese input method: type m"),
         # secrets
         ("DEPLOY MODEL m WITH (password='hunter2', title='t')", f"ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near 'password=***, title='t')', line 1 column 22: there is no option 'password'; expected {OPTIONS}"),
         ("DEPLOY MODEL m WITH (title='t', password 'hunter2')", f"ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near 'password ***)', line 1 column 33: there is no option 'password'; expected {OPTIONS}"),

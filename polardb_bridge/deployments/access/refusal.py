@@ -65,7 +65,7 @@ class Refusal:
                 "en",
                 "Address not allowed",
                 f"The address {self.client_ip or '(unknown)'} is not on the allow-list.",
-                "An administrator can add it with UPDATE WHITEIPS, whose list replaces the one before.",
+                "An administrator can add it with UPDATE WHITEIPS, which replaces the whole list.",
             ),
             Text(
                 "zh",

@@ -26,7 +26,7 @@ from polardb_bridge.statements.errors import StatementError
 class IsAdministrator(BasePermission):
     """Superusers of Label Studio."""
 
-    message = "Only administrators run statements."
+    message = "Only administrators may run statements."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return bool(request.user.is_authenticated and request.user.is_superuser)

@@ -95,7 +95,7 @@ def _run(statement: syntax.Statement) -> Answer:
 
 def _deploy(statement: syntax.DeployModel) -> Answer:
     if statement.model.lower() != syntax.MODEL.lower():
-        raise NoSuchDeploymentError(f"There is no model {statement.model!r} to deploy, only {syntax.MODEL}.")
+        raise NoSuchDeploymentError(f"There is no model {statement.model!r}; the only one is {syntax.MODEL}.")
     try:
         database = command_database()
     except InvalidInputError as error:
@@ -123,7 +123,7 @@ def _find_by_allow_list(name: str) -> Deployment:
 def _set_allow_list(deployment: Deployment, networks: tuple[str, ...]) -> Answer:
     # Not by save(): the deployment may be dropped at this moment.
     if not Deployment.objects.filter(pk=deployment.pk).update(allowed_networks=list(networks)):
-        raise NoSuchDeploymentError(f"There is no deployment {deployment.name!r} any more.")
+        raise NoSuchDeploymentError(f"The deployment {deployment.name!r} no longer exists.")
     text = f"Deployment {deployment.name} is open to {written(networks) or 'nobody'}."
     if open_to_all(networks):
         text += " Warning: that lets in the whole Internet."

@@ -30,7 +30,7 @@ def check_may_invite(user: Any) -> None:
         PermissionDenied: the user may not.
     """
     if not user.is_superuser and signup_is_closed():
-        raise PermissionDenied("Only administrators let people in here.")
+        raise PermissionDenied("Only administrators may invite people or create users here.")
 
 
 def _check_open() -> None:

@@ -47,7 +47,7 @@ class Command(BridgeCommand):
             while True:
                 time.sleep(3600)
         if any(status.pending or status.parked for status in found):
-            raise CommandError("Not everything is written.")
+            raise CommandError("Not everything has been written.")
 
 
 def _as_json(report: DeliveryReport) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class Command(BridgeCommand):
         email = os.environ.get("LABEL_STUDIO_USERNAME", "")
         password = os.environ.get("LABEL_STUDIO_PASSWORD", "")
         if not email or not password:
-            raise InvalidInputError("Set LABEL_STUDIO_USERNAME and LABEL_STUDIO_PASSWORD.")
+            raise InvalidInputError("LABEL_STUDIO_USERNAME or LABEL_STUDIO_PASSWORD is not set. Set both.")
         if User.objects.filter(email__iexact=email).exists():
             self.stdout.write(f"{email} exists already; nothing was changed.")
             return

@@ -59,7 +59,7 @@ def read_existing(
 
 def _checked(result: StoredResult, controls: Mapping[str, Any]) -> ExistingResult:
     def error(problem: str) -> RowError:
-        return RowError(f"annotation_data {problem}; it is left as it is, and not in Label Studio")
+        return RowError(f"annotation_data {problem}; it stays in the row and is not imported")
 
     if not isinstance(result.data, list):
         raise error("is not a list of regions")
@@ -68,9 +68,9 @@ def _checked(result: StoredResult, controls: Mapping[str, Any]) -> ExistingResul
             raise error(f"has a region {number} that is not an object")
         for key, kind in _REGION_KEYS.items():
             if not isinstance(region.get(key), kind):
-                raise error(f"has a region {number} without a proper {key!r}")
+                raise error(f"has a region {number} whose {key!r} is missing or of the wrong type")
         if region["from_name"] not in controls:
-            raise error(f"has a region {number} of a control {region['from_name']!r} that the labeling config lacks")
+            raise error(f"has a region {number} whose control {region['from_name']!r} is not in the labeling config")
     try:
         uid = uuid.UUID(result.uid) if result.uid else None
     except ValueError:

@@ -97,7 +97,7 @@ def follow_together(
                 time.sleep(_WAIT_INTERVAL_S)
                 progress(_sum(parts))
         if parts.count() < len(part_ids):
-            raise TakenOverError(f"Another sync of storage {storage.pk} has begun.")
+            raise TakenOverError(f"This sync of storage {storage.pk} has stopped, because another one has begun.")
         return _sum(parts)
     finally:
         parts.delete()

@@ -40,7 +40,7 @@ def run_sync(storage: PolarDBImportStorage, *, force: bool = False, on_progress:
         type(storage).objects.filter(pk=storage.pk).update(status=storage.Status.INITIALIZED)
     with transaction.atomic():  # nobody else sees it queued, and begins it
         if not storage.begin_sync() and not (storage.info_set_queued() and storage.begin_sync()):
-            raise InvalidInputError(f"Storage {storage.pk} is being synced now. If that sync is dead, use --force.")
+            raise InvalidInputError(f"Storage {storage.pk} is being synced now. If that sync has died, use --force.")
     return sync_rows(storage, on_progress=on_progress)
 
 

@@ -73,7 +73,7 @@ def _create_tasks(
     with transaction.atomic():
         first = (numbers and numbers.take(len(batch))) or next_number(project)
         if not PolarDBImportStorage.objects.filter(pk=storage.pk, synchronizable=True).exists():
-            raise InvalidInputError("The storage is being removed.")
+            raise InvalidInputError("The storage is being removed; its sync has stopped.")
         tasks: Sequence[Task] = Task.objects.bulk_create(
             _new_task(storage, data, number) for number, data in enumerate(batch, first)
         )
