@@ -10,7 +10,6 @@ from typing import Any
 
 from core.permissions import all_permissions
 from django.conf import settings
-from drf_spectacular.utils import extend_schema
 from io_storages.api import (
     ExportStorageDetailAPI,
     ExportStorageFormLayoutAPI,
@@ -28,6 +27,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from polardb_bridge.errors import BridgeError
+from polardb_bridge.storage import openapi
 from polardb_bridge.storage.form import FormLayout, complete
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.preview import MAX_ROWS, preview
@@ -107,19 +107,19 @@ class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
         return storage
 
 
-@extend_schema(tags=["Storage: PolarDB"])
+@openapi.import_storages
 class PolarDBImportStorageListAPI(_CreateMixin, ImportStorageListAPI):
     queryset = PolarDBImportStorage.objects.all()
     serializer_class = PolarDBImportStorageSerializer
 
 
-@extend_schema(tags=["Storage: PolarDB"])
+@openapi.import_storage
 class PolarDBImportStorageDetailAPI(_DetailMixin, ImportStorageDetailAPI):
     queryset = PolarDBImportStorage.objects.all()
     serializer_class = PolarDBImportStorageSerializer
 
 
-@extend_schema(tags=["Storage: PolarDB"])
+@openapi.sync_import_storage
 class PolarDBImportStorageSyncAPI(_BridgeErrorsMixin, ImportStorageSyncAPI):
     serializer_class = PolarDBImportStorageSerializer
 
@@ -133,12 +133,12 @@ class PolarDBImportStorageSyncAPI(_BridgeErrorsMixin, ImportStorageSyncAPI):
         return Response(self.get_serializer(storage).data)
 
 
-@extend_schema(tags=["Storage: PolarDB"])
+@openapi.validate_import_storage
 class PolarDBImportStorageValidateAPI(_ValidateAPI):
     serializer_class = PolarDBImportStorageSerializer
 
 
-@extend_schema(tags=["Storage: PolarDB"])
+@openapi.preview_rows
 class PolarDBImportStorageFilesAPI(_ValidateAPI):
     """The first rows of the table, for the form's preview."""
 
@@ -156,7 +156,7 @@ class PolarDBImportStorageFormLayoutAPI(ImportStorageFormLayoutAPI):
         return complete(form_layout)
 
 
-@extend_schema(tags=["Storage: PolarDB"])
+@openapi.export_storages
 class PolarDBExportStorageListAPI(_CreateMixin, ExportStorageListAPI):
     queryset = PolarDBExportStorage.objects.all()
     serializer_class = PolarDBExportStorageSerializer
@@ -167,18 +167,18 @@ class PolarDBExportStorageListAPI(_CreateMixin, ExportStorageListAPI):
             serializer.instance.sync()
 
 
-@extend_schema(tags=["Storage: PolarDB"])
+@openapi.export_storage
 class PolarDBExportStorageDetailAPI(_DetailMixin, ExportStorageDetailAPI):
     queryset = PolarDBExportStorage.objects.all()
     serializer_class = PolarDBExportStorageSerializer
 
 
-@extend_schema(tags=["Storage: PolarDB"])
+@openapi.sync_export_storage
 class PolarDBExportStorageSyncAPI(_BridgeErrorsMixin, ExportStorageSyncAPI):
     serializer_class = PolarDBExportStorageSerializer
 
 
-@extend_schema(tags=["Storage: PolarDB"])
+@openapi.validate_export_storage
 class PolarDBExportStorageValidateAPI(_ValidateAPI):
     serializer_class = PolarDBExportStorageSerializer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from io_storages.serializers import ExportStorageSerializer, ImportStorageSerializer
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
@@ -12,6 +13,7 @@ from rest_framework.fields import empty
 
 from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.openapi import WritebackSerializer
 from polardb_bridge.storage.writeback_status import parked_tasks, writeback_status
 from polardb_bridge.table.schema import check_table_name
 
@@ -96,6 +98,7 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
 class PolarDBExportStorageSerializer(PolarDBStorageSerializerMixin, ExportStorageSerializer):
     writeback = serializers.SerializerMethodField()
 
+    @extend_schema_field(WritebackSerializer)
     def get_writeback(self, storage: PolarDBExportStorage) -> dict[str, Any]:
         status = writeback_status(storage)
         return {

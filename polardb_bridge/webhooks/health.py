@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,10 +18,39 @@ from rest_framework.views import APIView
 from polardb_bridge.storage.writeback_status import as_json, writeback_statuses
 
 
-@extend_schema(exclude=True)
+class StorageHealthSerializer(serializers.Serializer[Any]):
+    """How write-back into one table goes: what `as_json` gives."""
+
+    healthy = serializers.BooleanField(help_text="Nothing is parked, failing or older than five minutes")
+    storage_id = serializers.IntegerField(help_text="Id of the export storage")
+    project_id = serializers.IntegerField()
+    table = serializers.CharField(help_text="`host:port/database.table`")
+    pending = serializers.IntegerField(help_text="Marks on their way")
+    failed = serializers.IntegerField(help_text="Marks that are parked: they wait for a person")
+    oldest_age_seconds = serializers.FloatField(allow_null=True, help_text="Of the oldest change not in its row")
+    attempts = serializers.IntegerField(help_text="Failed ones since the last success")
+    retry_at = serializers.DateTimeField(allow_null=True)
+    needs_person = serializers.BooleanField(help_text="Whether the last error does not go away by itself")
+    last_error = serializers.CharField()
+    last_success_at = serializers.DateTimeField(allow_null=True)
+    reconciled_at = serializers.DateTimeField(allow_null=True, help_text="When rows were last compared")
+
+
+class HealthSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(["ok", "degraded"])
+    storages = StorageHealthSerializer(many=True, required=False, help_text="For administrators")
+
+
 class HealthAPI(APIView):
     permission_classes = (AllowAny,)
 
+    @extend_schema(
+        tags=["Write-back"],
+        summary="Health of write-back",
+        description="For anybody: one word. Administrators see each table. The status is 200 in either case.",
+        responses=HealthSerializer,
+        auth=[],
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         found = writeback_statuses()
         answer: dict[str, Any] = {"status": "ok" if all(status.is_healthy for status in found) else "degraded"}

@@ -7,7 +7,8 @@ import re
 from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -27,7 +28,6 @@ _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 _cache = ImageCache()
 
 
-@extend_schema(exclude=True)
 class ImageView(APIView):
     """One image, for people who may see the project of its task.
 
@@ -37,6 +37,18 @@ class ImageView(APIView):
 
     permission_classes = (IsAuthenticated,)
 
+    @extend_schema(
+        tags=["Storage: PolarDB"],
+        summary="Get an image by link",
+        description="For members of the project's organization, and ML backends by token. Takes `Range` and "
+        "`If-None-Match`; the answer is always the row's present image.",
+        parameters=[OpenApiParameter("d", str, required=True, description="`<storage>/<row>/<version>.jpg`")],
+        responses={
+            (200, "image/*"): OpenApiTypes.BINARY,
+            404: OpenApiResponse(description="There is no such image for this person, or it cannot be decoded"),
+            503: OpenApiResponse(description="The database does not answer; `Retry-After` says when to ask again"),
+        },
+    )
     def get(self, request: Request) -> HttpResponse:
         link = ImageLink.parse(request.query_params.get("d", ""))
         found = _find(link, request) if link else None

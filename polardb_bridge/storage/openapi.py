@@ -1,0 +1,119 @@
+"""What the REST API of our storages says of itself in the OpenAPI schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import serializers
+
+_TAG = "Storage: PolarDB"
+_MEMBERS = "For members of the project's organization."
+_CHANGE = f"{_MEMBERS} The storages of a deployment are changed and removed by administrators only."
+_PROJECT = OpenApiParameter("project", int, required=True, description="Id of the project")
+_REFUSED = OpenApiResponse(description="What is wrong, in a sentence, by the field that caused it")
+
+
+class WritebackSerializer(serializers.Serializer[Any]):
+    """How write-back into a target's table goes."""
+
+    pending = serializers.IntegerField(help_text="Tasks whose result is on its way into its row")
+    failed = serializers.IntegerField(help_text="Tasks whose result is parked: it waits for a person")
+    problems = serializers.ListField(
+        child=serializers.CharField(), help_text="`task N: why its row could not be written`, the first 20"
+    )
+    last_written_at = serializers.DateTimeField(allow_null=True)
+    error = serializers.CharField(help_text="Why the table as a whole cannot be written now; empty otherwise")
+    retry_at = serializers.DateTimeField(allow_null=True, help_text="The next attempt after an error")
+
+
+class SyncPlanSerializer(serializers.Serializer[Any]):
+    new = serializers.IntegerField(help_text="Rows that would become tasks")
+    existing = serializers.IntegerField(help_text="Tasks that need nothing")
+    changed = serializers.IntegerField(allow_null=True, help_text="Null if the table is too large to compare quickly")
+    deleted = serializers.IntegerField(allow_null=True, help_text="As `changed`")
+
+
+class PreviewFileSerializer(serializers.Serializer[Any]):
+    """A row. The last entry has no key, and tells of the whole table."""
+
+    key = serializers.CharField(allow_null=True, help_text="The row's id")
+    name = serializers.CharField(allow_null=True, help_text="`original_name`")
+    size = serializers.IntegerField(allow_null=True, help_text="Bytes of the stored base64")
+    last_modified = serializers.DateTimeField(allow_null=True, help_text="`updated_at`")
+    media_type = serializers.CharField(required=False)
+    annotated = serializers.BooleanField(required=False, help_text="Whether the row holds a result")
+    thumbnail = serializers.CharField(required=False, allow_null=True, help_text="A data URI")
+    problem = serializers.CharField(required=False, help_text="Why the image cannot be shown; empty otherwise")
+    table_rows = serializers.IntegerField(required=False, help_text="Of the last entry, as all that follow")
+    table_rows_are_estimated = serializers.BooleanField(required=False)
+    table_bytes = serializers.IntegerField(required=False)
+    sync = SyncPlanSerializer(required=False, help_text="What a sync would do")
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    files = PreviewFileSerializer(many=True)
+
+
+def _storages(kind: str) -> Any:
+    return extend_schema_view(
+        get=extend_schema(tags=[_TAG], summary=f"List {kind} storages", description=_MEMBERS, parameters=[_PROJECT]),
+        post=extend_schema(
+            tags=[_TAG],
+            summary=f"Create {kind} storage",
+            description=f"{_MEMBERS} The connection is tried first; nothing is saved if it fails.",
+        ),
+    )
+
+
+def _storage(kind: str, *, removed: str) -> Any:
+    return extend_schema_view(
+        get=extend_schema(tags=[_TAG], summary=f"Get {kind} storage", description=_MEMBERS),
+        patch=extend_schema(
+            tags=[_TAG],
+            summary=f"Change {kind} storage",
+            description=f"{_CHANGE} With another host or port, the password must be given again.",
+        ),
+        delete=extend_schema(tags=[_TAG], summary=f"Delete {kind} storage", description=f"{_CHANGE} {removed}"),
+    )
+
+
+def _request(summary: str, description: str, **details: Any) -> Any:
+    return extend_schema_view(post=extend_schema(tags=[_TAG], summary=summary, description=description, **details))
+
+
+import_storages = _storages("import")
+import_storage = _storage("import", removed="Its tasks and the rows stay.")
+sync_import_storage = _request(
+    "Sync import storage",
+    f"{_MEMBERS} Brings the tasks in step with the rows, in the background. Answers with the storage as soon as the "
+    "sync has ended, and after 10 seconds at the latest.",
+    request=None,
+)
+validate_import_storage = _request(
+    "Test import connection",
+    f"{_CHANGE} Connects, and checks the table's columns and that the account may read it. Nothing is saved. "
+    "With the `id` of a storage, its stored password is used if none is given.",
+    responses={200: OpenApiResponse(description="It works"), 400: _REFUSED},
+)
+preview_rows = _request(
+    "Preview rows",
+    f"{_CHANGE} The first rows of the table, with small pictures. Takes what the connection test takes, and `limit` "
+    "(at most 20).",
+    responses={200: PreviewSerializer, 400: _REFUSED},
+)
+export_storages = _storages("export")
+export_storage = _storage(
+    "export", removed="Results that are not in their rows yet are lost with it; the rows stay as they are."
+)
+sync_export_storage = _request(
+    "Write all results again",
+    f"{_MEMBERS} Writes the result of each task into its row again, parked ones too, in the background. Answers with "
+    "the storage at once.",
+    request=None,
+)
+validate_export_storage = _request(
+    "Test export connection",
+    f"{_CHANGE} Connects, and checks the table's columns and that the account may write results. Nothing is changed.",
+    responses={200: OpenApiResponse(description="It works"), 400: _REFUSED},
+)
