@@ -29,6 +29,11 @@ lint: setup ## formatting, style, types, architecture, dependencies, Dockerfile
 	.venv/bin/deptry .
 	.venv/bin/hadolint Dockerfile
 
+.PHONY: docs
+docs: ## the documentation in site/, in English and Chinese; a broken link fails
+	@dev/setup.sh docs
+	.venv/bin/python -m docs.build
+
 .PHONY: wheel test-matrix
 wheel: setup ## build sdist and wheel, and see that the wheel runs the demo by itself, in an empty environment and folder
 	.venv/bin/python -m dev.wheel

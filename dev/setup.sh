@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install what is missing: Debian or Ubuntu packages, and .venv with this project. Repeating it costs nothing.
-# usage: dev/setup.sh [demo|test|label-studio]
-#   demo: what `make demo` needs; test: also what the tests and lint need;
+# usage: dev/setup.sh [demo|test|docs|label-studio]
+#   demo: what `make demo` needs; test: also what the tests and lint need; docs: what `make docs` needs;
 #   label-studio: what Label Studio's own tests need, in .venv-label-studio, for their pytest plugins are not for ours
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -58,6 +58,7 @@ venv=.venv
 extra=''
 case $purpose in
   test) extra='[dev]' ;;
+  docs) extra='[docs]' ;;
   label-studio) extra='[label-studio-tests]' venv=.venv-label-studio ;;
 esac
 [ -x $venv/bin/python ] || python3 -m venv $venv

@@ -1,0 +1,75 @@
+"""The documentation has the same pages in both languages, and names only files that are there.
+
+What is generated of it, and its links, `make docs` checks.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "polardb_bridge"
+LANGUAGES = ("en", "zh")
+
+
+def pages(language):
+    folder = DOCS / language
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.md")}
+
+
+def structure(text):
+    """The levels of a page's headings, and the languages of its code blocks, in their order."""
+    return re.findall(r"^(#{1,6}(?= )|```[^\n]*\n(?=[^`]))", re.sub(r"generated/(en|zh)/", "", text), re.MULTILINE)
+
+
+def drawing(name, language):
+    return (DOCS / "images" / f"{name}.{language}.svg").read_text(encoding="utf-8")
+
+
+def code_of(svg):
+    """What stands in a drawing in the font of code."""
+    return re.findall(r'class="code"[^>]*>([^<]+)<', svg)
+
+
+def test_both_languages_have_the_same_pages():
+    assert len(pages("en")) > 10
+    assert pages("en").keys() == pages("zh").keys()
+
+
+@pytest.mark.parametrize("page", sorted(page for page in pages("en") if not page.startswith("errors/")))
+def test_a_page_has_the_same_parts_in_both_languages(page):
+    english, chinese = (structure(re.sub(r"(ways|floors)\.(en|zh)", r"\1", pages(la)[page])) for la in LANGUAGES)
+    assert english
+    assert english == chinese
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_file_that_a_page_names_is_there(language):
+    named = {
+        (page, path)
+        for page, text in pages(language).items()
+        for path in re.findall(r"`((?:polardb_bridge|tests|bench|dev|docs)/[^`\s]*)`", text)
+    }
+    assert len(named) > 30
+    assert [entry for entry in sorted(named) if not (ROOT / entry[1]).exists()] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_drawing_of_the_floors_has_every_part_of_the_package(language):
+    parts = {
+        path.stem
+        for path in PACKAGE.iterdir()
+        if (path.suffix == ".py" or (path / "__init__.py").exists()) and not path.stem.startswith("__")
+    }
+    drawn = {part for text in code_of(drawing("floors", language)) for part in re.split(r"[/ ]+", text)}
+    # The history of the database is no part that anything imports.
+    assert parts - drawn == {"migrations"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_drawing_of_the_two_ways_leads_through_modules_that_are_there(language):
+    named = [text for text in code_of(drawing("ways", language)) if "/" in text or text == "background"]
+    assert len(named) == 10
+    assert [module for module in named if not (PACKAGE / f"{module}.py").exists()] == []
