@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from sphinx.search.zh import SearchChinese
+from sphinx.search.en import SearchEnglish
 
 from polardb_bridge import __version__
 
@@ -49,14 +49,29 @@ def list_error_pages(app: Sphinx, page: str, source: list[str]) -> None:
         source[0] += _ERROR_PAGES
 
 
-class SearchByPairs(SearchChinese):
-    """Chinese words by pairs of characters: needs no dictionary, and finds all that holds what was typed."""
+# The end of a line within a paragraph would be shown as a space, which Chinese does not have between words.
+_LINE_END = re.compile(
+    r"(?<=[，。；：、（）])\n(?=[^\s#|>*+\-:(`\d]|`(?!``))|(?<=[\u3400-\u9fff])\n(?=[\u3400-\u9fff])"
+)
 
+
+def join_chinese_lines(app: Sphinx, page: str, source: list[str]) -> None:
+    source[0] = _LINE_END.sub("", source[0])
+
+
+class SearchByPairs(SearchEnglish):
+    """Chinese text by pairs of characters, the rest as English: finds all that holds what was typed.
+
+    Sphinx's own Chinese search needs a dictionary (jieba), and its script fails in the browser (Sphinx 9.0 names a
+    `ChineseStemmer` that it does not define).
+    """
+
+    lang = "zh"
+    _LATIN = re.compile(r"[a-zA-Z0-9_]+")
     _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 
     def split(self, input: str) -> list[str]:  # noqa: A002  # as Sphinx names it
-        words: list[str] = self.latin1_letters.findall(input)
-        self.latin_terms.update(words)
+        words: list[str] = self._LATIN.findall(input)
         for run in self._CHINESE.findall(input):
             words += [run[start : start + 2] for start in range(max(1, len(run) - 1))]
         return words
@@ -73,4 +88,5 @@ var splitQuery = (query) =>
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_search_language(SearchByPairs)
     app.connect("source-read", list_error_pages)
+    app.connect("source-read", join_chinese_lines)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

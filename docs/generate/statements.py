@@ -26,16 +26,13 @@ def grammar() -> str:
 
 
 def options(texts: Texts) -> str:
-    """A table of the options of each statement that takes some."""
-    names = [name for readers in _STATEMENTS.values() for name in readers]
-    meanings = texts.of("options", names)
-    heads = [texts.word(word) for word in ("statement", "option", "meaning", "choices")]
-    rows = [
-        (code(verb), code(name), meanings[name], _choices(name))
+    """A section for each statement that takes options."""
+    meanings = texts.of("options", [name for readers in _STATEMENTS.values() for name in readers])
+    heads = [texts.word(word) for word in ("option", "meaning", "choices")]
+    return "".join(
+        f"### {verb}\n\n" + table(heads, [(code(name), meanings[name], _choices(name)) for name in readers])
         for verb, readers in _STATEMENTS.items()
-        for name in readers
-    ]
-    return table(heads, rows)
+    )
 
 
 def _choices(name: str) -> str:
