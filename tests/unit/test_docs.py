@@ -73,3 +73,11 @@ def test_the_drawing_of_the_two_ways_leads_through_modules_that_are_there(langua
     named = [text for text in code_of(drawing("ways", language)) if "/" in text or text == "background"]
     assert len(named) == 10
     assert [module for module in named if not (PACKAGE / f"{module}.py").exists()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_every_link_of_a_readme_leads_to_a_file(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if not target.startswith("https://")]
+    assert len(targets) > 10
+    assert [target for target in targets if not (ROOT / target).exists()] == []
