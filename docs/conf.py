@@ -18,6 +18,8 @@ version = release = __version__
 extensions = ["myst_parser"]
 myst_heading_anchors = 4
 nitpicky = True
+# Messages and statements are shown as they are.
+smartquotes = False
 
 html_theme = "furo"
 html_title = project

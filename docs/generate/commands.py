@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import os
 import pkgutil
 from contextlib import redirect_stdout, suppress
 from importlib.metadata import distribution
@@ -27,6 +28,7 @@ def page(texts: Texts) -> str:
 
 def console(texts: Texts) -> str:
     """The help of the console script, as it prints it."""
+    os.environ["COLUMNS"] = str(_WIDTH)
     scripts = [e for e in distribution("polardb-bridge").entry_points if e.group == "console_scripts"]
     sections = []
     for script in scripts:
