@@ -8,8 +8,9 @@ from docs.generate.texts import Texts, code, table
 from polardb_bridge.choices import Choice, ExistingAnnotations, ImageDelivery
 from polardb_bridge.deployments.execution.answers import allow_list_row, deployment_rows
 from polardb_bridge.deployments.models import Deployment
-from polardb_bridge.statements import DeployModel, DropDeployment, UpdateWhiteIps, errors, syntax
+from polardb_bridge.statements import errors, syntax
 from polardb_bridge.statements.options import ALLOW_LIST_OPTIONS, DEPLOY_OPTIONS, DROP_OPTIONS
+from polardb_bridge.statements.syntax import DeployModel, DropDeployment, UpdateWhiteIps
 
 _STATEMENTS = {
     DeployModel.verb: DEPLOY_OPTIONS,

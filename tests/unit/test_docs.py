@@ -14,39 +14,39 @@ PACKAGE = ROOT / "polardb_bridge"
 LANGUAGES = ("en", "zh")
 
 
-def pages(language):
+def pages(language: str) -> dict[str, str]:
     folder = DOCS / language
     return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.md")}
 
 
-def structure(text):
+def structure(text: str) -> list[str]:
     """The levels of a page's headings, and the languages of its code blocks, in their order."""
     return re.findall(r"^(#{1,6}(?= )|```[^\n]*\n(?=[^`]))", re.sub(r"generated/(en|zh)/", "", text), re.MULTILINE)
 
 
-def drawing(name, language):
+def drawing(name: str, language: str) -> str:
     return (DOCS / "images" / f"{name}.{language}.svg").read_text(encoding="utf-8")
 
 
-def code_of(svg):
+def code_of(svg: str) -> list[str]:
     """What stands in a drawing in the font of code."""
     return re.findall(r'class="code"[^>]*>([^<]+)<', svg)
 
 
-def test_both_languages_have_the_same_pages():
+def test_both_languages_have_the_same_pages() -> None:
     assert len(pages("en")) > 10
     assert pages("en").keys() == pages("zh").keys()
 
 
 @pytest.mark.parametrize("page", sorted(page for page in pages("en") if not page.startswith("errors/")))
-def test_a_page_has_the_same_parts_in_both_languages(page):
+def test_a_page_has_the_same_parts_in_both_languages(page: str) -> None:
     english, chinese = (structure(re.sub(r"(ways|floors)\.(en|zh)", r"\1", pages(la)[page])) for la in LANGUAGES)
     assert english
     assert english == chinese
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_file_that_a_page_names_is_there(language):
+def test_every_file_that_a_page_names_is_there(language: str) -> None:
     named = {
         (page, path)
         for page, text in pages(language).items()
@@ -57,7 +57,7 @@ def test_every_file_that_a_page_names_is_there(language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_drawing_of_the_floors_has_every_part_of_the_package(language):
+def test_the_drawing_of_the_floors_has_every_part_of_the_package(language: str) -> None:
     parts = {
         path.stem
         for path in PACKAGE.iterdir()
@@ -69,14 +69,14 @@ def test_the_drawing_of_the_floors_has_every_part_of_the_package(language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_drawing_of_the_two_ways_leads_through_modules_that_are_there(language):
+def test_the_drawing_of_the_two_ways_leads_through_modules_that_are_there(language: str) -> None:
     named = [text for text in code_of(drawing("ways", language)) if "/" in text or text == "background"]
     assert len(named) == 10
     assert [module for module in named if not (PACKAGE / f"{module}.py").exists()] == []
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_every_link_of_a_readme_leads_to_a_file(name):
+def test_every_link_of_a_readme_leads_to_a_file(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     targets = [target for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if not target.startswith("https://")]
     assert len(targets) > 10

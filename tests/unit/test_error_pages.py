@@ -13,12 +13,12 @@ import pytest
 import yaml
 from django.core.management import get_commands, load_command_class
 from sqlalchemy import exc
-from support.error_messages import anonymous, as_regex, messages_in
 
 from polardb_bridge.errors import BridgeError
-from polardb_bridge.statements import parse
+from polardb_bridge.statements.parser import parse
 from polardb_bridge.table.driver_errors import _REACTIONS, translated_errors
 from polardb_bridge.table.parameters import ConnectionParameters
+from support.error_messages import anonymous, as_regex, messages_in
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("en", "zh")
