@@ -10,7 +10,7 @@ demo: ## photos in a table, Label Studio on http://localhost:8080
 	@dev/setup.sh demo
 	@.venv/bin/polardb-bridge demo
 
-demo-clean: ## remove all that the demo made
+demo-clean: ## remove all that the demo created
 	@python3 -m polardb_bridge demo --remove
 
 setup: ## install what the tests and lint need

@@ -102,7 +102,7 @@ def run(folder: Path, address: Address) -> None:
             label_studio.process.wait()
             raise label_studio.failure("Label Studio has ended")
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on; with --remove it deletes all that the demo made.")
+        print("\nStopped. The same command goes on; with --remove it deletes all that the demo created.")
 
 
 def remove(folder: Path) -> None:
@@ -115,7 +115,7 @@ def remove(folder: Path) -> None:
         print(f"There is no {folder}.")
         return
     if Accounts.read(folder) is None:
-        raise InvalidInputError(f"{folder} was not made by the demo; nothing was deleted.")
+        raise InvalidInputError(f"{folder} was not created by the demo; nothing was deleted.")
     with _lock(folder):
         # The accounts last: after an interruption, the folder is still known as a demo's.
         for path in (folder / name for name in CONTENTS):

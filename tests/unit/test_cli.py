@@ -122,7 +122,7 @@ def test_a_demo_leaves_folders_with_other_things_alone(tmp_path: Path, capsys: p
     assert "holds something else" in said
     code, said = failure(capsys, "demo", "--folder", str(tmp_path), "--remove")
     assert code == 1
-    assert "was not made by the demo" in said
+    assert "was not created by the demo" in said
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
