@@ -14,6 +14,7 @@ import yaml
 from django.core.management import get_commands, load_command_class
 from sqlalchemy import exc
 
+from polardb_bridge import cli
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.statements.parser import parse
 from polardb_bridge.table.driver_errors import _REACTIONS, translated_errors
@@ -132,11 +133,14 @@ class TestPage:
 
     def test_its_commands_and_statements_exist(self, page: Page) -> None:
         for line in "".join(code_of(page, "sh")).splitlines():
-            if line.startswith("./manage.py "):
-                name, *arguments = shlex.split(line)[1:]
+            program, *words = shlex.split(line)
+            if program == "polardb-bridge" and words[0] != "manage":
+                cli.parse(words)
+            elif program == "polardb-bridge":
+                _, name, *arguments = words
                 app = get_commands()[name]
                 command = load_command_class(app, name) if isinstance(app, str) else app
-                command.create_parser("manage.py", name).parse_args(arguments)
+                command.create_parser(program, name).parse_args(arguments)
                 if name == "polar4ai" and not arguments[0].startswith("--"):
                     assert parse(arguments[0])
         for code in code_of(page, "sql"):
