@@ -79,7 +79,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL",
     }
 
-# Label Studio's own edition has no Redis setting at all: without this, its queues are ignored.
+# Label Studio's open edition has no Redis setting at all: without this, its queues are ignored.
 REDIS_URL = configuration().redis_url
 REDIS_ENABLED = REDIS_URL is not None
 if REDIS_URL:

@@ -64,7 +64,7 @@ def check_drafts() -> None:
 def check_invitations(check: Callable[[Any], None]) -> None:
     """Call `check(user)` before somebody lets people in: it raises if they may not.
 
-    Any member may make users (users/api.py, UserAPI) and read and renew the invitation link (organizations/api.py).
+    Any member may create users (users/api.py, UserAPI) and read and renew the invitation link (organizations/api.py).
     """
     from organizations.api import OrganizationInviteAPI, OrganizationResetTokenAPI
     from users.api import UserAPI

@@ -142,6 +142,6 @@ def test_identities_are_found_out_in_the_two_places_that_are_watched() -> None:
 
 
 def test_there_are_no_websockets(settings: Settings) -> None:
-    """Nothing to close there: Label Studio's own edition is served by WSGI only."""
+    """Nothing to close there: Label Studio's open edition is served by WSGI only."""
     assert not getattr(settings, "ASGI_APPLICATION", None)
     assert not {"channels", "daphne"} & set(settings.INSTALLED_APPS)
