@@ -169,7 +169,13 @@ class MariaDB(Server):
     def _user_options(self) -> list[str]:
         return [f"--user={pwd.getpwuid(os.geteuid()).pw_name}"]
 
+    @property
+    def _temporary(self) -> Path:
+        """Its own: a server that starts deletes the temporary tables of all others that share the folder."""
+        return self.folder / "tmp"
+
     def prepare(self) -> None:
+        self._temporary.mkdir(exist_ok=True)
         if not (self.data / "mysql").exists():
             self._install()
         self._init_file.touch(mode=0o600)
@@ -194,6 +200,7 @@ class MariaDB(Server):
                 ],
                 stdout=log,
                 stderr=log,
+                env={**os.environ, "TMPDIR": str(self._temporary)},
                 check=False,
             )
         if done.returncode:
@@ -205,6 +212,7 @@ class MariaDB(Server):
             find_program("mariadbd", "mysqld", remedy=self.remedy),
             "--no-defaults",
             f"--datadir={self.data}",
+            f"--tmpdir={self._temporary}",
             # A socket's path is limited to 107 bytes, whatever the folder: keep it relative to the data folder.
             "--socket=mariadb.sock",
             f"--pid-file={self.folder / 'mariadb.pid'}",

@@ -68,5 +68,6 @@ def test_label_studios_database_being_away_is_one_line(run: Run) -> None:
     away = {"DJANGO_DB": "default", "POSTGRE_HOST": "127.0.0.1", "POSTGRE_PORT": str(free_port())}
     done = run("start", "--port", str(free_port()), **away)
     assert done.returncode == 1
-    assert done.stderr.startswith("Label Studio's own database cannot be used: ")
-    assert done.stderr.count("\n") == 1
+    # What Label Studio's dependencies think of an old Python comes before it.
+    assert done.stderr.splitlines()[-1].startswith("Label Studio's own database cannot be used: ")
+    assert "Traceback" not in done.stderr
