@@ -1,8 +1,8 @@
 """`polardb-bridge demo`: photos in a table, a labeling project for them, and Label Studio.
 
 All that it creates is in one folder. If POLARDB_URL is set, the tables are created in that database instead of a
-private MariaDB. A second run goes on with what is there. Django is imported when the folder is ready, not before: Label Studio
-reads its environment then.
+private MariaDB. A second run goes on with what is there. Django is imported when the folder is ready, not before:
+Label Studio reads its environment then.
 """
 
 from __future__ import annotations
