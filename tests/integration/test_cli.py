@@ -53,7 +53,7 @@ def test_manage_lists_our_commands_beside_label_studios(run: Run) -> None:
 def test_a_command_that_fails_is_one_line(run: Run) -> None:
     done = run("manage", "create_tables", "--source", "animals")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("CommandError: Set POLARDB_URL")
+    assert done.stderr.splitlines()[-1].startswith("CommandError: POLARDB_URL is not set")
     assert "Traceback" not in done.stderr
 
 
