@@ -2,6 +2,8 @@
 
 Label Studio's own views save the changes when a person only tests a connection, hide why a connection failed, let
 any signed-in user connect to any host, and answer a failed sync with a traceback.
+
+Each direction has views of its own, as Label Studio registers and names them; they differ in model and serializer only.
 """
 
 from __future__ import annotations
