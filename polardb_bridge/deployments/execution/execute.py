@@ -104,7 +104,7 @@ def _deploy(statement: syntax.DeployModel) -> Answer:
     return message(
         f"Deployment {deployment.name} is created. It is closed to everybody until "
         f"{syntax.UpdateWhiteIps.verb} `{deployment.white_ip_name}` WITH (ips='…') opens it; "
-        f"{syntax.ShowDeployment.verb} `{deployment.name}` gives its address, user and password."
+        f"{syntax.ShowDeployment.verb} `{deployment.name}` gives its URL, user and password."
     )
 
 
