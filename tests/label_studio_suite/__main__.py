@@ -8,6 +8,7 @@ TEST_DATABASE=postgresql, Label Studio is on a private PostgreSQL; on SQLite oth
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,12 +20,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dev.servers import PostgreSQL
 from label_studio_suite.differences import DIFFERENCES
-from label_studio_suite.outcomes import FILE_VARIABLE, Comparison, Record, compare, read_record
+from label_studio_suite.outcomes import CHOICE_VARIABLE, RECORD_VARIABLE, Comparison, Record, compare, read_record
 from polardb_bridge.label_studio.settings import package_folder
 
 SETTINGS = {"stock": "core.settings.label_studio", "ours": "polardb_bridge.settings"}
@@ -32,6 +34,7 @@ PROGRESS_INTERVAL_S = 0.5
 # For a log, which no bar can be drawn into.
 PLAIN_PROGRESS_INTERVAL_S = 30.0
 TEST_TIMEOUT_S = 300
+CHOICE_FILE = "choice.json"
 
 console = Console(soft_wrap=True)
 
@@ -61,7 +64,8 @@ def start(name: str, folder: Path, arguments: Sequence[str], database: dict[str,
         "TMPDIR": str(folder / "tmp"),  # its tests use fixed names there
         "LABEL_STUDIO_BASE_DATA_DIR": str(folder / "data"),
         "SECRET_KEY": "only-for-tests",
-        FILE_VARIABLE: str(folder / "record.jsonl"),
+        RECORD_VARIABLE: str(folder / "record.jsonl"),
+        CHOICE_VARIABLE: str(folder.parent / CHOICE_FILE),
     }
     command = [sys.executable, "-m", "pytest", f"--ds={SETTINGS[name]}", "-p", "label_studio_suite.recorder"]
     command += ["-p", "no:cacheprovider", f"--timeout={TEST_TIMEOUT_S}", "-q", *arguments]
@@ -72,13 +76,17 @@ def start(name: str, folder: Path, arguments: Sequence[str], database: dict[str,
     return Run(name, folder, process)
 
 
-def run_both(folder: Path, arguments: Sequence[str], server: PostgreSQL | None) -> dict[str, Record]:
-    """Run the tests under both settings at once, and tell how they ended.
+def run_both(
+    folder: Path, arguments: Sequence[str], server: PostgreSQL | None, choice: Sequence[str] = ()
+) -> dict[str, Record]:
+    """Run the tests under both settings at once, and tell how they ended. choice: ids of those to run, all if empty.
 
     Raises:
         SystemExit: a run ended otherwise than by having run its tests.
     """
     folder.mkdir()
+    if choice:
+        (folder / CHOICE_FILE).write_text(json.dumps(choice), encoding="utf-8")
     runs = [start(name, folder / name, arguments, _database(server, name)) for name in SETTINGS]
     try:
         _follow(runs)
@@ -87,8 +95,8 @@ def run_both(folder: Path, arguments: Sequence[str], server: PostgreSQL | None) 
             run.process.kill()
             run.process.wait()
     for run in runs:
-        if run.process.returncode not in (0, 1):  # 1: some tests failed
-            console.print(_tail(run.log))
+        if run.process.returncode not in (0, pytest.ExitCode.TESTS_FAILED):
+            console.print(_tail(run.log), markup=False, highlight=False)
             sys.exit(f"{run.name}: pytest ended with {run.process.returncode}; see {run.log}")
     return {run.name: run.record() for run in runs}
 
@@ -181,7 +189,7 @@ def main() -> int:
         if doubted:
             # Some of Label Studio's tests depend on the time that they take: those in doubt run again, by themselves.
             console.print(f"{len(doubted)} tests did not end as expected; they run once more.")
-            again = run_both(folder / "again", doubted, server)
+            again = run_both(folder / "again", arguments, server, doubted)
             for name, record in records.items():
                 record.outcomes |= again[name].outcomes
                 record.messages |= again[name].messages

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypedDict
 
-# Tells recorder.py, in the environment of a run, which file to write.
-FILE_VARIABLE = "LABEL_STUDIO_SUITE_RECORD"
+# What tells recorder.py, in the environment of a run, which file to write, and which file has the ids of the tests to
+# run, as a list in JSON: all if there is no such file.
+RECORD_VARIABLE = "LABEL_STUDIO_SUITE_RECORD"
+CHOICE_VARIABLE = "LABEL_STUDIO_SUITE_CHOICE"
 
 Outcome = Literal["passed", "skipped", "failed", "error", "missing"]
 

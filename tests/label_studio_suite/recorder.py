@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import label_studio_sdk
 import pytest
 
-from label_studio_suite.outcomes import FILE_VARIABLE
+from label_studio_suite.outcomes import CHOICE_VARIABLE, RECORD_VARIABLE
 
 if TYPE_CHECKING:
     from label_studio_suite.outcomes import Line
@@ -39,6 +40,14 @@ class Recorder:
         self.write({"test": report.nodeid, "when": report.when, "outcome": report.outcome, "message": message})
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Not as arguments: pytest does not find every id that it reports, and ends if one is not found.
+    choice = Path(os.environ[CHOICE_VARIABLE])
+    if choice.exists():
+        chosen = set(json.loads(choice.read_text(encoding="utf-8")))
+        items[:] = [item for item in items if item.nodeid in chosen]
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    file = open(os.environ[FILE_VARIABLE], "w", encoding="utf-8")  # noqa: PTH123, SIM115  # open until the process ends
+    file = open(os.environ[RECORD_VARIABLE], "w", encoding="utf-8")  # noqa: PTH123, SIM115  # open until the process ends
     config.pluginmanager.register(Recorder(file))
