@@ -40,13 +40,12 @@ def migrated_copy(request: pytest.FixtureRequest, django_db_modify_db_settings: 
 
 @pytest.fixture(scope="session")
 def django_db_keepdb(migrated_copy: Path | None) -> bool:
-    """Whether pytest-django finds the database migrated: a copy of the one that is kept."""
+    """Have pytest-django find the database migrated, if one is kept; it goes with its folder or its server."""
     from django.db import connection
 
     if migrated_copy and migrated_copy.exists():
         copy_database(migrated_copy, Path(connection.settings_dict["TEST"]["NAME"]))
-        return True
-    return False
+    return True
 
 
 @pytest.fixture(scope="session")
