@@ -7,6 +7,7 @@ Nothing here is a Django setting: Label Studio shows all settings to superusers 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,6 +31,10 @@ DEFAULTS: Mapping[str, str] = {
     "REDIS_URL": "",
 }
 UNIX_SOCKET = "unix"
+MAX_RECONCILE_MINUTES = 366 * 24 * 60
+MAX_SHARED_SYNC_ROWS = 10**12
+
+_HOST_NAME = re.compile(r"[\w.-]+")
 
 _Value = TypeVar("_Value")
 
@@ -80,7 +85,14 @@ def configuration() -> Configuration:
     Raises:
         InvalidInputError: a variable cannot be read; the message names it and shows no secret.
     """
-    return _parse(tuple(os.environ.get(name, "").strip() or default for name, default in DEFAULTS.items()))
+    return _parse(tuple(_text(name, default) for name, default in DEFAULTS.items()))
+
+
+def _text(name: str, default: str) -> str:
+    if name == "POLARDB_SALT_KEY":
+        # To the letter, even if it is empty: passwords are stored with the key that it makes.
+        return os.environ.get(name, default)
+    return os.environ.get(name, "").strip() or default
 
 
 def command_database() -> ConnectionParameters:
@@ -110,9 +122,11 @@ def _parse(values: tuple[str, ...]) -> Configuration:
     database = read("POLARDB_URL", _database)
     hosts = read("POLARDB_ALLOWED_HOSTS", _allowed_hosts)
     if database:
-        address = parse_address(database.host)
+        host = database.host.lower()
+        # Networks hold no zone of IPv6 (fe80::1%eth0): such a host is allowed by its name.
+        address = None if "%" in host else parse_address(host)
         hosts = AllowedHosts(
-            hosts.names | ({database.host.lower()} if address is None else set()),
+            hosts.names | ({host} if address is None else set()),
             hosts.networks + (parse_networks(str(address)) if address else ()),
         )
     return Configuration(
@@ -135,7 +149,13 @@ def _allowed_hosts(text: str) -> AllowedHosts:
     entries = [entry.strip().lower() for entry in text.split(",") if entry.strip()]
     # A host's name holds neither a slash nor a colon, and is more than digits and dots.
     networks = [entry for entry in entries if "/" in entry or ":" in entry or entry.replace(".", "").isdecimal()]
-    return AllowedHosts(frozenset(entries) - frozenset(networks), parse_networks(",".join(networks)))
+    names = frozenset(entries) - frozenset(networks)
+    for name in sorted(names):
+        if not _HOST_NAME.fullmatch(name):
+            raise InvalidInputError(
+                f"{name!r} is not a host name: write names, addresses and networks with commas between them."
+            )
+    return AllowedHosts(names, parse_networks(",".join(networks)))
 
 
 def _trusted_proxies(text: str) -> TrustedProxies:
@@ -145,20 +165,30 @@ def _trusted_proxies(text: str) -> TrustedProxies:
 
 
 def _file(text: str) -> str | None:
-    if text and not Path(text).is_file():
+    if not text:
+        return None
+    try:
+        is_file = Path(text).is_file()
+    except OSError as error:
+        raise InvalidInputError(f"{text[:200]} cannot be read: {error.strerror}.") from None
+    if not is_file:
         raise InvalidInputError(f"there is no file {text}.")
-    return text or None
+    return str(Path(text).absolute())
 
 
 def _rows(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise InvalidInputError(f"{text!r} is not a number of rows (1 or more).")
+    if not (text.isascii() and text.isdigit() and len(text) <= 13 and 1 <= int(text) <= MAX_SHARED_SYNC_ROWS):
+        raise InvalidInputError(f"{text[:50]!r} is not a number of rows from 1 to {MAX_SHARED_SYNC_ROWS}.")
     return int(text)
 
 
 def _minutes(text: str) -> timedelta | None:
     try:
         minutes = float(text)
-        return timedelta(minutes=minutes) if minutes > 0 else None
-    except (ValueError, OverflowError):
-        raise InvalidInputError(f"{text!r} is not a number of minutes (0 turns it off).") from None
+    except ValueError:
+        minutes = -1.0
+    if not 0 <= minutes <= MAX_RECONCILE_MINUTES:
+        raise InvalidInputError(
+            f"{text[:50]!r} is not a number of minutes from 0 to {MAX_RECONCILE_MINUTES} (0 turns it off)."
+        )
+    return timedelta(minutes=minutes) if minutes else None

@@ -57,6 +57,3 @@ def disable_telemetry() -> None:
     for name in ("SENTRY_DSN", "FRONTEND_SENTRY_DSN", "COLLECT_ANALYTICS", "LATEST_VERSION_CHECK"):
         if not any(prefix + name in os.environ for prefix in ("LABEL_STUDIO_", "HEARTEX_", "")):
             os.environ[name] = "" if name.endswith("DSN") else "false"
-
-
-# Names that the storage wizard's parts give one another, and how often each pattern is in main.js: where a part is

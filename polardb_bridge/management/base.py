@@ -16,6 +16,9 @@ from polardb_bridge.errors import BridgeError
 class BridgeCommand(BaseCommand):
     """Exits with 1 and one line for every error of this package."""
 
+    # They tell about this installation, not about the command: `manage check` and every start of a server show them.
+    requires_system_checks = ()
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
             output: str | None = super().execute(*args, **options)

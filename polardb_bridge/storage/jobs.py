@@ -1,4 +1,4 @@
-"""Where jobs that were queued by 0.1 look for their functions; goes with the release after 0.2."""
+"""Where jobs that were queued before the first release look for their functions; goes with the release after it."""
 
 from polardb_bridge.storage.sync.jobs import help_job, sync_job
 

@@ -55,7 +55,7 @@ class ConnectionParameters:
         hint = "Write it as mysql://user:password@host:3306/database?tls=required"
         try:
             parts = urlsplit(url)
-            port = parts.port or DEFAULT_PORT
+            port = DEFAULT_PORT if parts.port is None else parts.port
             host = parts.hostname
             if "[" in parts.netloc.rpartition("@")[0]:
                 # Only around an IPv6 address, and Python 3.10 does not look: it would take another host than was meant.
@@ -65,10 +65,12 @@ class ConnectionParameters:
             raise InvalidInputError(f"The database URL cannot be read. {hint}.") from None
         if parts.scheme.split("+")[0] not in ("mysql", "mariadb"):
             raise InvalidInputError(f"The database URL does not start with mysql://. {hint}.")
-        options = parse_qs(parts.query)
+        options = parse_qs(parts.query, keep_blank_values=True)
         unknown = set(options) - {"tls"}
         if unknown:
             raise InvalidInputError(f"The database URL has an unknown option: {', '.join(sorted(unknown))}. {hint}.")
+        if len(options.get("tls", [])) > 1:
+            raise InvalidInputError(f"The database URL has the option tls more than once. {hint}.")
         database = unquote(parts.path.lstrip("/"))
         if not host or not parts.username or not database:
             raise InvalidInputError(f"The database URL lacks a user, a host or a database. {hint}.")

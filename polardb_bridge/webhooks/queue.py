@@ -60,7 +60,7 @@ def _asked_key(storage_id: int) -> str:
 
 
 def __getattr__(name: str) -> Any:
-    """Jobs that were queued by 0.1 look for their functions here; goes with the release after 0.2."""
+    """Jobs that were queued before the first release look for their functions here; goes with the release after it."""
     if name in ("deliver_job", "rewrite_job"):
         return import_attribute(f"polardb_bridge.webhooks.jobs.{name}")
     raise AttributeError(name)

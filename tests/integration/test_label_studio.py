@@ -1,4 +1,4 @@
-"""What polardb_bridge/label_studio.py relies on: these fail if a new Label Studio behaves otherwise."""
+"""What polardb_bridge/label_studio/ relies on: these fail if a new Label Studio behaves otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a database of 0.1 holds works on after `migrate`; jobs that it queued find their functions."""
+"""What an older database holds works on after `migrate`; jobs that were queued find their functions."""
 
 from __future__ import annotations
 

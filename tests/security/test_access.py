@@ -122,3 +122,11 @@ def test_who_holds_a_whole_token_can_revoke_it_without_signing_in(deployment: De
         assert Client(REMOTE_ADDR=INSIDE).post("/api/token/blacklist/", {"refresh": whole}).status_code == 404
     elsewhere = LSAPIToken.for_user(deployment.user).get_full_jwt()
     assert Client(REMOTE_ADDR=OUTSIDE).post("/api/token/blacklist/", {"refresh": elsewhere}).status_code == 403
+
+
+def test_without_deployments_whoever_sends_a_token_can_revoke_it(ordinary: Any) -> None:
+    """As with Label Studio alone: somebody finds a token that has leaked."""
+    from jwt_auth.models import LSAPIToken
+
+    found = LSAPIToken.for_user(ordinary).get_full_jwt()
+    assert [Client().post("/api/token/blacklist/", {"refresh": found}).status_code for _ in range(2)] == [204, 404]

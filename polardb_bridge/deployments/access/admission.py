@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import PermissionDenied
 from users.models import User
 
-from polardb_bridge.deployments.access.allow_list import allows
+from polardb_bridge.deployments.access.allow_list import check_allow_list
 from polardb_bridge.deployments.access.client_ip import client_ip
 from polardb_bridge.deployments.access.refusal import Refusal, refusal_of, refusal_page, refuse
 from polardb_bridge.deployments.models import Deployment
@@ -81,10 +81,14 @@ def admit(request: HttpRequest, user: Any) -> None:
 def admit_token(request: HttpRequest, user_id: Any, signed: bool) -> None:
     """Check a token that a request has in its body, to renew or revoke it.
 
+    Without deployments, Label Studio's own rule stays: whoever sends a token may.
+
     Raises:
         PermissionDenied: it is another user's, or nobody has shown to hold it, or its user's deployment is closed to
             this client.
     """
+    if not signup_is_closed():
+        return
     # Not request.user: these views have no authentication, which makes everybody anonymous.
     asking = _admitted(request)
     if asking is not None:
@@ -96,21 +100,6 @@ def admit_token(request: HttpRequest, user_id: Any, signed: bool) -> None:
     user = User.objects.filter(pk=user_id, is_superuser=False).first()
     if user:
         check_allow_list(request, Deployment.objects.without_secrets().of_user(user).first(), named=False)
-
-
-def check_allow_list(request: HttpRequest, deployment: Deployment | None, *, named: bool = True) -> None:
-    """Refuse the request unless the deployment, if there is one, is open to its client.
-
-    named: as in `Refusal`.
-
-    Raises:
-        PermissionDenied: it is closed to this client.
-    """
-    if deployment is None:
-        return
-    ip = client_ip(request)
-    if deployment.is_dropping or not allows(deployment.allowed_networks, ip):
-        refuse(request, Refusal(ip, deployment, named))
 
 
 def _admitted(request: HttpRequest) -> Any:

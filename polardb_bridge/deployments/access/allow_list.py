@@ -1,11 +1,34 @@
-"""From which addresses a deployment is open: networks as `parse_networks` gives them, none at first."""
+"""From which addresses a deployment is open: networks as `parse_networks` gives them, none at first.
+
+Which address a client has, `client_ip` tells; whom a request is checked for, `admission`.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
 
+from django.http import HttpRequest
+
+from polardb_bridge.deployments.access.client_ip import client_ip
+from polardb_bridge.deployments.access.refusal import Refusal, refuse
+from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.networks import contains, parsed_networks
+
+
+def check_allow_list(request: HttpRequest, deployment: Deployment | None, *, named: bool = True) -> None:
+    """Refuse the request unless the deployment, if there is one, is open to its client.
+
+    named: as in `Refusal`.
+
+    Raises:
+        PermissionDenied: it is closed to this client.
+    """
+    if deployment is None:
+        return
+    ip = client_ip(request)
+    if deployment.is_dropping or not allows(deployment.allowed_networks, ip):
+        refuse(request, Refusal(ip, deployment, named))
 
 
 def allows(networks: Iterable[str], client_ip: str | None) -> bool:

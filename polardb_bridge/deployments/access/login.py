@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from rest_framework.exceptions import PermissionDenied
 from users.models import User
 
-from polardb_bridge.deployments.access.admission import check_allow_list
+from polardb_bridge.deployments.access.allow_list import check_allow_list
 from polardb_bridge.deployments.models import Deployment
 
 
