@@ -157,6 +157,9 @@ class Faults:
         self.source.execute(f"RENAME TABLE hidden TO {self.source.table}")
 
     def kill_web_processes(self) -> None:
+        # On a busy machine they start more slowly than the faults come round: killed again, they would never serve.
+        if not self.label_studio.is_ready():
+            return
         for pid in self.label_studio.children():
             os.kill(pid, signal.SIGKILL)
 
