@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from polardb_bridge.errors import BridgeError, ReconfigureError
 from polardb_bridge.serving import Address
 
 SETTINGS = "polardb_bridge.settings"
+# As SQLite and PostgreSQL say it; a PostgreSQL database or role that does not exist is something else.
+_NOT_MIGRATED = re.compile("no such (table|column)|(relation|column) .* does not exist")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return demo(options)
     except BridgeError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        reason = error.strerror or str(error)
+        print(f"{error.filename}: {reason}" if error.filename else reason, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -74,18 +81,36 @@ def label_studio_settings() -> Iterator[None]:
     """Our settings, unless the environment names others that extend them.
 
     Raises:
-        ReconfigureError: a command failed, or Label Studio's own database cannot be used.
+        ReconfigureError: a command failed, the settings cannot be loaded, or Label Studio's own database cannot be
+            used.
     """
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
+    if not os.environ.get("DJANGO_SETTINGS_MODULE", "").strip():
+        os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS
+    from django.conf import settings
     from django.core.management import CommandError
-    from django.db import OperationalError
+    from django.db import OperationalError, ProgrammingError
 
     try:
         yield
+    except (ImportError, TypeError, ValueError) as error:
+        if settings.configured:
+            raise
+        # A module's name that begins with a dot is a TypeError or ValueError.
+        name = os.environ["DJANGO_SETTINGS_MODULE"]
+        if isinstance(error, ImportError) or name.startswith("."):
+            raise ReconfigureError(f"DJANGO_SETTINGS_MODULE: {name} cannot be imported: {error}") from None
+        raise
     except CommandError as error:
         raise ReconfigureError(str(error)) from None
-    except (OperationalError, TimeoutError) as error:
+    except (OperationalError, ProgrammingError, TimeoutError) as error:
         reason = " ".join(str(error).split())
+        if _NOT_MIGRATED.search(reason):
+            raise ReconfigureError(
+                f"Label Studio's own database is not up to date ({reason}): run `polardb-bridge start`, or "
+                "`polardb-bridge manage migrate`, once."
+            ) from None
+        if isinstance(error, ProgrammingError):
+            raise
         raise ReconfigureError(f"Label Studio's own database cannot be used: {reason}") from None
 
 

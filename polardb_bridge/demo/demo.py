@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
 
-from polardb_bridge.demo.servers import LabelStudio, MariaDB
+from polardb_bridge.demo.servers import LabelStudio, MariaDB, kept_port
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.serving import Address
 
@@ -37,10 +37,17 @@ ENVIRONMENT = "environment"
 LOCK = "lock"
 MARIADB = "mariadb"
 LABEL_STUDIO = "label-studio"
-CONTENTS = (ENVIRONMENT, MARIADB, LABEL_STUDIO, f"{LABEL_STUDIO}.log", LOCK, ACCOUNTS)
+UNFINISHED = (f"{ENVIRONMENT}.new", f"{ACCOUNTS}.new")
+CONTENTS = (*UNFINISHED, ENVIRONMENT, MARIADB, LABEL_STUDIO, f"{LABEL_STUDIO}.log", LOCK, ACCOUNTS)
+
+# Tells the url of a demo's database, which `environment` sets in a shell, from that of the user's: also if that demo
+# is in another folder, or was removed.
+_DATABASE_PASSWORD = "polardb-bridge-demo-"  # noqa: S105  # the beginning; a secret follows
 
 # Variables that say which Label Studio is meant: the demo has one of its own, whatever the shell was set up for.
 _ANOTHER_LABEL_STUDIO = {"BASE_DATA_DIR", "DATABASE_NAME", "DJANGO_DB", "HOST", "SECRET_KEY", "REDIS_URL"}
+_PREFIXES = ("", "LABEL_STUDIO_", "HEARTEX_")
+_NAMES_OF_ANOTHER = tuple(prefix + name for prefix in _PREFIXES for name in sorted(_ANOTHER_LABEL_STUDIO))
 
 
 @dataclass(frozen=True)
@@ -53,15 +60,20 @@ class Accounts:
 
     @classmethod
     def read(cls, folder: Path) -> Accounts | None:
-        """Those of the demo in the folder; None if no demo has made it."""
+        """Those of the demo in the folder; None if there are none, or they cannot be understood.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
         try:
-            return cls(**json.loads((folder / ACCOUNTS).read_text()))
-        except (OSError, ValueError, TypeError):
+            accounts = cls(**json.loads((folder / ACCOUNTS).read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
             return None
+        return accounts if all(isinstance(value, str) for value in asdict(accounts).values()) else None
 
     @classmethod
     def make(cls, folder: Path) -> Accounts:
-        accounts = cls("demo@example.com", secrets.token_urlsafe(9), secrets.token_hex(12))
+        accounts = cls("demo@example.com", secrets.token_urlsafe(9), _DATABASE_PASSWORD + secrets.token_hex(12))
         write_secret(folder / ACCOUNTS, json.dumps(asdict(accounts)))
         return accounts
 
@@ -73,8 +85,9 @@ def run(folder: Path, address: Address) -> None:
         InvalidInputError: the port is in use, or the folder holds something else, or a demo that runs.
         ServerError: MariaDB is not installed, or a server did not start or has ended.
         BridgeError: the database of POLARDB_URL cannot be used.
+        OSError: the folder cannot be used.
     """
-    folder = folder.resolve()
+    folder = _real(folder)
     address.check_free()
     # A shell that starts the demo in the background has SIGINT ignored; a terminal that is closed sends SIGHUP.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -84,7 +97,7 @@ def run(folder: Path, address: Address) -> None:
             accounts = running.enter_context(_own(folder))
             where = "the database of POLARDB_URL"
             database_url = os.environ.get("POLARDB_URL")
-            if not database_url:
+            if not database_url or is_a_demos(database_url, accounts):
                 print("Starting a private MariaDB …", flush=True)
                 where = database_url = start_mariadb(running, folder, accounts)
             use_environment(folder, database_url, address)
@@ -110,11 +123,13 @@ def remove(folder: Path) -> None:
 
     Raises:
         InvalidInputError: no demo has made the folder, or it runs.
+        OSError: something cannot be deleted.
     """
+    folder = _real(folder)
     if not folder.exists():
         print(f"There is no {folder}.")
         return
-    if Accounts.read(folder) is None:
+    if Accounts.read(folder) is None and not _is_broken_demo(folder):
         raise InvalidInputError(f"{folder} was not created by the demo; nothing was deleted.")
     with _lock(folder):
         # The accounts last: after an interruption, the folder is still known as a demo's.
@@ -130,11 +145,29 @@ def remove(folder: Path) -> None:
         print(f"{folder} is deleted.")
 
 
+def _real(folder: Path) -> Path:
+    """Without links; unlike Path.resolve, a link that leads to itself is left for the next use to fail at."""
+    return Path(os.path.realpath(folder))
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def _is_broken_demo(folder: Path) -> bool:
+    """Whether all that is there has the names that a demo gives, although the accounts cannot be understood."""
+    return {LOCK, ACCOUNTS} <= _names(folder) <= set(CONTENTS)
+
+
 @contextmanager
 def _own(folder: Path) -> Iterator[Accounts]:
     """Have the folder to itself; what is in it is this demo's, or nothing."""
     accounts = Accounts.read(folder)
-    if accounts is None and folder.exists() and not {path.name for path in folder.iterdir()} <= {LOCK}:
+    if accounts is None and folder.exists() and not _names(folder) <= {LOCK, *UNFINISHED}:
+        if _is_broken_demo(folder):
+            raise InvalidInputError(
+                f"The accounts.json of the demo in {folder} is broken: delete that demo with --remove, and start again."
+            )
         raise InvalidInputError(f"{folder} holds something else: choose another folder with --folder.")
     folder.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
@@ -144,7 +177,9 @@ def _own(folder: Path) -> Iterator[Accounts]:
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
     """Raises InvalidInputError if another process has it; it ends with the process, however that ends."""
-    with (folder / LOCK).open("w") as lock:
+    # Never the file that a link leads to, which would be somebody else's.
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "rb+", buffering=0) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -153,14 +188,32 @@ def _lock(folder: Path) -> Iterator[None]:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """For the eyes of this user only."""
-    path.touch(mode=0o600)
-    path.write_text(text)
+    """For the eyes of this user only; the file is whole, or as it was."""
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def is_a_demos(url: str, accounts: Accounts) -> bool:
+    """Whether it is the url of a private MariaDB, of this demo or another."""
+    from polardb_bridge.table.parameters import ConnectionParameters
+
+    try:
+        database = ConnectionParameters.from_url(url)
+    except InvalidInputError:
+        return False
+    return (database.host, database.user) == ("127.0.0.1", "root") and (
+        database.password == accounts.database_password or database.password.startswith(_DATABASE_PASSWORD)
+    )
 
 
 def start_mariadb(running: ExitStack, folder: Path, accounts: Accounts) -> str:
     """A MariaDB that is stopped with `running`; the url of its database."""
-    server = MariaDB(folder / MARIADB, password=accounts.database_password)
+    server = MariaDB(folder / MARIADB, kept_port(folder / MARIADB), password=accounts.database_password)
     running.enter_context(server)
 
     from polardb_bridge.table.connection import begin
@@ -173,9 +226,8 @@ def start_mariadb(running: ExitStack, folder: Path, accounts: Accounts) -> str:
 
 def use_environment(folder: Path, database_url: str, address: Address) -> None:
     """Set what this process, Label Studio and, by a file in the folder, a shell need to work on this demo."""
-    for name in list(os.environ):
-        if name.removeprefix("LABEL_STUDIO_").removeprefix("HEARTEX_") in _ANOTHER_LABEL_STUDIO:
-            del os.environ[name]
+    for name in _NAMES_OF_ANOTHER:
+        os.environ.pop(name, None)
     variables = {
         "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings",
         "DJANGO_DB": "sqlite",
@@ -183,12 +235,16 @@ def use_environment(folder: Path, database_url: str, address: Address) -> None:
         "POLARDB_URL": database_url,
         "PORT": str(address.port),
     }
+    if authorities := os.environ.get("POLARDB_TLS_CA", "").strip():
+        # Label Studio runs in a folder of its own, and a shell may be in any.
+        variables["POLARDB_TLS_CA"] = str(Path(authorities).absolute())
     write_secret(folder / ENVIRONMENT, _for_a_shell(variables))
     os.environ.update(variables)
 
 
 def _for_a_shell(variables: Mapping[str, str]) -> str:
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    exports = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    return "".join([f"unset {' '.join(_NAMES_OF_ANOTHER)}\n", *exports])
 
 
 def set_up(accounts: Accounts) -> str:
@@ -212,12 +268,13 @@ def set_up(accounts: Accounts) -> str:
 
     project = Project.objects.get(title=PROJECT)
     connect_storages(project.pk)
+    follow_mariadb(accounts)
     connections.close_all()
     return f"/projects/{project.pk}/data"
 
 
 def connect_storages(project_id: int) -> None:
-    """The private MariaDB has another port at each start, and POLARDB_URL may have been set or changed."""
+    """To the database of this run: POLARDB_URL may have been set or changed."""
     from polardb_bridge.conf import command_database
     from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 
@@ -227,6 +284,32 @@ def connect_storages(project_id: int) -> None:
             for name in ("host", "port", "database", "user", "password", "tls"):
                 setattr(storage, name, getattr(database, name))
             storage.save()
+
+
+def follow_mariadb(accounts: Accounts) -> None:
+    """Re-point what people have added in this demo, if its private MariaDB is at another port than before."""
+    from django.db import transaction
+
+    from polardb_bridge.conf import command_database
+    from polardb_bridge.deployments.models import Deployment
+    from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+
+    database = command_database()
+    if database.password != accounts.database_password:
+        return  # it does not run
+    old_ports = set()
+    with transaction.atomic():
+        for model in (PolarDBImportStorage, PolarDBExportStorage):
+            for storage in model.objects.filter(host=database.host).exclude(port=database.port):
+                if storage.password == accounts.database_password:
+                    old_ports.add(storage.port)
+                    storage.port = database.port
+                    storage.save()
+        for port in old_ports:
+            before, now = (f"{database.host}:{number}/" for number in (port, database.port))
+            for deployment in Deployment.objects.filter(table_address__startswith=before):
+                deployment.table_address = now + deployment.table_address.removeprefix(before)
+                deployment.save(update_fields=["table_address"])
 
 
 def insert_template() -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
@@ -148,6 +150,22 @@ class Server:
         self.stop()
 
 
+def kept_port(folder: Path) -> int:
+    """The port of an earlier run, if nobody listens there; another one, kept in the folder from now on, if not."""
+    kept = folder / "port"
+    with contextlib.suppress(FileNotFoundError, ValueError, OverflowError), socket.socket() as probe:
+        port = int(kept.read_text())
+        # As the server does: connections of the last run that have just ended do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return probe.getsockname()[1]  # type: ignore[no-any-return]
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    kept.write_text(f"{port}\n")
+    return port
+
+
 class MariaDB(Server):
     """A MariaDB with a `root` account, reachable on 127.0.0.1 only."""
 
@@ -188,23 +206,31 @@ class MariaDB(Server):
     def _install(self) -> None:
         unfinished = self.folder / "data.new"
         shutil.rmtree(unfinished, ignore_errors=True)
-        with self.log.open("ab") as log:
+        program = find_program("mariadb-install-db", "mysql_install_db", remedy=self.remedy)
+        # A shell script that does not quote its folders: a blank in their path would end the name.
+        usual = tempfile.gettempdir()
+        plain = usual if re.fullmatch(r"[\w./-]+", usual) else "/tmp"  # noqa: S108  # a fresh folder is made in it
+        with tempfile.TemporaryDirectory(prefix="mariadb-", dir=plain) as temporary, self.log.open("ab") as log:
+            installed = Path(temporary, "data")
             done = subprocess.run(
                 [
-                    find_program("mariadb-install-db", "mysql_install_db", remedy=self.remedy),
+                    program,
                     "--no-defaults",
-                    f"--datadir={unfinished}",
+                    f"--datadir={installed}",
                     "--auth-root-authentication-method=normal",
                     "--skip-test-db",
                     *self._user_options(),
                 ],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "TMPDIR": str(self._temporary)},
+                env={**os.environ, "TMPDIR": temporary},
                 check=False,
+                preexec_fn=_die_with_parent,
             )
-        if done.returncode:
-            raise self.failure("mariadb-install-db failed")
+            if done.returncode:
+                raise self.failure("mariadb-install-db failed")
+            # Copied if it is another file system: in two steps, so that a copy that is interrupted is never used.
+            shutil.move(installed, unfinished)
         unfinished.rename(self.data)
 
     def command(self) -> Sequence[str]:
