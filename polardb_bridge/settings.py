@@ -12,6 +12,8 @@ from polardb_bridge.label_studio.frontend import storage_form_environment
 from polardb_bridge.label_studio.settings import disable_telemetry, load_settings
 from polardb_bridge.label_studio.tenancy import ORGANIZATION_MIDDLEWARE
 
+# First: what is wrong with it is all that is said then; Label Studio's settings print.
+configuration()
 os.environ.setdefault("DJANGO_DB", "sqlite")
 disable_telemetry()
 try:

@@ -16,9 +16,14 @@ from polardb_bridge.serving import Address, gunicorn_command
 
 
 @pytest.fixture(autouse=True)
-def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_environment() -> Iterator[None]:
+    """The demo changes the environment of its process; other tests start processes with theirs."""
+    before = dict(os.environ)
     for name in ("PORT", "WEB_CONCURRENCY", "THREADS", "POLARDB_TLS_CA"):
-        monkeypatch.delenv(name, raising=False)
+        os.environ.pop(name, None)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
