@@ -190,8 +190,8 @@ class Installed:
 
     def demo_environment(self) -> dict[str, str]:
         """The variables that the demo keeps for shells."""
-        words = shlex.split((self.folder / ".demo/environment").read_text())
-        return dict(word.split("=", 1) for word in words if word != "export")
+        lines = [shlex.split(line) for line in (self.folder / ".demo/environment").read_text().splitlines()]
+        return dict(word.split("=", 1) for verb, *words in lines if verb == "export" for word in words)
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Of the rows of the demo's table that have a result: `annotation_count` and `annotation_data`."""
