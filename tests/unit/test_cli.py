@@ -12,6 +12,7 @@ import pytest
 
 from polardb_bridge import __version__, cli
 from polardb_bridge.demo import demo, servers
+from polardb_bridge.demo.project import follow_mariadb
 from polardb_bridge.serving import Address, gunicorn_command
 
 
@@ -383,7 +384,7 @@ def test_what_people_added_follows_mariadb_to_its_new_port(tmp_path: Path, monke
         Deployment.objects.create(name=f"d{port}", source="t", table_address=f"127.0.0.1:{port}/labeling.t")
 
     monkeypatch.setenv("POLARDB_URL", f"mysql://root:{own}@127.0.0.1:40002/labeling")
-    demo.follow_mariadb(accounts)
+    follow_mariadb(accounts.database_password)
     for model in (PolarDBImportStorage, PolarDBExportStorage):
         assert {storage.password: storage.port for storage in model.objects.all()} == {own: 40002, other: 40001}
     addresses = set(Deployment.objects.values_list("table_address", flat=True))
