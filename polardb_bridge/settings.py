@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 from polardb_bridge.conf import configuration
-from polardb_bridge.errors import ReconfigureError
 from polardb_bridge.label_studio.frontend import storage_form_environment
 from polardb_bridge.label_studio.settings import disable_telemetry, load_settings
 from polardb_bridge.label_studio.tenancy import ORGANIZATION_MIDDLEWARE
@@ -16,15 +15,7 @@ from polardb_bridge.label_studio.tenancy import ORGANIZATION_MIDDLEWARE
 configuration()
 os.environ.setdefault("DJANGO_DB", "sqlite")
 disable_telemetry()
-try:
-    globals().update(load_settings())
-except KeyError as error:
-    # Label Studio looks the name up in a dictionary.
-    if error.args[0] not in {os.environ.get(f"{prefix}DJANGO_DB") for prefix in ("LABEL_STUDIO_", "HEARTEX_", "")}:
-        raise
-    raise ReconfigureError(
-        "DJANGO_DB names no database that Label Studio knows. Set it to sqlite, or to default for PostgreSQL."
-    ) from None
+globals().update(load_settings())
 
 # For linters and readers: what is extended below comes from Label Studio.
 INSTALLED_APPS: list[str] = [*globals()["INSTALLED_APPS"], "polardb_bridge"]

@@ -20,9 +20,9 @@ from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
 
-from polardb_bridge.demo.project import TEMPLATE, connect_storages, follow_mariadb, insert_template
 from polardb_bridge.demo.servers import LabelStudio, MariaDB, kept_port
 from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.label_studio.settings import ENVIRONMENT_PREFIXES
 from polardb_bridge.serving import Address
 
 PHOTOS = Path(__file__).parent / "photos"
@@ -45,8 +45,7 @@ _DATABASE_PASSWORD = "polardb-bridge-demo-"  # noqa: S105  # the beginning; a se
 
 # Variables that say which Label Studio is meant: the demo has one of its own, whatever the shell was set up for.
 _ANOTHER_LABEL_STUDIO = {"BASE_DATA_DIR", "DATABASE_NAME", "DJANGO_DB", "HOST", "SECRET_KEY", "REDIS_URL"}
-_PREFIXES = ("", "LABEL_STUDIO_", "HEARTEX_")
-_NAMES_OF_ANOTHER = tuple(prefix + name for prefix in _PREFIXES for name in sorted(_ANOTHER_LABEL_STUDIO))
+_NAMES_OF_ANOTHER = tuple(prefix + name for prefix in ENVIRONMENT_PREFIXES for name in sorted(_ANOTHER_LABEL_STUDIO))
 
 
 @dataclass(frozen=True)
@@ -256,6 +255,8 @@ def set_up(accounts: Accounts) -> str:
     from django.db import connections
     from projects.models import Project
     from users.models import User
+
+    from polardb_bridge.demo.project import TEMPLATE, connect_storages, follow_mariadb, insert_template
 
     call_command("migrate", verbosity=0)
     call_command("create_tables", source=[TABLE])

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from django.db import transaction
+
+from polardb_bridge.conf import command_database
+from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, stored_parameters
+from polardb_bridge.table.connection import begin
+from polardb_bridge.table.schema import template_table
+
 TEMPLATE = "animals"
 LABELS = ["cat", "dog", "horse", "cow", "sheep", "bird", "car", "plane"]
 
 
 def connect_storages(project_id: int) -> None:
     """To the database of this run: POLARDB_URL may have been set or changed."""
-    from polardb_bridge.conf import command_database
-    from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
-
-    database = command_database()
+    account = stored_parameters(command_database())
     for model in (PolarDBImportStorage, PolarDBExportStorage):
         for storage in model.objects.filter(project=project_id):
-            for name in ("host", "port", "database", "user", "password", "tls"):
-                setattr(storage, name, getattr(database, name))
+            for name, value in account.items():
+                setattr(storage, name, value)
             storage.save()
 
 
@@ -25,12 +31,6 @@ def follow_mariadb(password: str) -> None:
     Args:
         password: of the private MariaDB.
     """
-    from django.db import transaction
-
-    from polardb_bridge.conf import command_database
-    from polardb_bridge.deployments.models import Deployment
-    from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
-
     database = command_database()
     if database.password != password:
         return  # it does not run
@@ -51,12 +51,6 @@ def follow_mariadb(password: str) -> None:
 
 def insert_template() -> None:
     """What a user does with one INSERT."""
-    import sqlalchemy as sa
-
-    from polardb_bridge.conf import command_database
-    from polardb_bridge.table.connection import begin
-    from polardb_bridge.table.schema import template_table
-
     table = template_table()
     with begin(command_database()) as connection:
         if not connection.scalar(sa.select(table.c.id).where(table.c.tp_name == TEMPLATE)):

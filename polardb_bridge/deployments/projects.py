@@ -17,7 +17,7 @@ from polardb_bridge.deployments.tenancy.organizations import ensure_organization
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
 from polardb_bridge.labeling import labeling_config
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, stored_parameters
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.privileges import check_select, check_update
@@ -146,17 +146,7 @@ def create_project(
     project = Project.objects.create(
         title=title, label_config=labeling_config, organization=organization, created_by=owner, is_published=True
     )
-    where = {
-        "project": project,
-        "title": source,
-        "host": parameters.host,
-        "port": parameters.port,
-        "database": parameters.database,
-        "user": parameters.user,
-        "password": parameters.password,
-        "table": source,
-        "tls": parameters.tls,
-    }
+    where = {"project": project, "title": source, "table": source, **stored_parameters(parameters)}
     import_storage = PolarDBImportStorage.objects.create(
         **where, image_delivery=image_delivery, existing_annotations=existing_annotations
     )

@@ -123,9 +123,8 @@ def _state(deployment: Deployment, storage: PolarDBImportStorage | None, tasks: 
         return DeploymentState.FAILED, "its import storage was deleted in Label Studio; drop and deploy it again"
     if storage.status == storage.Status.FAILED:
         traceback = (storage.traceback or "").strip().splitlines()
-        return DeploymentState.FAILED, traceback[
-            -1
-        ] if traceback else "the sync stopped unexpectedly; sync the storage again"
+        reason = traceback[-1] if traceback else "the sync stopped unexpectedly; sync the storage again"
+        return DeploymentState.FAILED, reason
     # While rows are synced again, the last sync has no end either.
     if storage.last_sync is None and tasks < deployment.rows:
         return DeploymentState.DEPLOYING, ""

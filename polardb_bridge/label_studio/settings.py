@@ -10,6 +10,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from polardb_bridge.errors import ReconfigureError
+
+# Before the name of each of its variables; the first that is set counts (core/utils/params.py, get_env).
+ENVIRONMENT_PREFIXES = ("LABEL_STUDIO_", "HEARTEX_", "")
+
 
 def package_folder() -> Path:
     """The folder of the installed `label_studio` package."""
@@ -23,6 +28,9 @@ def load_settings() -> dict[str, Any]:
 
     `core.settings.label_studio` reads `django.conf.settings` while it is being imported (lines 44 and 49), which
     fails unless it is itself the settings module. So Django is shown Label Studio's base settings for that time.
+
+    Raises:
+        ReconfigureError: DJANGO_DB names no database.
     """
     from django.conf import UserSettingsHolder, global_settings, settings
     from django.utils.functional import empty
@@ -43,6 +51,13 @@ def load_settings() -> dict[str, Any]:
     settings._wrapped = stand_in
     try:
         module = importlib.import_module("core.settings.label_studio")
+    except KeyError as error:
+        # Label Studio looks the database's name up in a dictionary.
+        if error.args[0] not in {os.environ.get(f"{prefix}DJANGO_DB") for prefix in ENVIRONMENT_PREFIXES}:
+            raise
+        raise ReconfigureError(
+            "DJANGO_DB names no database that Label Studio knows. Set it to sqlite, or to default for PostgreSQL."
+        ) from None
     finally:
         settings._wrapped = empty
     return {name: value for name, value in vars(module).items() if name.isupper()}
@@ -55,5 +70,5 @@ def disable_telemetry() -> None:
     Call before `load_settings`: Sentry starts while the settings are imported.
     """
     for name in ("SENTRY_DSN", "FRONTEND_SENTRY_DSN", "COLLECT_ANALYTICS", "LATEST_VERSION_CHECK"):
-        if not any(prefix + name in os.environ for prefix in ("LABEL_STUDIO_", "HEARTEX_", "")):
+        if not any(prefix + name in os.environ for prefix in ENVIRONMENT_PREFIXES):
             os.environ[name] = "" if name.endswith("DSN") else "false"

@@ -28,6 +28,11 @@ from polardb_bridge.table.schema import open_source_table, source_table
 MAX_SYNC_EVERY_MINUTES = 31 * 24 * 60
 
 
+def stored_parameters(parameters: ConnectionParameters) -> dict[str, Any]:
+    """The fields of a storage that hold these parameters; its `connection_parameters` reads them back."""
+    return {name: getattr(parameters, name) for name in ("host", "port", "database", "user", "password", "tls")}
+
+
 class PolarDBStorageMixin(models.Model):
     """The address of a table, and the account that reads or writes it."""
 

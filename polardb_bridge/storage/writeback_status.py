@@ -66,9 +66,14 @@ def writeback_status(storage: PolarDBExportStorage) -> WritebackStatus:
 
 
 def parked_tasks(storage: PolarDBExportStorage) -> list[str]:
-    """`task N: why its row could not be written`, the oldest first, at most MAX_LISTED."""
+    """The parked marks of a storage in words, the oldest first, at most MAX_LISTED."""
     marks = storage.pending_writebacks.exclude(parked_reason="").order_by("dirty_since", "pk")
-    return [f"task {mark.task_id}: {mark.parked_reason}" for mark in marks[:MAX_LISTED]]
+    return in_words(marks[:MAX_LISTED])
+
+
+def in_words(parked: QuerySet[Any]) -> list[str]:
+    """Parked marks as people read of them: `task N: why its row could not be written`."""
+    return [f"task {task_id}: {reason}" for task_id, reason in parked.values_list("task_id", "parked_reason")]
 
 
 def as_json(status: WritebackStatus) -> dict[str, Any]:

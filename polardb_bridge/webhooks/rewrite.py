@@ -17,6 +17,7 @@ from django.utils import timezone
 from tasks.models import Annotation
 
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.writeback_status import in_words
 from polardb_bridge.webhooks import outbox, queue
 from polardb_bridge.webhooks.current_results import sources_of
 from polardb_bridge.webhooks.delivery import deliver, retry_now
@@ -120,10 +121,7 @@ class _Rewrite:
         self.storage.info_update_progress(last_sync_count=min(written, self.total), total_annotations=self.total)
 
     def _finish(self, parked: models.QuerySet[PendingWriteback], unsent: int, error: str) -> None:
-        reasons = [
-            f"task {task_id}: {reason}"
-            for task_id, reason in parked.order_by("task_id").values_list("task_id", "parked_reason")[:MAX_LISTED]
-        ]
+        reasons = in_words(parked.order_by("task_id")[:MAX_LISTED])
         not_written = unsent + parked.count()
         written = max(0, self.total - not_written)
         logger.info("Sync of export storage %s ended: %s written, %s not", self.storage.pk, written, not_written)

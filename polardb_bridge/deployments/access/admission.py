@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import PermissionDenied
 from users.models import User
 
-from polardb_bridge.deployments.access.allow_list import check_allow_list
+from polardb_bridge.deployments.access.allow_list import check_allow_list, check_allow_list_of
 from polardb_bridge.deployments.access.client_ip import client_ip
 from polardb_bridge.deployments.access.refusal import Refusal, refusal_of, refusal_page, refuse
 from polardb_bridge.deployments.models import Deployment
@@ -97,9 +97,9 @@ def admit_token(request: HttpRequest, user_id: Any, signed: bool) -> None:
         return
     if not signed:
         raise PermissionDenied
-    user = User.objects.filter(pk=user_id, is_superuser=False).first()
+    user = User.objects.filter(pk=user_id).first()
     if user:
-        check_allow_list(request, Deployment.objects.without_secrets().of_user(user).first(), named=False)
+        check_allow_list_of(request, user)
 
 
 def _admitted(request: HttpRequest) -> Any:

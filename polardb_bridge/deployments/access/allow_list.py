@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Iterable
 
 from django.http import HttpRequest
+from users.models import User
 
 from polardb_bridge.deployments.access.client_ip import client_ip
 from polardb_bridge.deployments.access.refusal import Refusal, refuse
@@ -29,6 +30,16 @@ def check_allow_list(request: HttpRequest, deployment: Deployment | None, *, nam
     ip = client_ip(request)
     if deployment.is_dropping or not allows(deployment.allowed_networks, ip):
         refuse(request, Refusal(ip, deployment, named))
+
+
+def check_allow_list_of(request: HttpRequest, user: User) -> None:
+    """The same for the deployment of a user who has not shown yet that they are that user, who so learns no name.
+
+    Raises:
+        PermissionDenied: it is closed to this client. Administrators are let through.
+    """
+    if not user.is_superuser:
+        check_allow_list(request, Deployment.objects.without_secrets().of_user(user).first(), named=False)
 
 
 def allows(networks: Iterable[str], client_ip: str | None) -> bool:

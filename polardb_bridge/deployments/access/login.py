@@ -10,8 +10,7 @@ from django.http import HttpRequest
 from rest_framework.exceptions import PermissionDenied
 from users.models import User
 
-from polardb_bridge.deployments.access.allow_list import check_allow_list
-from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.deployments.access.allow_list import check_allow_list_of
 
 
 class AddressBackend:
@@ -25,9 +24,9 @@ class AddressBackend:
         request = request or CurrentContext.get_request()
         name = credentials.get("email") or credentials.get(User.USERNAME_FIELD) or credentials.get("username")
         user = User.objects.filter(email__iexact=name).first() if request is not None and name else None
-        if request is None or user is None or user.is_superuser:
+        if request is None or user is None:
             return
         try:
-            check_allow_list(request, Deployment.objects.without_secrets().of_user(user).first(), named=False)
+            check_allow_list_of(request, user)
         except PermissionDenied:
             raise LoginRefused from None
