@@ -21,7 +21,7 @@ from django.db import connections
 
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.storage.sync import jobs
-from polardb_bridge.webhooks import queue, reconcile, rewrite, wakeup
+from polardb_bridge.webhooks import outbox, queue, reconcile, rewrite, wakeup
 from polardb_bridge.webhooks.delivery import deliver, due_storages
 
 logger = logging.getLogger(__name__)
@@ -100,6 +100,7 @@ class BackgroundThread:
             self._next_clock = time.monotonic() + _CLOCK_INTERVAL_S
             self._begin(("reconcile", 0), reconcile.reconcile_due)
             self._begin(("schedule", 0), jobs.request_due)
+            self._begin(("sweep", 0), outbox.drop_gone)
         for storage_id in jobs.waiting():
             self._sync(storage_id)
 

@@ -2,7 +2,7 @@
 
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink, SyncPart
-from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
+from polardb_bridge.webhooks.models import PendingWriteback, WritebackMark, WritebackState
 
 __all__ = [
     "Deployment",
@@ -12,5 +12,6 @@ __all__ = [
     "PolarDBImportStorageLink",
     "StatementRecord",
     "SyncPart",
+    "WritebackMark",
     "WritebackState",
 ]

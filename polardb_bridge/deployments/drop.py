@@ -8,14 +8,15 @@ from data_export.models import Export
 from data_import.models import FileUpload
 from django.db import transaction
 from projects.models import Project
-from tasks.models import Task
+from tasks.models import Annotation, Task
 
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.errors import NoSuchDeploymentError, RetryableError
 from polardb_bridge.label_studio.tenancy import delete_organization
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.writeback_status import unwritten
+from polardb_bridge.webhooks import outbox
 from polardb_bridge.webhooks.delivery import deliver_everything
-from polardb_bridge.webhooks.models import PendingWriteback
 
 logger = logging.getLogger(__name__)
 
@@ -59,12 +60,11 @@ def _close(deployment: Deployment, *, closed: bool) -> None:
 
 
 def _write_pending(deployment: Deployment, *, force: bool) -> int:
-    marks = PendingWriteback.objects.filter(storage__project=deployment.project_id)
-    reports = []
-    for storage in PolarDBExportStorage.objects.filter(project=deployment.project_id):
-        if marks.filter(storage=storage).exists():
-            reports.append(deliver_everything(storage.pk, retry_parked=True)[storage.pk])
-    left: int = marks.count()
+    storages = PolarDBExportStorage.objects.filter(project=deployment.project_id)
+    reports = [
+        deliver_everything(storage_id, retry_parked=True)[storage_id] for storage_id in sorted(unwritten(storages))
+    ]
+    left = sum(found.pending + found.parked for found in unwritten(storages).values())
     if left and not force:
         why = next((report.error for report in reports if report.error), "their rows are missing or cannot hold them")
         raise RetryableError(
@@ -76,13 +76,17 @@ def _write_pending(deployment: Deployment, *, force: bool) -> int:
 
 def _remove_tasks(deployment: Deployment, *, force: bool) -> None:
     """Remove the tasks in parts; results that were submitted meanwhile are written first."""
+    storages = PolarDBExportStorage.objects.filter(project=deployment.project_id)
     while True:
         with transaction.atomic():
             tasks = Task.objects.filter(project=deployment.project_id).order_by("pk").select_for_update()
             ids = list(tasks.values_list("pk", flat=True)[:_BATCH_SIZE])
             if not ids:
                 return
-            removable = force or not PendingWriteback.objects.filter(task__in=ids).exists()
+            # Who is changing one of them now is waited for: from here on, every change that was saved has its mark.
+            annotations = Annotation.objects.filter(task__in=ids).order_by("pk").select_for_update()
+            list(annotations.values_list("pk", flat=True))
+            removable = force or not outbox.dirty(storages, ids)
             if removable:
                 Task.delete_tasks_without_signals_from_task_ids(ids)
         if not removable:
@@ -102,3 +106,4 @@ def _remove(deployment: Deployment) -> None:
         delete_organization(organization)
     if user:
         user.delete()
+    outbox.drop_gone()

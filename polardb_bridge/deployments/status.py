@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +13,8 @@ from tasks.models import Task
 
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.deployments.projects import label_studio_url
-from polardb_bridge.storage.models import PolarDBImportStorage
-from polardb_bridge.webhooks.models import PendingWriteback
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.writeback_status import unwritten
 
 
 class DeploymentState(str, Enum):
@@ -70,20 +71,18 @@ def statuses_of(deployments: Iterable[Deployment]) -> list[DeploymentStatus]:
         .annotate(count=Count("pk"), annotated=Count("pk", filter=Q(total_annotations__gt=0)))
         .values_list("project", "count", "annotated")
     }
-    pending = dict(
-        PendingWriteback.objects.filter(storage__project__in=projects)
-        .order_by()
-        .values("storage__project")
-        .annotate(count=Count("pk"))
-        .values_list("storage__project", "count")
-    )
+    targets = PolarDBExportStorage.objects.filter(project__in=projects)
+    project_of = dict(targets.values_list("pk", "project"))
+    pending: Counter[int] = Counter()
+    for storage_id, count in unwritten(targets).items():
+        pending[project_of[storage_id]] += count.pending + count.parked
     storages = {storage.project_id: storage for storage in PolarDBImportStorage.objects.filter(project__in=projects)}
     return [
         _status(
             deployment,
             storages.get(deployment.project_id),
             *tasks.get(deployment.project_id, (0, 0)),
-            pending.get(deployment.project_id, 0),
+            pending[deployment.project_id],
         )
         for deployment in found
     ]

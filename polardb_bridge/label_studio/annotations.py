@@ -42,8 +42,10 @@ def capture_bulk_changes(changed: Callable[[Iterable[int]], None]) -> None:
 
     def delete(self: Any) -> Any:
         with transaction.atomic(savepoint=False):
-            changed(task_ids(self))
-            return QuerySet.delete(self)
+            tasks = task_ids(self)
+            deleted = QuerySet.delete(self)
+            changed(tasks)
+        return deleted
 
     methods: tuple[Any, ...] = (update, bulk_create, delete)
     for method in methods:

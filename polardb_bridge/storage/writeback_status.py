@@ -1,7 +1,8 @@
 """How write-back into the tables of export storages stands, for the pages, the API, the commands and the health check.
 
 The outbox belongs to the floor above (`polardb_bridge.webhooks`). It hangs its records on the storage by their
-relations `pending_writebacks` and `writeback_state`; they are read here through those names only. No table is asked.
+relations `writeback_marks`, `pending_writebacks` and `writeback_state`; they are read here through those names only. No
+table is asked.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
+from tasks.models import Task
 
 from polardb_bridge.storage.models import PolarDBExportStorage
 
@@ -24,7 +26,7 @@ MAX_LISTED = 20
 class WritebackStatus:
     """The outbox of one export storage.
 
-    pending: marks on their way; parked: marks that wait for a person. oldest_age_s: of all of them, None if there is
+    pending: tasks on their way; parked: tasks that wait for a person. oldest_age_s: of all of them, None if there is
     none. attempts: failed ones since the last success; retry_at: the next one. last_error: why the table as a whole
     cannot be written now. needs_person: it does not heal by itself.
     """
@@ -52,12 +54,11 @@ def writeback_statuses(storages: QuerySet[PolarDBExportStorage] | None = None) -
     """The status of these export storages, of all if None, by id."""
     now = timezone.now()
     chosen = PolarDBExportStorage.objects.all() if storages is None else storages
-    counted = chosen.select_related("writeback_state").annotate(
-        pending=Count("pending_writebacks", filter=Q(pending_writebacks__parked_reason="")),
-        parked=Count("pending_writebacks", filter=~Q(pending_writebacks__parked_reason="")),
-        oldest=Min("pending_writebacks__dirty_since"),
-    )
-    return [_status(storage, now) for storage in counted.order_by("pk")]
+    found = unwritten(chosen)
+    return [
+        _status(storage, found.get(storage.pk, Unwritten()), now)
+        for storage in chosen.select_related("writeback_state").order_by("pk")
+    ]
 
 
 def writeback_status(storage: PolarDBExportStorage) -> WritebackStatus:
@@ -65,15 +66,60 @@ def writeback_status(storage: PolarDBExportStorage) -> WritebackStatus:
     return writeback_statuses(PolarDBExportStorage.objects.filter(pk=storage.pk))[0]
 
 
-def parked_tasks(storage: PolarDBExportStorage) -> list[str]:
-    """The parked marks of a storage in words, the oldest first, at most MAX_LISTED."""
-    marks = storage.pending_writebacks.exclude(parked_reason="").order_by("dirty_since", "pk")
-    return in_words(marks[:MAX_LISTED])
+@dataclass
+class Unwritten:
+    """Of one export storage: tasks on their way, tasks that wait for a person, and when the oldest of them changed."""
+
+    pending: int = 0
+    parked: int = 0
+    oldest: datetime | None = None
 
 
-def in_words(parked: QuerySet[Any]) -> list[str]:
-    """Parked marks as people read of them: `task N: why its row could not be written`."""
-    return [f"task {task_id}: {reason}" for task_id, reason in parked.values_list("task_id", "parked_reason")]
+def unwritten(storages: QuerySet[PolarDBExportStorage], changed_until: datetime | None = None) -> dict[int, Unwritten]:
+    """By storage id, what is not in its row yet; in one query.
+
+    changed_until: leave out what was first changed later than that.
+
+    A task counts once, however often it changed, and not at all if it is gone. One that was parked and has changed
+    since is on its way again.
+    """
+    mine = {"storage": OuterRef("storage"), "task": OuterRef("task")}
+    records, marks = (
+        PolarDBExportStorage._meta.get_field(name).related_model.objects.filter(
+            Exists(Task.objects.filter(pk=OuterRef("task"))), storage__in=storages.order_by().values("pk")
+        )
+        for name in ("pending_writebacks", "writeback_marks")
+    )
+    is_parked = ~Q(parked_reason="") & ~Exists(marks.filter(**mine))
+    known = records.annotate(is_parked=is_parked).order_by().values("storage", "is_parked")
+    new = marks.filter(~Exists(records.filter(**mine))).order_by().values("storage")
+    if changed_until:
+        known, new = known.filter(dirty_since__lte=changed_until), new.filter(marked_at__lte=changed_until)
+    known = known.annotate(n=Count("task"), oldest=Min("dirty_since"))
+    new = new.annotate(is_parked=Value(False), n=Count("task", distinct=True), oldest=Min("marked_at"))
+    columns = ("storage", "is_parked", "n", "oldest")
+    found: dict[int, Unwritten] = {}
+    # In one statement: between two, a delivery could turn marks into records that neither of them sees.
+    for storage_id, parked, count, oldest in known.values_list(*columns).union(new.values_list(*columns), all=True):
+        of_storage = found.setdefault(storage_id, Unwritten())
+        of_storage.oldest = min(oldest, of_storage.oldest or oldest)
+        if parked:
+            of_storage.parked += count
+        else:
+            of_storage.pending += count
+    return found
+
+
+def unwritten_of(storage: PolarDBExportStorage, changed_until: datetime | None = None) -> Unwritten:
+    """The same of one; of a storage that is gone, nothing."""
+    return unwritten(PolarDBExportStorage.objects.filter(pk=storage.pk), changed_until).get(storage.pk, Unwritten())
+
+
+def parked_tasks(storage: PolarDBExportStorage, limit: int = MAX_LISTED) -> list[str]:
+    """What waits for a person in words, the oldest first: `task N: why its row could not be written`."""
+    parked = storage.pending_writebacks.filter(Exists(Task.objects.filter(pk=OuterRef("task"))))
+    parked = parked.exclude(parked_reason="").order_by("dirty_since", "pk")
+    return [f"task {task_id}: {reason}" for task_id, reason in parked.values_list("task_id", "parked_reason")[:limit]]
 
 
 def as_json(status: WritebackStatus) -> dict[str, Any]:
@@ -94,15 +140,15 @@ def as_json(status: WritebackStatus) -> dict[str, Any]:
     }
 
 
-def _status(storage: Any, now: datetime) -> WritebackStatus:
+def _status(storage: Any, found: Unwritten, now: datetime) -> WritebackStatus:
     state = getattr(storage, "writeback_state", None)
     return WritebackStatus(
         storage_id=storage.pk,
         project_id=storage.project_id,
         table_address=storage.table_address,
-        pending=storage.pending,
-        parked=storage.parked,
-        oldest_age_s=max(0.0, (now - storage.oldest).total_seconds()) if storage.oldest else None,
+        pending=found.pending,
+        parked=found.parked,
+        oldest_age_s=max(0.0, (now - found.oldest).total_seconds()) if found.oldest else None,
         attempts=state.attempts if state else 0,
         retry_at=state.retry_at if state else None,
         needs_person=bool(state and state.needs_person),

@@ -13,7 +13,9 @@ change itself is caught, in the only ways in which Django can write an annotatio
 | many are deleted by hand in the Data Manager      | `delete` of its queryset                            |
 
 Annotations that go with their task, project or organization pass none of these: Django's collector deletes them
-below. That is meant: whoever deletes a task does not ask for its row to change. Their marks go with the task.
+below. That is meant: whoever deletes a task does not ask for its row to change.
+
+A mark is only added: no transaction of Label Studio can wait for another because of it.
 
 Label Studio loads this module while it defines its models: import none of them here.
 """
@@ -49,8 +51,9 @@ class AnnotationMixin(LabelStudioAnnotationMixin):
 
     def delete(self, *args: Any, **kwargs: Any) -> Any:
         with transaction.atomic(savepoint=False):
+            deleted = super().delete(*args, **kwargs)
             tasks_changed([self.task_id])
-            return super().delete(*args, **kwargs)
+        return deleted
 
 
 def tasks_changed(task_ids: Iterable[int]) -> None:

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from polardb_bridge.errors import BridgeError, RowError
 from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.storage.writeback_status import unwritten_of
 from polardb_bridge.table.connection import begin, dispose
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.results import RowResult, write_results
@@ -45,8 +45,7 @@ class DeliveryReport:
 
 def due_storages(*, workers_too: bool = False) -> list[PolarDBExportStorage]:
     """The export storages that have something to deliver and are not waiting for a retry."""
-    marks = outbox.due_marks(workers_too=workers_too).filter(storage=OuterRef("pk"))
-    storages = PolarDBExportStorage.objects.filter(Exists(marks)).select_related("writeback_state")
+    storages = outbox.due_storages(workers_too=workers_too).select_related("writeback_state")
     return [storage for storage in storages if _may_try(storage)]
 
 
@@ -79,7 +78,7 @@ def deliver(
     while True:
         # Smaller after each failure: what is too slow or too large for one batch goes through in parts.
         lease = outbox.lease_due(storage, max(1, BATCH_SIZE >> attempts), workers_too=workers_too)
-        if not lease.marks:
+        if not lease.pending:
             return report
         try:
             batch = _Batch(storage, lease, attempt=attempts + 1)
@@ -219,7 +218,7 @@ def deliver_everything(storage_id: int | None = None, *, retry_parked: bool = Fa
             retry_now(storage)
         report = deliver(storage)
         patient_until = time.monotonic() + 2 * outbox.LEASE_LENGTH.total_seconds()
-        while not report.error and outbox.pending(storage).exists() and time.monotonic() < patient_until:
+        while not report.error and unwritten_of(storage).pending and time.monotonic() < patient_until:
             time.sleep(0.2)
             more = deliver(storage)
             report.written += more.written

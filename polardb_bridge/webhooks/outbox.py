@@ -1,6 +1,7 @@
-"""Marking tasks as dirty, and leasing and clearing those marks.
+"""Marking tasks as dirty, and leasing and clearing what has to be written.
 
-All statements that lock several marks take them by storage and task: no two of them can wait for each other.
+Whoever changes annotations only adds marks. Everything else is the deliveries' own, and all statements that lock
+several of their records take them by task: no two of them can wait for each other.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.utils import timezone
+from tasks.models import Task
 
 from polardb_bridge.errors import RetryableError
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
-from polardb_bridge.webhooks.models import PendingWriteback
+from polardb_bridge.webhooks.models import PendingWriteback, WritebackMark
 
 # Another delivery may take over after this; a batch of an unresponsive server fails before (delivery.py, TIMEOUT_S).
 LEASE_LENGTH = timedelta(seconds=30)
@@ -27,21 +29,22 @@ _WORK_TIMEOUT_S = 20
 WORKER_HEAD_START = timedelta(seconds=2)
 # SQLite takes at most 32,766 parameters in a statement.
 _TASKS_BATCH_SIZE = 5000
+_RECORDS_BATCH_SIZE = 500
 
 
 @dataclass(frozen=True)
 class Lease:
-    """Marks of one storage that this delivery may work on until the lease runs out."""
+    """What of one storage this delivery may work on until the lease runs out."""
 
     storage_id: int
     id: uuid.UUID = field(default_factory=uuid.uuid4)
-    marks: list[PendingWriteback] = field(default_factory=list)
+    pending: list[PendingWriteback] = field(default_factory=list)
     # Monotonic: setting the clock does not change it, and it goes on while a process is stopped.
     deadline: float = field(default_factory=lambda: time.monotonic() + _WORK_TIMEOUT_S)
 
     @property
     def task_ids(self) -> list[int]:
-        return [mark.task_id for mark in self.marks]
+        return [pending.task_id for pending in self.pending]
 
     def check(self) -> None:
         """Raise RetryableError if too little of the lease is left to commit anything."""
@@ -61,82 +64,108 @@ def targets(task_ids: Iterable[int]) -> list[tuple[int, int]]:
 
 def mark(pairs: Iterable[tuple[int, int]]) -> int:
     """Record that the rows of these tasks may differ, by pairs of export storage and task; how many there are."""
-    now = timezone.now()
-    left_until = now + WORKER_HEAD_START if settings.REDIS_ENABLED else now
-    marks = [PendingWriteback(storage_id=s, task_id=t, not_before=left_until) for s, t in sorted(pairs)]
-    PendingWriteback.objects.bulk_create(
-        marks,
-        update_conflicts=True,
-        unique_fields=["storage", "task"],
-        # `dirty_since` stays: it tells how old the oldest unwritten change is.
-        update_fields=["token", "not_before", "parked_reason"],
-        batch_size=500,
-    )
+    marks = [WritebackMark(storage_id=storage, task_id=task) for storage, task in pairs]
+    WritebackMark.objects.bulk_create(marks, batch_size=_RECORDS_BATCH_SIZE)
     return len(marks)
 
 
-def due_marks(*, workers_too: bool, now: datetime | None = None) -> models.QuerySet[PendingWriteback]:
-    """Marks that a delivery may take now; workers_too: also those that are still left to a worker.
+def due_storages(*, workers_too: bool) -> models.QuerySet[PolarDBExportStorage]:
+    """The export storages that have something to deliver; workers_too: also what is still left to a worker."""
+    ours = {"storage": models.OuterRef("pk")}
+    pending = due_pending(workers_too=workers_too).filter(**ours)
+    marks = WritebackMark.objects.filter(**ours)
+    if settings.REDIS_ENABLED and not workers_too:
+        now = timezone.now()
+        marks = marks.filter(models.Q(marked_at__lte=now - WORKER_HEAD_START) | models.Q(marked_at__gt=now))
+    return PolarDBExportStorage.objects.filter(models.Exists(marks) | models.Exists(pending))
+
+
+def due_pending(*, workers_too: bool, now: datetime | None = None) -> models.QuerySet[PendingWriteback]:
+    """What a delivery may take now; workers_too: also what is still left to a worker.
 
     A time further ahead than it was ever set was written before the clock was set back: it counts as past.
     """
     now = now or timezone.now()
-    marks = PendingWriteback.objects.filter(
+    pending = PendingWriteback.objects.filter(
         models.Q(leased_until__isnull=True)
         | models.Q(leased_until__lte=now)
         | models.Q(leased_until__gt=now + LEASE_LENGTH),
         parked_reason="",
     )
     if workers_too:
-        return marks
-    return marks.filter(models.Q(not_before__lte=now) | models.Q(not_before__gt=now + WORKER_HEAD_START))
-
-
-def pending(storage: PolarDBExportStorage) -> models.QuerySet[PendingWriteback]:
-    """The marks of `storage` that do not wait for a person."""
-    return PendingWriteback.objects.filter(storage=storage, parked_reason="")
+        return pending
+    return pending.filter(models.Q(not_before__lte=now) | models.Q(not_before__gt=now + WORKER_HEAD_START))
 
 
 def lease_due(storage: PolarDBExportStorage, limit: int, *, workers_too: bool = True) -> Lease:
-    """Lease up to `limit` due marks, oldest first; no two deliveries get the same one."""
+    """Lease up to `limit` tasks that are due, oldest change first; no two deliveries get the same one."""
     lease = Lease(storage.pk)
-    due = due_marks(workers_too=workers_too).filter(storage=storage).order_by("dirty_since", "pk")
-    if not due.exists():
+    if not due_storages(workers_too=workers_too).filter(pk=storage.pk).exists():
         return lease  # without taking SQLite's write lock
     with transaction.atomic():
-        if connection.features.has_select_for_update_skip_locked:
-            due = due.select_for_update(skip_locked=True)
-        # Elsewhere (SQLite) a transaction has the database to itself from its start.
-        lease.marks.extend(due[:limit])
-        PendingWriteback.objects.filter(pk__in=[mark.pk for mark in lease.marks]).update(
+        _fold(storage.pk)
+        due = due_pending(workers_too=workers_too).filter(storage=storage).order_by("dirty_since", "pk")
+        # On SQLite, which knows no such locks, a transaction has the database to itself from its start.
+        lease.pending.extend(due.select_for_update(skip_locked=True)[:limit])
+        PendingWriteback.objects.filter(pk__in=[pending.pk for pending in lease.pending]).update(
             lease=lease.id, leased_until=timezone.now() + LEASE_LENGTH
         )
     return lease
 
 
+def _fold(storage_id: int) -> None:
+    """Turn marks, the oldest first, into what deliveries lease, in the caller's transaction.
+
+    What is folded begins again: with a new token, and no longer parked. Marks of tasks that are gone just go.
+    """
+    marks = WritebackMark.objects.filter(storage=storage_id).order_by("pk").select_for_update(skip_locked=True)
+    found = list(marks[:_TASKS_BATCH_SIZE])
+    if not found:
+        return
+    since: dict[int, datetime] = {}
+    last: dict[int, datetime] = {}
+    for mark_ in found:
+        since[mark_.task_id] = min(mark_.marked_at, since.get(mark_.task_id, mark_.marked_at))
+        last[mark_.task_id] = mark_.marked_at
+    head_start = WORKER_HEAD_START if settings.REDIS_ENABLED else timedelta()
+    there = Task.objects.filter(pk__in=list(since)).order_by("pk").values_list("pk", flat=True)
+    PendingWriteback.objects.bulk_create(
+        [
+            PendingWriteback(
+                storage_id=storage_id, task_id=task, dirty_since=since[task], not_before=last[task] + head_start
+            )
+            for task in there
+        ],
+        update_conflicts=True,
+        unique_fields=["storage", "task"],
+        # `dirty_since` stays: it tells how old the oldest unwritten change is.
+        update_fields=["token", "not_before", "parked_reason"],
+        batch_size=_RECORDS_BATCH_SIZE,
+    )
+    WritebackMark.objects.filter(pk__in=[mark_.pk for mark_ in found]).delete()
+
+
 def clear(lease: Lease, parked: dict[int, str]) -> None:
-    """Clear the leased marks whose state has been written, and let go of the others.
+    """Clear what has been written, and let go of the rest.
 
-    parked: by task id, why a mark stays until a person asks for it again.
+    parked: by task id, why it stays until a person asks for it again.
 
-    A mark that became dirty again meanwhile stays and is due. If a lease ran out (this process was frozen), a
-    newer delivery may have been overtaken by what this one wrote: the task is dirty again.
+    What became dirty again meanwhile stays and is due. If a lease ran out (this process was frozen), a newer delivery
+    may have been overtaken by what this one wrote: the task is dirty again.
     """
     with transaction.atomic():
-        ours = {mark.task_id: mark for mark in _locked(lease)}
-        written = [m for m in lease.marks if m.task_id in ours and ours[m.task_id].token == m.token]
-        for mark_ in written:
-            if mark_.task_id in parked:
-                PendingWriteback.objects.filter(pk=mark_.pk).update(parked_reason=parked[mark_.task_id])
-        PendingWriteback.objects.filter(pk__in=[m.pk for m in written if m.task_id not in parked]).delete()
+        ours = {pending.task_id: pending for pending in _locked(lease)}
+        written = [p for p in lease.pending if p.task_id in ours and ours[p.task_id].token == p.token]
+        for pending in written:
+            if pending.task_id in parked:
+                PendingWriteback.objects.filter(pk=pending.pk).update(parked_reason=parked[pending.task_id])
+        PendingWriteback.objects.filter(pk__in=[p.pk for p in written if p.task_id not in parked]).delete()
         _let_go(lease)
-        overtaken = [mark_.task_id for mark_ in lease.marks if mark_.task_id not in ours]
-        if overtaken:
-            mark(pair for pair in targets(overtaken) if pair[0] == lease.storage_id)
+        mark((lease.storage_id, pending.task_id) for pending in lease.pending if pending.task_id not in ours)
 
 
 def release(lease: Lease) -> None:
-    """Let go of the leased marks: nothing was written."""
+    """Let go of what is leased: nothing was written."""
     with transaction.atomic():
         list(_locked(lease))
         _let_go(lease)
@@ -158,6 +187,35 @@ def set_has_result(task_ids: Iterable[int]) -> None:
 
 
 def retry_parked(storage: PolarDBExportStorage) -> int:
-    """Make the marks that wait for a person due again; how many there were."""
-    count: int = PendingWriteback.objects.filter(storage=storage).exclude(parked_reason="").update(parked_reason="")
-    return count
+    """Make what waits for a person due again; how many tasks it is."""
+    parked = PendingWriteback.objects.filter(storage=storage).exclude(parked_reason="")
+    with transaction.atomic():
+        ids = list(parked.order_by("task_id").select_for_update().values_list("pk", flat=True))
+        for start in range(0, len(ids), _TASKS_BATCH_SIZE):
+            PendingWriteback.objects.filter(pk__in=ids[start : start + _TASKS_BATCH_SIZE]).update(parked_reason="")
+    return len(ids)
+
+
+def dirty(storages: Iterable[PolarDBExportStorage], task_ids: list[int]) -> set[int]:
+    """Those of these tasks that have a change that is not in its row yet."""
+    found: set[int] = set()
+    for model in (WritebackMark, PendingWriteback):
+        records = model.objects.filter(storage__in=storages, task__in=task_ids)
+        found |= set(records.values_list("task_id", flat=True))
+    return found
+
+
+def drop_gone() -> None:
+    """Forget what is about storages and tasks that are gone: nothing of Label Studio's takes it along."""
+    for model in (WritebackMark, PendingWriteback):
+        gone = model.objects.exclude(
+            models.Exists(PolarDBExportStorage.objects.filter(pk=models.OuterRef("storage")))
+            & models.Exists(Task.objects.filter(pk=models.OuterRef("task")))
+        )
+        while gone.exists():
+            with transaction.atomic():
+                chosen = gone.order_by("task_id").select_for_update(skip_locked=True)
+                ids = list(chosen.values_list("pk", flat=True)[:_TASKS_BATCH_SIZE])
+                model.objects.filter(pk__in=ids).delete()
+            if not ids:
+                break  # another process does it

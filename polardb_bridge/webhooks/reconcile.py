@@ -21,7 +21,7 @@ from polardb_bridge.table.results import StoredResult, read_results
 from polardb_bridge.webhooks import outbox
 from polardb_bridge.webhooks.current_results import current_results, sources_of
 from polardb_bridge.webhooks.delivery import writing_parameters
-from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
+from polardb_bridge.webhooks.models import WritebackState
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def _compare(
             expected[task_id] = found is not None and found.matches(result)
             if result.data is None:
                 cleared.add(task_id)
-    pending = set(PendingWriteback.objects.filter(storage=storage, task__in=rows).values_list("task_id", flat=True))
+    pending = outbox.dirty([storage], list(rows))
     different = []
     for link in links:
         row_id = link.row_id

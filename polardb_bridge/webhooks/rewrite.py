@@ -17,11 +17,10 @@ from django.utils import timezone
 from tasks.models import Annotation
 
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
-from polardb_bridge.storage.writeback_status import in_words
+from polardb_bridge.storage.writeback_status import Unwritten, parked_tasks, unwritten_of
 from polardb_bridge.webhooks import outbox, queue
 from polardb_bridge.webhooks.current_results import sources_of
 from polardb_bridge.webhooks.delivery import deliver, retry_now
-from polardb_bridge.webhooks.models import PendingWriteback
 
 logger = logging.getLogger(__name__)
 
@@ -88,11 +87,13 @@ class _Rewrite:
         logger.info("Sync of export storage %s: %s rows to write", self.storage.pk, self.total)
         marked_at = timezone.now()
         report = deliver(self.storage, on_batch=lambda report: self._ping(report.written))
-        left = PendingWriteback.objects.filter(storage=self.storage, dirty_since__lte=marked_at)
-        unsent = left.filter(parked_reason="")
         if not report.error:
-            self._wait_for_others(unsent)
-        self._finish(left.exclude(parked_reason=""), unsent.count(), report.error)
+            self._wait_for_others(marked_at)
+        self._finish(self._left(marked_at), report.error)
+
+    def _left(self, marked_at: datetime) -> Unwritten:
+        """What of the storage is not written, but for changes that came after the rewrite began."""
+        return unwritten_of(self.storage, changed_until=marked_at)
 
     def _task_ids(self) -> Iterator[list[int]]:
         """All tasks that have annotations, or whose rows hold a result of ours, in keyset pages."""
@@ -104,15 +105,15 @@ class _Rewrite:
             yield page
             page = list(tasks.filter(task_id__gt=page[-1]).values_list("task_id", flat=True)[:_MARKS_BATCH_SIZE])
 
-    def _wait_for_others(self, unsent: models.QuerySet[PendingWriteback]) -> None:
-        count = unsent.count()
+    def _wait_for_others(self, marked_at: datetime) -> None:
+        count = self._left(marked_at).pending
         patient_until = time.monotonic() + _PATIENCE_TIMEOUT_S
         while count and time.monotonic() < patient_until:
             self._ping(self.total - count)
             time.sleep(0.2)
             if deliver(self.storage).error:
                 return
-            now = unsent.count()
+            now = self._left(marked_at).pending
             if now < count:
                 patient_until = time.monotonic() + _PATIENCE_TIMEOUT_S
             count = now
@@ -120,9 +121,10 @@ class _Rewrite:
     def _ping(self, written: int) -> None:
         self.storage.info_update_progress(last_sync_count=min(written, self.total), total_annotations=self.total)
 
-    def _finish(self, parked: models.QuerySet[PendingWriteback], unsent: int, error: str) -> None:
-        reasons = in_words(parked.order_by("task_id")[:MAX_LISTED])
-        not_written = unsent + parked.count()
+    def _finish(self, left: Unwritten, error: str) -> None:
+        reasons = parked_tasks(self.storage, MAX_LISTED)
+        unsent = left.pending
+        not_written = unsent + left.parked
         written = max(0, self.total - not_written)
         logger.info("Sync of export storage %s ended: %s written, %s not", self.storage.pk, written, not_written)
         if unsent:

@@ -15,10 +15,10 @@ from django.utils import timezone
 from dev.servers import MariaDB
 from polardb_bridge.webhooks import outbox
 from polardb_bridge.webhooks.delivery import deliver, due_storages
-from polardb_bridge.webhooks.models import PendingWriteback
 from support.deliveries import assert_delivered, failed, in_thread, labels, submit_all, wait_for_lock
 from support.labeling import LabelingProject
 from support.source_data import Source
+from support.writeback import dirty_tasks
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def test_clock_wrong_while_the_server_is_down(
 def test_clock_set_back_under_a_lease_of_a_dead_process(project: LabelingProject, storage: Any, source: Source) -> None:
     submit_all(project)
     with clock_moved(DAY):
-        assert len(outbox.lease_due(storage, 10).marks) == 3
+        assert len(outbox.lease_due(storage, 10).pending) == 3
     assert_delivered(project, storage, source)
 
 
@@ -62,9 +62,9 @@ def test_a_delivery_that_was_overtaken_does_not_leave_its_old_state(
     submit_all(project, "dog")
     with clock_moved(outbox.LEASE_LENGTH + timedelta(seconds=1)):
         assert deliver(storage).written == 3
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
     outbox.clear(old, {})
-    assert PendingWriteback.objects.count() == 3
+    assert len(dirty_tasks()) == 3
     assert_delivered(project, storage, source, "dog")
 
 

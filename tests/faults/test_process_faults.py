@@ -20,6 +20,7 @@ from dev.servers import MariaDB, Redis
 from polardb_bridge.webhooks.models import PendingWriteback
 from support.labeling import LabelingProject, second_project
 from support.source_data import Source, region
+from support.writeback import dirty_tasks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -90,14 +91,14 @@ def test_worker_killed_between_write_and_clear(
             time.sleep(0.2)
             worker.kill()
     # Written, and the mark is still there: the next delivery writes it again, when the lease has run out.
-    assert PendingWriteback.objects.get().task_id == task.pk
+    assert dirty_tasks() == [task.pk]
     project.submit(2, region("dog"))
     began = time.monotonic()
     done = run_command(environment, "deliver_writebacks", "--json")
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - began < 60
     assert label_of(source, 2) == "dog"
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
 
 
 @pytest.mark.postgresql_too
@@ -119,12 +120,12 @@ def test_web_processes_killed_right_after_their_answer(
             os.kill(pid, signal.SIGKILL)
         wait_for_new_workers(label_studio, killed)
     label_studio.kill()
-    assert PendingWriteback.objects.filter(task=project.tasks[3]).exists()
+    assert project.tasks[3].pk in dirty_tasks()
     server.start()
     done = run_command(environment, "deliver_writebacks")
     assert done.returncode == 0, done.stderr
     assert [label_of(source, row_id) for row_id in (1, 2, 3)] == ["cat"] * 3
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
 
 
 def wait_for_new_workers(label_studio: LabelStudio, killed: list[int]) -> None:
@@ -213,9 +214,9 @@ def test_redis_and_its_worker_die_in_turn(
         submit(session, label_studio, project.tasks[3], "again")
         wait_for_label(source, 3, "again")
     deadline = time.monotonic() + 40
-    while PendingWriteback.objects.exists() and time.monotonic() < deadline:
+    while dirty_tasks() and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
 
 
 def test_sync_of_the_target_survives_its_process(

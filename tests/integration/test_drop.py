@@ -17,11 +17,11 @@ from polardb_bridge.errors import (
     RetryableError,
 )
 from polardb_bridge.storage.sync.run import run_sync
-from polardb_bridge.webhooks.models import PendingWriteback
 from support.deployments import REQUEST, annotate, import_storage_of
 from support.race import race
 from support.row_counts import row_counts
 from support.source_data import TABLE, Source, region
+from support.writeback import dirty_tasks
 
 
 def test_dropping_writes_what_is_pending_and_leaves_rows_and_nothing_else(source: Source, user: Any) -> None:
@@ -31,7 +31,7 @@ def test_dropping_writes_what_is_pending_and_leaves_rows_and_nothing_else(source
     run_sync(import_storage_of(deployment), force=True)
     task = deployment.project.tasks.order_by("pk").first()
     annotate(task, deployment.user)
-    assert PendingWriteback.objects.count() == 1
+    assert len(dirty_tasks()) == 1
     assert drop(deployment) == 0
     assert source.row(1)["annotation_data"] == [region()]
     assert row_counts() == before

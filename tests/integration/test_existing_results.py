@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from polardb_bridge.storage.sync.run import run_sync
-from polardb_bridge.webhooks.models import PendingWriteback
 from polardb_bridge.webhooks.reconcile import reconcile
 from support.labeling import LabelingProject, Provisioned, provision
 from support.source_data import TABLE, Source, region
+from support.writeback import dirty_tasks
 
 UID = "6f1c2a52-3d0a-4b1e-9d35-1f8a2a6f0c11"
 
@@ -50,7 +50,7 @@ def test_a_result_becomes_an_annotation_with_its_id_and_times(provisioned: Provi
     assert (tasks[2].is_labeled, tasks[2].total_annotations, tasks[2].annotations.count()) == (False, 0, 0)
     storage.project.summary.refresh_from_db()
     assert storage.project.summary.created_labels == {"label": {"dog": 1}}
-    assert not PendingWriteback.objects.exists(), "nothing is written back needlessly"
+    assert not dirty_tasks(), "nothing is written back needlessly"
     assert source.row(1) == before
 
 
@@ -69,7 +69,7 @@ def test_a_project_made_again_goes_on_where_it_stopped(project: LabelingProject,
     assert str(tasks[1].annotations.get().unique_id) == before[0]["annotation_uid"]
     found = reconcile(again.export_storage)
     assert (found.different, found.foreign) == (0, 0)
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
     assert [source.row(row_id) for row_id in (1, 2, 3)] == before
 
 

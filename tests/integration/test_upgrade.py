@@ -15,6 +15,7 @@ from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportSto
 from polardb_bridge.webhooks.models import PendingWriteback
 from support.labeling import LabelingProject
 from support.source_data import Source, region
+from support.writeback import fold
 
 APP = "polardb_io_storages"
 OLD = "0006_deployments"
@@ -45,6 +46,7 @@ def test_marks_deployments_and_schedules_survive(project: LabelingProject, sourc
     StatementRecord.objects.create(user=user, client_ip="10.0.0.1", via="api", statement="SHOW DEPLOYMENTS")
     project.submit(1, region())
     project.submit(2, region("dog"))
+    fold(project.export_storage)
     PendingWriteback.objects.filter(task=project.tasks[2]).update(parked_reason="The table has no row 2 any more.")
 
     migrate(OLD)

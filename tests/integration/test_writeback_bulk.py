@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from polardb_bridge.storage.models import PolarDBImportStorageLink
-from polardb_bridge.webhooks.models import PendingWriteback
 from support.labeling import LabelingProject
 from support.source_data import Source, region
-from support.writeback import EMPTY, run_action, state, uid
+from support.writeback import EMPTY, dirty_tasks, run_action, state, uid
 
 
 def add_prediction(project: LabelingProject, row_id: int, *regions: dict[str, Any]) -> Any:
@@ -39,7 +38,7 @@ def test_annotations_of_imported_tasks_change_no_row(project: LabelingProject, s
     assert answer.json()["annotation_count"] == 1
     project.deliver()
     assert [source.row(row_id) for row_id in (1, 2, 3)] == before
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
 
 
 def test_annotations_imported_into_a_synced_task_reach_its_row(project: LabelingProject, source: Source) -> None:

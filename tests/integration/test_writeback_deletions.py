@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from polardb_bridge.webhooks.models import PendingWriteback
+from polardb_bridge.storage.writeback_status import writeback_statuses
+from polardb_bridge.webhooks import outbox
 from support.labeling import LabelingProject
 from support.source_data import Source, region
-from support.writeback import run_action
+from support.writeback import dirty_tasks, fold, run_action
 
 
 def annotate_all(project: LabelingProject) -> None:
@@ -79,14 +80,21 @@ def delete_organization(project: LabelingProject) -> None:
 def test_deleting_what_holds_the_annotations_never_touches_a_row(
     project: LabelingProject, source: Source, delete: Callable[..., Any], pending: bool
 ) -> None:
+    from tasks.models import Task
+
     annotate_all(project)
     before = [source.row(row_id) for row_id in (1, 2, 3)]
     if pending:
-        # Marks that are on their way when the tasks go.
-        from polardb_bridge.webhooks import outbox
-
-        outbox.mark((project.export_storage.pk, task.pk) for task in project.tasks.values())
+        # On its way when the tasks go, folded and not.
+        pairs = [(project.export_storage.pk, task.pk) for task in project.tasks.values()]
+        outbox.mark(pairs)
+        fold(project.export_storage)
+        outbox.mark(pairs[1:])
     delete(project)
+    left = Task.objects.filter(pk__in=[task.pk for task in project.tasks.values()]).count()
+    waiting = sum(found.pending + found.parked for found in writeback_statuses())
+    assert waiting <= (left if pending else 0), "nobody waits for what is gone"
     project.deliver()
+    outbox.drop_gone()
     assert [source.row(row_id) for row_id in (1, 2, 3)] == before
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()

@@ -15,9 +15,10 @@ from pytest_django import Settings
 from polardb_bridge import background
 from polardb_bridge.webhooks import outbox, rewrite
 from polardb_bridge.webhooks.delivery import deliver
-from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
+from polardb_bridge.webhooks.models import WritebackMark, WritebackState
 from support.labeling import LabelingProject
 from support.source_data import Source, region
+from support.writeback import fold
 
 
 @pytest.fixture
@@ -108,7 +109,7 @@ def test_health_shows_administrators_every_storage(project: LabelingProject, sto
     source.execute(f"DELETE FROM {source.table} WHERE id = 2")
     deliver(storage)
     project.submit(3, region("cat"))
-    PendingWriteback.objects.update(dirty_since=timezone.now() - timedelta(seconds=100))
+    WritebackMark.objects.update(marked_at=timezone.now() - timedelta(seconds=100))
     answer = project.api.get("/polardb/health").json()
     assert answer["status"] == "degraded"
     [found] = answer["storages"]
@@ -159,11 +160,11 @@ def test_two_deliveries_never_get_the_same_mark(project: LabelingProject, storag
     for row_id in (1, 2, 3):
         project.submit(row_id, region("cat"))
     first, second = outbox.lease_due(storage, 2), outbox.lease_due(storage, 2)
-    assert len(first.marks) == 2
-    assert len(second.marks) == 1
-    assert not {mark.pk for mark in first.marks} & {mark.pk for mark in second.marks}
+    assert len(first.pending) == 2
+    assert len(second.pending) == 1
+    assert not set(first.task_ids) & set(second.task_ids)
     outbox.release(first)
-    assert len(outbox.lease_due(storage, 5).marks) == 2
+    assert len(outbox.lease_due(storage, 5).pending) == 2
 
 
 def test_marks_are_left_to_a_worker_for_a_moment_where_there_is_a_queue(
@@ -171,10 +172,12 @@ def test_marks_are_left_to_a_worker_for_a_moment_where_there_is_a_queue(
 ) -> None:
     settings.REDIS_ENABLED = True
     outbox.mark([(storage.pk, project.tasks[1].pk)])
-    assert not outbox.due_marks(workers_too=False).exists()
-    assert outbox.due_marks(workers_too=True).exists()
+    for _ in ("as a mark", "folded"):
+        assert not outbox.due_storages(workers_too=False).exists()
+        assert outbox.due_storages(workers_too=True).exists()
+        fold(storage)
     later = timezone.now() + outbox.WORKER_HEAD_START
-    assert outbox.due_marks(workers_too=False, now=later).exists()
+    assert outbox.due_pending(workers_too=False, now=later).exists()
 
 
 @pytest.mark.django_db(transaction=True)

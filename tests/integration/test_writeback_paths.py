@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from polardb_bridge.storage.models import PolarDBExportStorage
-from polardb_bridge.webhooks.models import PendingWriteback
 from support.labeling import LabelingProject
 from support.source_data import Source, region
-from support.writeback import EMPTY, state, uid
+from support.writeback import EMPTY, dirty_tasks, state, uid
 
 
 def test_skipping_the_only_annotation_clears_the_row_and_unskipping_brings_it_back(
@@ -100,9 +99,9 @@ def test_a_change_that_is_rolled_back_leaves_no_mark(project: LabelingProject) -
 
     with transaction.atomic():
         Annotation.objects.create(task=project.tasks[1], project=project.provisioned.project, result=[region()])
-        assert PendingWriteback.objects.count() == 1
+        assert len(dirty_tasks()) == 1
         transaction.set_rollback(True)
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
 
 
 def test_what_rows_do_not_show_leaves_no_mark(project: LabelingProject) -> None:
@@ -111,7 +110,7 @@ def test_what_rows_do_not_show_leaves_no_mark(project: LabelingProject) -> None:
     project.submit(1, region("cat"))
     project.deliver()
     Annotation.objects.update(ground_truth=True)
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
 
 
 def test_an_annotation_that_moves_changes_both_rows(project: LabelingProject, source: Source) -> None:

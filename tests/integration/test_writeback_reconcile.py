@@ -16,6 +16,7 @@ from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
 from polardb_bridge.webhooks.reconcile import reconcile
 from support.labeling import LabelingProject
 from support.source_data import Source, region
+from support.writeback import dirty_tasks
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def numbers(report: Any) -> tuple[int, ...]:
 
 def test_equal_rows_are_equal(labeled: LabelingProject) -> None:
     assert numbers(reconcile(labeled.export_storage)) == (3, 0, 0, 0, 0)
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_a_row_that_somebody_changed_is_found_and_mended(labeled: LabelingProjec
     source.execute(f"UPDATE {source.table} SET {change} WHERE id = 2")
     dry = reconcile(labeled.export_storage, dry_run=True)
     assert (numbers(dry), dry.listed) == ((3, 1, 0, 0, 0), [(2, "different")])
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
     assert numbers(reconcile(labeled.export_storage)) == (3, 1, 0, 0, 0)
     labeled.deliver()
     after = source.row(2)
@@ -78,7 +79,7 @@ def test_a_change_without_any_trace_in_the_outbox_is_found(labeled: LabelingProj
 
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM task_completion WHERE task_id = %s", [labeled.tasks[1].pk])
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
     report = reconcile(labeled.export_storage)
     assert report.listed == [(1, "different")]
     labeled.deliver()
@@ -90,7 +91,7 @@ def test_results_of_others_are_left_alone(project: LabelingProject, source: Sour
     source.execute(f"UPDATE {source.table} SET annotation_data = '[1]', annotation_uid = 'old', annotation_count = 1")
     before = source.row(1)
     assert numbers(reconcile(project.export_storage)) == (3, 0, 0, 0, 3)
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
     project.deliver()
     assert source.row(1) == before
     project.submit(1, region("cat"))
@@ -119,14 +120,14 @@ def test_pages_meet_without_a_gap(labeled: LabelingProject, source: Source, monk
 def test_the_periodic_one_runs_once_an_hour(labeled: LabelingProject, source: Source) -> None:
     source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 1")
     module.reconcile_due()
-    assert PendingWriteback.objects.count() == 1
+    assert len(dirty_tasks()) == 1
     labeled.deliver()
     source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 1")
     module.reconcile_due()
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
     WritebackState.objects.update(reconciled_at=timezone.now() - timedelta(minutes=61))
     module.reconcile_due()
-    assert PendingWriteback.objects.count() == 1
+    assert len(dirty_tasks()) == 1
 
 
 def test_the_periodic_one_can_be_switched_off(
@@ -135,7 +136,7 @@ def test_the_periodic_one_can_be_switched_off(
     monkeypatch.setenv("POLARDB_RECONCILE_MINUTES", "0")
     source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 1")
     module.reconcile_due()
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
 
 
 def run_json(name: str, *arguments: str) -> list[dict[str, Any]]:

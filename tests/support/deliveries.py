@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from polardb_bridge.table.connection import begin
 from polardb_bridge.webhooks.delivery import deliver, due_storages
-from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
+from polardb_bridge.webhooks.models import WritebackState
 from support.labeling import LabelingProject
 from support.source_data import Source, region
+from support.writeback import dirty_tasks
 
 
 def submit_all(project: LabelingProject, label: str = "cat") -> None:
@@ -31,7 +32,7 @@ def assert_delivered(project: LabelingProject, storage: Any, source: Source, lab
     report = deliver(storage)
     assert (report.error, report.parked) == ("", 0)
     assert labels(project, source) == [label] * len(project.tasks)
-    assert not PendingWriteback.objects.exists()
+    assert not dirty_tasks()
     state = WritebackState.objects.get(storage=storage)
     assert (state.attempts, state.retry_at, state.last_error, state.needs_person) == (0, None, "", False)
     assert state.last_success_at is not None

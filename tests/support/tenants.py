@@ -285,6 +285,7 @@ def _make_storages(tenant: Tenant, name: str, task: Any, annotation: Any) -> Non
     if name == "polardb":
         tenant.make(f"{app}.PolarDBImportStorageLink", task=task, storage=source, row_id=1, key="1")
         tenant.make(f"{app}.PendingWriteback", task=task, storage=target)
+        tenant.make(f"{app}.WritebackMark", task=task, storage=target)
         tenant.make(f"{app}.SyncPart", storage=source, first_number=1, last_number=9)
         tenant.make(f"{app}.WritebackState", storage=target)
     else:

@@ -9,6 +9,21 @@ from support.labeling import LabelingProject
 EMPTY = (None, 0, None)
 
 
+def dirty_tasks() -> list[int]:
+    """Ids of the tasks with a change that is not in its row yet, each once; of tasks that are gone, too."""
+    from polardb_bridge.webhooks.models import PendingWriteback, WritebackMark
+
+    models: tuple[Any, ...] = (PendingWriteback, WritebackMark)
+    return sorted({task for model in models for task in model.objects.values_list("task_id", flat=True)})
+
+
+def fold(storage: Any) -> None:
+    """What a delivery begins with: marks become what it leases."""
+    from polardb_bridge.webhooks import outbox
+
+    outbox.release(outbox.lease_due(storage, 10_000))
+
+
 def state(row: dict[str, Any]) -> tuple[Any, int, str | None]:
     return row["annotation_data"], row["annotation_count"], row["annotation_uid"]
 
