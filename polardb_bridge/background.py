@@ -21,8 +21,8 @@ from django.db import connections
 
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.storage.sync import jobs
-from polardb_bridge.webhooks import outbox, queue, reconcile, rewrite, wakeup
-from polardb_bridge.webhooks.delivery import deliver, due_storages
+from polardb_bridge.webhooks import outbox, queue, reconcile, rewrite, sequence, wakeup
+from polardb_bridge.webhooks.delivery import deliver_in_turn, due_storages
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ MAX_THREADS = 8
 MAX_SYNCS = 2
 # How often a round looks whether a comparison or a sync is due.
 _CLOCK_INTERVAL_S = 30.0
+_THOROUGH_SWEEP_INTERVAL_S = 3600.0
 
 _Key = tuple[str, int]
 
@@ -51,7 +52,7 @@ class BackgroundThread:
         self._busy: set[_Key] = set()
         self._failing: set[_Key] = set()
         self._missed: set[_Key] = set()
-        self._next_poll = self._next_clock = time.monotonic()
+        self._next_poll = self._next_clock = self._next_thorough_sweep = time.monotonic()
 
     def start(self) -> None:
         """Run in the background for as long as the process lives."""
@@ -100,9 +101,15 @@ class BackgroundThread:
             self._next_clock = time.monotonic() + _CLOCK_INTERVAL_S
             self._begin(("reconcile", 0), reconcile.reconcile_due)
             self._begin(("schedule", 0), jobs.request_due)
-            self._begin(("sweep", 0), outbox.drop_gone)
+            self._begin(("sweep", 0), self._sweep)
         for storage_id in jobs.waiting():
             self._sync(storage_id)
+
+    def _sweep(self) -> None:
+        outbox.drop_gone()
+        if time.monotonic() >= self._next_thorough_sweep:  # it looks at every annotation
+            self._next_thorough_sweep = time.monotonic() + _THOROUGH_SWEEP_INTERVAL_S
+            sequence.drop_gone()
 
     def _sync(self, storage_id: int) -> None:
         key = ("sync", storage_id)
@@ -116,7 +123,7 @@ class BackgroundThread:
     def _deliver(self, storage: PolarDBExportStorage, *, workers_too: bool) -> None:
         state = getattr(storage, "writeback_state", None)
         failing = state is not None and state.attempts > 0
-        self._begin(("deliver", storage.pk), lambda: deliver(storage, workers_too=workers_too), failing=failing)
+        self._begin(("deliver", storage.pk), lambda: deliver_in_turn(storage, workers_too=workers_too), failing=failing)
 
     def _begin(self, key: _Key, work: Callable[[], object], *, failing: bool = False) -> None:
         with self._lock:

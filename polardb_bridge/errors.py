@@ -5,7 +5,11 @@
     │   ├── DeploymentExistsError   the name or the table is taken
     │   └── NoSuchDeploymentError   nothing has that name
     ├── ReconfigureError    a person must change the connection, the account, its privileges or the table
+    │   └── LoginRefusedError   user name or password is wrong: servers lock accounts that try too often
     ├── RetryableError      the same call can succeed later: the server is down, busy or read-only
+    │   ├── ServerDownError     the server takes no logins: nobody else need try before one succeeds
+    │   ├── DisconnectedError   the connection was lost: the next one may be better
+    │   └── LockedError         others hold a lock: what they do not hold can go on
     └── RowError            this row cannot be read or written; the others can
 
 `field` names the storage field (`host`, `password`, `table`, …) that caused the error, so that a form can
@@ -39,8 +43,24 @@ class ReconfigureError(BridgeError):
     """The connection, account, privileges or table must be changed by a person."""
 
 
+class LoginRefusedError(ReconfigureError):
+    """The server does not take the user name or the password."""
+
+
 class RetryableError(BridgeError):
     """The same call can succeed later without anybody changing anything here."""
+
+
+class ServerDownError(RetryableError):
+    """The server cannot be reached, or lets nobody in now."""
+
+
+class DisconnectedError(RetryableError):
+    """The connection was lost; whether the statement did anything is not known."""
+
+
+class LockedError(RetryableError):
+    """Another transaction holds a row or the table, or a deadlock was ended at our cost."""
 
 
 class RowError(BridgeError):

@@ -2,16 +2,26 @@
 
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink, SyncPart
-from polardb_bridge.webhooks.models import PendingWriteback, WritebackMark, WritebackState
+from polardb_bridge.webhooks.models import (
+    AnnotationSequence,
+    PendingWriteback,
+    ServerState,
+    WritebackLease,
+    WritebackMark,
+    WritebackState,
+)
 
 __all__ = [
+    "AnnotationSequence",
     "Deployment",
     "PendingWriteback",
     "PolarDBExportStorage",
     "PolarDBImportStorage",
     "PolarDBImportStorageLink",
+    "ServerState",
     "StatementRecord",
     "SyncPart",
+    "WritebackLease",
     "WritebackMark",
     "WritebackState",
 ]

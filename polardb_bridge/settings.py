@@ -33,6 +33,8 @@ ROOT_URLCONF = "polardb_bridge.urls"
 WSGI_APPLICATION = "polardb_bridge.wsgi.application"
 ANNOTATION_MIXIN = "polardb_bridge.webhooks.capture.AnnotationMixin"
 GET_STORAGE_LIST = "polardb_bridge.storage.types.storage_list"
+REST_FRAMEWORK: dict[str, object] = globals()["REST_FRAMEWORK"]
+REST_FRAMEWORK["EXCEPTION_HANDLER"] = "polardb_bridge.label_studio.errors.exception_handler"
 
 # Organizations are tenants here: deployments/tenancy/ and deployments/access/.
 PROJECT_MIXIN = "polardb_bridge.deployments.tenancy.isolation.ProjectMixin"

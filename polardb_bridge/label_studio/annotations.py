@@ -9,8 +9,10 @@ from typing import Any
 _WRITTEN_FIELDS = frozenset({"result", "was_cancelled", "task", "task_id", "unique_id", "created_at", "updated_at"})
 
 
-def capture_bulk_changes(changed: Callable[[Iterable[int]], None]) -> None:
+def capture_bulk_changes(changed: Callable[..., None]) -> None:
     """Call `changed` with task ids, in the same transaction, whenever annotations are changed as a set.
+
+    created: it gets the ids of those that are new, in their order.
 
     Label Studio changes annotations without a signal: the label bulk update (labels_manager/functions.py), "Remove
     Duplicated Tasks" (data_manager/actions/remove_duplicates.py, move_annotations), and creates them with one of its
@@ -37,7 +39,7 @@ def capture_bulk_changes(changed: Callable[[Iterable[int]], None]) -> None:
     def bulk_create(self: Any, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
         with transaction.atomic(savepoint=False):
             created: list[Any] = QuerySet.bulk_create(self, objs, *args, **kwargs)
-            changed({annotation.task_id for annotation in created})
+            changed({annotation.task_id for annotation in created}, created=[annotation.pk for annotation in created])
         return created
 
     def delete(self: Any) -> Any:

@@ -12,7 +12,7 @@ from core.utils.io import resolve_host_for_ssrf
 from django.conf import settings
 
 from polardb_bridge.conf import configuration
-from polardb_bridge.errors import ReconfigureError
+from polardb_bridge.errors import ReconfigureError, ServerDownError
 from polardb_bridge.networks import contains
 
 
@@ -20,7 +20,8 @@ def resolved_ip(host: str, port: int) -> str:
     """What to connect to for `host`: its checked IP address, or the host itself if that is let through.
 
     Raises:
-        ReconfigureError: the host's address is private and not let through, or its name is not known.
+        ReconfigureError: the host's address is private and not let through.
+        ServerDownError: its name is not known now.
     """
     if not settings.SSRF_PROTECTION_ENABLED or is_allowed(host):
         return host
@@ -33,7 +34,8 @@ def resolved_ip(host: str, port: int) -> str:
             field="host",
         ) from None
     except LabelStudioAPIException:
-        raise ReconfigureError(f"The host name {host!r} is not known.", field="host") from None
+        # Names are looked up in the network, too, and that heals like a server.
+        raise ServerDownError(f"The host name {host!r} is not known.", field="host") from None
     return address
 
 

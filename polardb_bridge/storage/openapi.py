@@ -20,7 +20,8 @@ class WritebackSerializer(serializers.Serializer[Any]):
     pending = serializers.IntegerField(help_text="Tasks whose result is on its way into its row")
     failed = serializers.IntegerField(help_text="Tasks whose result is parked: it waits for a person")
     problems = serializers.ListField(
-        child=serializers.CharField(), help_text="`task N: why its row could not be written`, the first 20"
+        child=serializers.CharField(),
+        help_text="`row N (task M): why it could not be written`, the first 20; rows that others have locked, too",
     )
     last_written_at = serializers.DateTimeField(allow_null=True)
     error = serializers.CharField(help_text="Why the table as a whole cannot be written now; empty otherwise")

@@ -14,7 +14,7 @@ from rest_framework.fields import empty
 from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.openapi import WritebackSerializer
-from polardb_bridge.storage.writeback_status import parked_tasks, writeback_status
+from polardb_bridge.storage.writeback_status import problems, writeback_status
 from polardb_bridge.table.schema import check_table_name
 
 
@@ -104,7 +104,7 @@ class PolarDBExportStorageSerializer(PolarDBStorageSerializerMixin, ExportStorag
         return {
             "pending": status.pending,
             "failed": status.parked,
-            "problems": parked_tasks(storage),
+            "problems": problems(storage),
             "last_written_at": status.last_success_at,
             "error": status.last_error,
             "retry_at": status.retry_at,

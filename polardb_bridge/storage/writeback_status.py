@@ -8,7 +8,7 @@ table is asked.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Value
@@ -20,6 +20,8 @@ from polardb_bridge.storage.models import PolarDBExportStorage
 # A change that is older than this and still not in its row is worth a look.
 LATE_AFTER_S = 300.0
 MAX_LISTED = 20
+# A row that others hold is a problem only then.
+LISTED_AFTER_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,20 @@ def unwritten_of(storage: PolarDBExportStorage, changed_until: datetime | None =
     return unwritten(PolarDBExportStorage.objects.filter(pk=storage.pk), changed_until).get(storage.pk, Unwritten())
 
 
-def parked_tasks(storage: PolarDBExportStorage, limit: int = MAX_LISTED) -> list[str]:
-    """What waits for a person in words, the oldest first: `task N: why its row could not be written`."""
-    parked = storage.pending_writebacks.filter(Exists(Task.objects.filter(pk=OuterRef("task"))))
-    parked = parked.exclude(parked_reason="").order_by("dirty_since", "pk")
-    return [f"task {task_id}: {reason}" for task_id, reason in parked.values_list("task_id", "parked_reason")[:limit]]
+def problems(storage: PolarDBExportStorage, limit: int = MAX_LISTED) -> list[str]:
+    """The rows that could not be written, the oldest first, and why: `row 7 (task 12): …`.
+
+    What is parked; and what others have locked for longer than a transaction should take.
+    """
+    found = storage.pending_writebacks.filter(Exists(Task.objects.filter(pk=OuterRef("task"))))
+    long_locked = Q(locked_since__lte=timezone.now() - timedelta(seconds=LISTED_AFTER_S))
+    found = found.filter(~Q(parked_reason="") | long_locked).order_by("dirty_since", "pk")
+    values = found.values_list("row_id", "task_id", "parked_reason", "locked_since")[:limit]
+    return [
+        f"{f'row {row_id} (task {task_id})' if row_id is not None else f'task {task_id}'}: "
+        f"{reason or f'another transaction has locked it since {since:%H:%M:%S} UTC'}"
+        for row_id, task_id, reason, since in values
+    ]
 
 
 def as_json(status: WritebackStatus) -> dict[str, Any]:

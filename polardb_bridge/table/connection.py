@@ -24,6 +24,11 @@ READ_TIMEOUT_S = 60
 WRITE_TIMEOUT_S = 60
 # Below MySQL's shortest usual wait_timeout (PolarDB's proxies close idle connections after some minutes).
 POOL_RECYCLE_S = 240
+# What write-back waits for others (a table lock: ALTER TABLE, LOCK TABLES); what is locked is tried again.
+_ROW_LOCK_TIMEOUT_S = 1
+_TABLE_LOCK_TIMEOUT_S = 3
+# A process that is stopped between its UPDATE and its COMMIT would hold its locks for ever.
+_IDLE_TRANSACTION_TIMEOUT_S = 10
 
 
 # The least recently used go first: storages are changed and deleted, and passwords tried.
@@ -88,9 +93,14 @@ def _create_engine(parameters: ConnectionParameters) -> sa.Engine:
             if parameters.tls != TlsMode.DISABLED:
                 _require_encryption(cursor, parameters)
             cursor.execute("SET time_zone = '+00:00'")
-            if parameters.timeout_s:
-                # Below the timeout: a statement that waits for a lock ends with an answer, not with a lost connection.
-                cursor.execute(f"SET innodb_lock_wait_timeout = {max(1, parameters.timeout_s // 2)}")
+            if parameters.is_writer:
+                cursor.execute(
+                    f"SET innodb_lock_wait_timeout = {_ROW_LOCK_TIMEOUT_S}, lock_wait_timeout = {_TABLE_LOCK_TIMEOUT_S}"
+                )
+                # MySQL has no limit for idle transactions, only one for idle sessions.
+                is_mariadb = "MariaDB" in connection.get_server_info()
+                limit = "idle_write_transaction_timeout" if is_mariadb else "wait_timeout"
+                cursor.execute(f"SET {limit} = {_IDLE_TRANSACTION_TIMEOUT_S}")
         finally:
             cursor.close()
 

@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
-import socket
+import os
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import exc
 
-from polardb_bridge.errors import BridgeError, ReconfigureError, RetryableError, RowError
+from polardb_bridge.errors import (
+    BridgeError,
+    DisconnectedError,
+    LockedError,
+    LoginRefusedError,
+    ReconfigureError,
+    RetryableError,
+    RowError,
+    ServerDownError,
+)
 from polardb_bridge.table.parameters import ConnectionParameters
 
-PROBE_TIMEOUT_S = 0.5
+# A refusal comes at once; what takes longer than this was no answer at all.
+_REFUSED_WITHIN_S = 1.0
+_NUMBER = re.compile(r"\((\d+)\)$")
+# What the client library says of all that it does without waiting ("in progress"), and of a refusal.
+_REFUSED = (111, 115)
 
 
 @contextmanager
 def translated_errors(parameters: ConnectionParameters) -> Iterator[None]:
     """Turn what the driver or SQLAlchemy raises within into a BridgeError."""
+    began = time.monotonic()
     try:
         yield
     except BridgeError:
         raise
     except exc.TimeoutError:
-        raise RetryableError(f"All connections to {parameters} are in use. Try again.") from None
+        raise DisconnectedError(f"All connections to {parameters} are in use. Try again.") from None
     except exc.DBAPIError as error:
         # `from None`: the driver's error repeats the statement, and a traceback would log it.
-        raise _translate(error, parameters) from None
+        raise _translate(error, parameters, time.monotonic() - began) from None
 
 
-def _translate(error: exc.DBAPIError, parameters: ConnectionParameters) -> BridgeError:
+def _translate(error: exc.DBAPIError, parameters: ConnectionParameters, seconds: float) -> BridgeError:
     original = error.orig
     arguments = getattr(original, "args", ())
     code = arguments[0] if arguments and isinstance(arguments[0], int) else 0
     said = str(arguments[1]) if len(arguments) > 1 else type(original).__name__
     server = parameters.server
     if code in (2002, 2003):
-        return _unreachable(parameters)
+        return _unreachable(parameters, said, seconds)
     if code == 2013 and "initial communication packet" in said:
-        return RetryableError(
+        return ServerDownError(
             f"{server} accepts connections, but does not answer like a MySQL server: check the port.", field="port"
         )
     known = _REACTIONS.get(code)
@@ -53,16 +69,18 @@ def _translate(error: exc.DBAPIError, parameters: ConnectionParameters) -> Bridg
     )
 
 
-def _unreachable(parameters: ConnectionParameters) -> RetryableError:
-    """Why no connection can be made: MariaDB's client library says "(115)" for all reasons."""
+def _unreachable(parameters: ConnectionParameters, said: str, seconds: float) -> ServerDownError:
+    """Why no connection came about in so many seconds: MariaDB's client library says "(115)" for nearly all reasons.
+
+    Nothing is tried again to find out: servers count connections without a login, and block who makes many.
+    """
     host, port = parameters.host, parameters.port
-    try:
-        socket.create_connection((parameters.resolved_ip or host, port), PROBE_TIMEOUT_S).close()
-    except ConnectionRefusedError:
-        return RetryableError(f"{host} refuses connections on port {port}: check the port.", field="port")
-    except OSError as error:
-        return RetryableError(f"{host} cannot be reached on port {port}: {error}.", field="host")
-    return RetryableError(f"{host} was slow to answer on port {port}. Try again.", field="host")
+    number = _NUMBER.search(said)
+    code = int(number[1]) if number else 0
+    if seconds < _REFUSED_WITHIN_S and code in _REFUSED:
+        return ServerDownError(f"{host} refuses connections on port {port}: check the port.", field="port")
+    reason = f"no answer within {seconds:.0f} s" if seconds >= _REFUSED_WITHIN_S else os.strerror(code)
+    return ServerDownError(f"{host} cannot be reached on port {port}: {reason}.", field="host")
 
 
 _Reaction = tuple[type[BridgeError], str | None, str]
@@ -70,15 +88,15 @@ _Reaction = tuple[type[BridgeError], str | None, str]
 # and https://mariadb.com/kb/en/mariadb-error-codes/ (4025).
 _REACTIONS: dict[int, _Reaction] = {
     1044: (ReconfigureError, "database", "User {p.user!r} may not use the database {p.database!r}: {said}"),
-    1045: (ReconfigureError, "password", "{server} refused the user {p.user!r}: user name or password is wrong"),
+    1045: (LoginRefusedError, "password", "{server} refused the user {p.user!r}: user name or password is wrong"),
     1049: (ReconfigureError, "database", "There is no database {p.database!r} on {server}"),
-    1129: (ReconfigureError, "host", "{server} has blocked this machine: run mysqladmin flush-hosts there"),
+    1129: (ServerDownError, "host", "{server} has blocked this machine: run mysqladmin flush-hosts there"),
     1130: (ReconfigureError, "host", "{server} allows no connections from this machine for {p.user!r}: {said}"),
     1142: (ReconfigureError, "user", "User {p.user!r} lacks a privilege: {said}"),
     1143: (ReconfigureError, "user", "User {p.user!r} lacks a privilege: {said}"),
     1146: (ReconfigureError, "table", "The table does not exist: {said}"),
     1054: (ReconfigureError, "table", "The table lacks a column: {said}"),
-    2005: (ReconfigureError, "host", "The host name {p.host!r} is not known"),
+    2005: (ServerDownError, "host", "The host name {p.host!r} is not known"),
     2026: (ReconfigureError, "tls", "The TLS connection to {server} failed: {said}"),
     1153: (RowError, None, "The value is larger than the server accepts: raise max_allowed_packet there"),
     1406: (RowError, None, "The value is longer than its column: {said}"),
@@ -87,13 +105,16 @@ _REACTIONS: dict[int, _Reaction] = {
     3157: (RowError, "annotation_data", "The result is nested more deeply than the server accepts: {said}"),
     3140: (RowError, "annotation_data", "The result is not valid JSON to the server: {said}"),
     4025: (RowError, "annotation_data", "The result breaks a constraint of the table: {said}"),
-    1040: (RetryableError, None, "{server} has too many connections"),
-    1053: (RetryableError, None, "{server} is shutting down"),
-    1205: (RetryableError, None, "{server} waited too long for a lock"),
-    1213: (RetryableError, None, "{server} rolled the transaction back to end a deadlock"),
+    1040: (ServerDownError, None, "{server} has too many connections"),
+    1053: (ServerDownError, None, "{server} is shutting down"),
+    1205: (LockedError, None, "{server} waited too long for a lock"),
+    1213: (LockedError, None, "{server} rolled the transaction back to end a deadlock"),
     1290: (RetryableError, None, "{server} does not accept writes now: {said}"),
     1836: (RetryableError, None, "{server} is read-only now"),
-    2006: (RetryableError, None, "{server} closed the connection"),
-    2013: (RetryableError, None, "The connection to {server} was lost"),
-    2055: (RetryableError, None, "The connection to {server} was lost"),
+    1317: (DisconnectedError, None, "The connection to {server} was lost"),
+    1927: (DisconnectedError, None, "The connection to {server} was lost"),
+    2006: (DisconnectedError, None, "{server} closed the connection"),
+    2013: (DisconnectedError, None, "The connection to {server} was lost"),
+    2055: (DisconnectedError, None, "The connection to {server} was lost"),
+    4031: (DisconnectedError, None, "{server} closed the connection"),
 }

@@ -17,8 +17,8 @@ class ConnectionParameters:
 
     resolved_ip: what to connect to instead of `host`, if a caller has resolved and checked it.
     tls_ca: path of a file with the certificate authorities to trust; the system's if None.
-    timeout_s: how long a statement may keep quiet; half of it while it waits for a lock. None: a minute, and the
-    server's own limit for locks.
+    timeout_s: how long a statement may keep quiet. None: a minute.
+    is_writer: its sessions wait for locks a second or two only, and let their own go soon if this process is stopped.
     """
 
     host: str
@@ -30,6 +30,7 @@ class ConnectionParameters:
     resolved_ip: str | None = None
     tls_ca: str | None = None
     timeout_s: int | None = None
+    is_writer: bool = False
 
     def __post_init__(self) -> None:
         if not self.host:

@@ -114,6 +114,33 @@ def _statements(all_values: Sequence[_Values], limit: _Limit) -> Iterator[list[_
         yield part
 
 
+def check_writable(connection: sa.Connection, table: sa.Table) -> None:
+    """Have the server look at an UPDATE like those of `write_results` that touches no row, and runs no trigger.
+
+    It fails as those do if the account or the table as such is the reason, and not a row: a privilege, a column, a
+    table that is not there or locked, a server that is read-only.
+    """
+    name = connection.dialect.identifier_preparer.quote_identifier(table.name)
+    connection.exec_driver_sql(
+        f"UPDATE {name} SET annotation_data = NULL, annotation_count = 0, annotation_uid = NULL, "  # noqa: S608
+        "annotation_create_at = annotation_create_at, annotation_update_at = annotation_update_at, "
+        "updated_at = updated_at WHERE id = 0 AND 1 = 0"
+    )
+
+
+def lock_free_rows(connection: sa.Connection, table: sa.Table, row_ids: Sequence[int]) -> tuple[set[int], set[int]]:
+    """Lock those of these rows that nobody else has locked, until the transaction ends; and those that others have.
+
+    Rows that the table does not have are in neither.
+
+    Raises:
+        RetryableError: the server cannot tell; MySQL can from 8.0.1 on, MariaDB from 10.6 on.
+    """
+    wanted = sa.select(table.c.id).where(table.c.id.in_(row_ids))
+    free = set(connection.scalars(wanted.with_for_update(skip_locked=True)))
+    return free, set(connection.scalars(wanted)) - free
+
+
 def _update(connection: sa.Connection, table: sa.Table, values: Sequence[_Values]) -> set[int]:
     """One UPDATE for all rows: a round trip a row would make remote servers slow.
 

@@ -10,6 +10,7 @@ from tasks.models import Annotation
 
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.table.results import RowResult
+from polardb_bridge.webhooks import sequence
 
 # Results are read in groups of about this size as JSON; parsed, they take about ten times as much.
 GROUP_BYTES = 8 * 1024 * 1024
@@ -24,7 +25,10 @@ def current_results(storage: PolarDBExportStorage, task_ids: Sequence[int]) -> I
     submitted: dict[int, list[int]] = {}
     has_skipped: set[int] = set()
     annotations = Annotation.objects.filter(task_id__in=task_ids).order_by("updated_at", "pk")
-    for annotation_id, task_id, skipped in annotations.values_list("pk", "task_id", "was_cancelled"):
+    found = list(annotations.values_list("pk", "task_id", "was_cancelled"))
+    numbers = sequence.numbers_of(task_ids)
+    # The newest last: those without a number are older than all others, and among themselves their times decide.
+    for annotation_id, task_id, skipped in sorted(found, key=lambda annotation: numbers.get(annotation[0], 0)):
         if skipped:
             has_skipped.add(task_id)
         else:
@@ -39,7 +43,7 @@ def current_results(storage: PolarDBExportStorage, task_ids: Sequence[int]) -> I
     }
     if cleared:
         yield cleared
-    newest = {found[-1]: task_id for task_id, found in submitted.items() if task_id in rows}
+    newest = {ids[-1]: task_id for task_id, ids in submitted.items() if task_id in rows}
     for group in _groups(list(newest)):
         contents = Annotation.objects.filter(pk__in=group).values_list(
             "pk", "task_id", "result", "unique_id", "created_at", "updated_at"

@@ -10,156 +10,144 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from datetime import datetime
 
-from django.db import transaction
-from django.utils import timezone
+from django.db import IntegrityError, transaction
 
-from polardb_bridge.errors import BridgeError, RowError
+from polardb_bridge.errors import BridgeError, ServerDownError
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.storage.writeback_status import unwritten_of
-from polardb_bridge.table.connection import begin, dispose
-from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.results import RowResult, write_results
-from polardb_bridge.webhooks import outbox
-from polardb_bridge.webhooks.current_results import current_results
+from polardb_bridge.table.connection import dispose
+from polardb_bridge.webhooks import clock, leases, outbox, servers, wakeup
+from polardb_bridge.webhooks.batch import Batch, writing_parameters
 from polardb_bridge.webhooks.models import WritebackState
 from polardb_bridge.webhooks.retry import MAX_DELAY, next_try
 
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 500
-# How long a server may keep quiet before a delivery gives up; far below the length of a lease.
-TIMEOUT_S = 8
-MISSING_ROW = "The table has no row {row_id} any more."
+# Rows that were refused before, in one go: each may have to be written alone. More while all of them succeed.
+PARKED_BATCH_SIZE = 20
+# How long a person who waits for a delivery waits for what other deliveries, or transactions of others, hold.
+PATIENCE_TIMEOUT_S = 10.0
 
 
 @dataclass
 class DeliveryReport:
-    """What a delivery did: rows written, marks that are now parked, and the error that ended it, if any."""
+    """What a delivery did: rows written, tasks that are now parked, and the error that ended it, if any."""
 
     written: int = 0
     parked: int = 0
     error: str = ""
 
 
+OnBatch = Callable[[DeliveryReport], None]
+
+
 def due_storages(*, workers_too: bool = False) -> list[PolarDBExportStorage]:
     """The export storages that have something to deliver and are not waiting for a retry."""
-    storages = outbox.due_storages(workers_too=workers_too).select_related("writeback_state")
-    return [storage for storage in storages if _may_try(storage)]
+    storages = list(outbox.due_storages(workers_too=workers_too).select_related("writeback_state"))
+    if not storages:
+        return []
+    now = clock.now()
+    waiting = servers.waiting()
+    return [
+        storage
+        for storage in storages
+        if servers.server_of(storage) not in waiting and not _is_ahead(_state_of(storage).retry_at, now)
+    ]
 
 
-def _may_try(storage: PolarDBExportStorage) -> bool:
-    state = getattr(storage, "writeback_state", None)
-    if state is None or state.retry_at is None:
-        return True
-    now = timezone.now()
+def _state_of(storage: PolarDBExportStorage) -> WritebackState:
+    return getattr(storage, "writeback_state", None) or WritebackState()
+
+
+def _is_ahead(retry_at: datetime | None, now: datetime) -> bool:
     # Further ahead than any delay: the clock was set back.
-    return not now < state.retry_at <= now + MAX_DELAY
+    return retry_at is not None and now < retry_at <= now + MAX_DELAY
 
 
 def deliver_due() -> dict[int, DeliveryReport]:
     """Deliver what is due, one storage after the other; reports by storage id."""
-    return {storage.pk: deliver(storage) for storage in due_storages(workers_too=True)}
+    found = {storage.pk: deliver_in_turn(storage) for storage in due_storages(workers_too=True)}
+    return {storage_id: report for storage_id, report in found.items() if report is not None}
+
+
+def deliver_in_turn(storage: PolarDBExportStorage, *, workers_too: bool = True) -> DeliveryReport | None:
+    """Deliver, but only if nobody else is about to try its server while that is down; None otherwise."""
+    return deliver(storage, workers_too=workers_too) if servers.take_turn(storage) else None
 
 
 def deliver(
-    storage: PolarDBExportStorage,
-    *,
-    workers_too: bool = True,
-    on_batch: Callable[[DeliveryReport], None] | None = None,
+    storage: PolarDBExportStorage, *, workers_too: bool = True, on_batch: OnBatch | None = None
 ) -> DeliveryReport:
-    """Deliver all due marks of `storage` in batches, until none is left or the table cannot be written.
+    """Deliver all that is due of `storage` in batches, until none is left or the table cannot be written.
 
-    workers_too: also those that are still left to a worker.
+    workers_too: also what is still left to a worker.
     """
     report = DeliveryReport()
-    attempts = WritebackState.objects.filter(storage=storage).values_list("attempts", flat=True).first() or 0
-    while True:
-        # Smaller after each failure: what is too slow or too large for one batch goes through in parts.
-        lease = outbox.lease_due(storage, max(1, BATCH_SIZE >> attempts), workers_too=workers_too)
-        if not lease.pending:
-            return report
-        try:
-            batch = _Batch(storage, lease, attempt=attempts + 1)
-            batch.write()
-        except BridgeError as error:
-            outbox.release(lease)
-            _close_connections(storage)
-            _record_failure(storage, error)
-            report.error = str(error)
-            return report
-        except BaseException:
-            outbox.release(lease)
-            raise
-        with transaction.atomic():
-            outbox.set_has_result(batch.with_result)
-            outbox.clear(lease, batch.parked)
-            _record_success(storage)
-        attempts = 0
-        report.written += len(batch.written)
-        report.parked += len(batch.parked)
-        if on_batch:
-            on_batch(report)
+    delivery = _Delivery(storage, workers_too, report, on_batch)
+    delivery.run(BATCH_SIZE)
+    if not report.error:
+        delivery.run(PARKED_BATCH_SIZE, parked=True)
+    return report
 
 
 @dataclass
-class _Batch:
-    """The leased marks on their way into the table. Tasks by id; parked: why a row could not be written."""
-
+class _Delivery:
     storage: PolarDBExportStorage
-    lease: outbox.Lease
-    attempt: int
-    written: list[int] = field(default_factory=list)
-    with_result: list[int] = field(default_factory=list)
-    parked: dict[int, str] = field(default_factory=dict)
+    workers_too: bool
+    report: DeliveryReport
+    on_batch: OnBatch | None
+    attempts: int | None = None
 
-    def write(self) -> None:
-        parameters = writing_parameters(self.storage)
-        for results in current_results(self.storage, self.lease.task_ids):
+    def run(self, limit: int, *, parked: bool = False) -> None:
+        """Deliver in batches; parked: what was refused before, until something is refused again."""
+        if self.attempts is None:
             try:
-                self._write(parameters, results)
-            except RowError:
-                # Nothing of it was committed. Which row it is, only the server knows.
-                self._write_one_by_one(parameters, results)
+                self.attempts = WritebackState.objects.get_or_create(storage=self.storage)[0].attempts
+            except IntegrityError:
+                return  # the storage is gone
+        while not self.report.error:
+            # Smaller after each failure: what is too slow or too large for one batch goes through in parts.
+            size = limit if parked else max(1, limit >> self.attempts)
+            lease = outbox.lease_due(self.storage, size, workers_too=self.workers_too, parked=parked)
+            if not lease.pending:
+                return
+            batch = Batch(self.storage, lease, attempt=self.attempts + 1)
+            self._write(batch)
+            if parked and batch.unwritable:
+                return
+            if parked:
+                limit = min(2 * limit, BATCH_SIZE)
 
-    def _write(self, parameters: ConnectionParameters, results: dict[int, RowResult]) -> None:
-        with begin(parameters) as connection:
-            missing = write_results(connection, self.storage.source_table, list(results.values()))
-            self.lease.check()
-        for task_id, result in results.items():
-            if result.row_id in missing:
-                self._park(task_id, result, MISSING_ROW.format(row_id=result.row_id))
-                continue
-            self.written.append(task_id)
-            if result.data is not None:
-                self.with_result.append(task_id)
-            self._log(logging.DEBUG if len(results) > 1 else logging.INFO, task_id, result, "written")
-        if len(results) > 1:
-            logger.info("Write-back: storage %s, %s rows written", self.storage.pk, len(results) - len(missing))
-
-    def _write_one_by_one(self, parameters: ConnectionParameters, results: dict[int, RowResult]) -> None:
-        for task_id, result in results.items():
-            try:
-                self._write(parameters, {task_id: result})
-            except RowError as error:
-                self._park(task_id, result, str(error))
-
-    def _park(self, task_id: int, result: RowResult, reason: str) -> None:
-        self.parked[task_id] = reason
-        self._log(logging.WARNING, task_id, result, reason)
-
-    def _log(self, level: int, task_id: int, result: RowResult, what: str) -> None:
-        logger.log(
-            level,
-            "Write-back: storage %s, task %s, row %s, attempt %s: %s",
-            *(self.storage.pk, task_id, result.row_id, self.attempt, what),
-        )
-
-
-def writing_parameters(storage: PolarDBExportStorage) -> ConnectionParameters:
-    """How write-back connects: with timeouts that are shorter than a lease."""
-    return replace(storage.connection_parameters(), timeout_s=TIMEOUT_S)
+    def _write(self, batch: Batch) -> None:
+        try:
+            with leases.heartbeat(batch.lease):
+                batch.write()
+        except BridgeError as error:
+            outbox.release(batch.lease)
+            _close_connections(self.storage)
+            _record_failure(self.storage, error)
+            self.report.error = str(error)
+            return
+        except BaseException:
+            outbox.release(batch.lease)
+            raise
+        outbox.set_has_result(batch.with_result)
+        with transaction.atomic():
+            is_mended = outbox.clear(batch.lease, batch.unwritable)
+            _record_success(self.storage)
+        if is_mended:
+            outbox.wake_parked(self.storage)
+        if (batch.written or batch.unwritable) and servers.is_up(self.storage):
+            wakeup.wake()
+        self.attempts = 0
+        self.report.written += len(batch.written)
+        self.report.parked += batch.parked
+        if self.on_batch:
+            self.on_batch(self.report)
 
 
 def _close_connections(storage: PolarDBExportStorage) -> None:
@@ -169,45 +157,43 @@ def _close_connections(storage: PolarDBExportStorage) -> None:
 
 
 def _record_failure(storage: PolarDBExportStorage, error: BridgeError) -> None:
+    server_retry_at = servers.is_down(storage, error) if isinstance(error, ServerDownError) else None
+    if server_retry_at is None and servers.is_up(storage):
+        wakeup.wake()
     with transaction.atomic():
-        WritebackState.objects.get_or_create(storage=storage)
-        state = WritebackState.objects.select_for_update().get(storage=storage)
+        state = WritebackState.objects.select_for_update().filter(storage=storage).first()
+        if state is None:
+            return  # the storage is gone
         state.attempts += 1
         retry = next_try(error, state.attempts)
-        state.retry_at = timezone.now() + retry.delay
+        state.retry_at = server_retry_at or clock.now() + retry.delay
         state.needs_person = retry.needs_person
         state.last_error = str(error)
         state.save(update_fields=["attempts", "retry_at", "needs_person", "last_error"])
     logger.warning(
         "Write-back: storage %s, attempt %s failed, next in %.0f s: %s",
-        *(storage.pk, state.attempts, retry.delay.total_seconds(), error),
+        *(storage.pk, state.attempts, max(0.0, (state.retry_at - clock.now()).total_seconds()), error),
     )
 
 
 def _record_success(storage: PolarDBExportStorage) -> None:
-    values = {
-        "attempts": 0,
-        "retry_at": None,
-        "needs_person": False,
-        "last_error": "",
-        "last_success_at": timezone.now(),
-    }
-    if not WritebackState.objects.filter(storage=storage).update(**values):
-        WritebackState.objects.update_or_create(storage=storage, defaults=values)
+    WritebackState.objects.filter(storage=storage).update(
+        attempts=0, retry_at=None, needs_person=False, last_error="", last_success_at=clock.now()
+    )
 
 
 def retry_now(storage: PolarDBExportStorage) -> int:
-    """Forget the wait of `storage`, and make its parked marks due again; how many there were."""
+    """Forget the wait of `storage`, and take what is parked for new; how many tasks that is."""
     WritebackState.objects.filter(storage=storage).update(retry_at=None, needs_person=False)
     return outbox.retry_parked(storage)
 
 
 def deliver_everything(storage_id: int | None = None, *, retry_parked: bool = False) -> dict[int, DeliveryReport]:
-    """Deliver the marks of all storages, or of one, at once; reports by storage id.
+    """Deliver what is due of all storages, or of one, at once; reports by storage id.
 
-    Marks that another delivery has leased are waited for: it writes them, or its lease runs out.
+    What another delivery has leased, or another transaction has locked, is waited for, but not for long.
 
-    retry_parked: also the parked marks.
+    retry_parked: also what is parked.
     """
     storages = PolarDBExportStorage.objects.order_by("pk")
     if storage_id is not None:
@@ -217,7 +203,7 @@ def deliver_everything(storage_id: int | None = None, *, retry_parked: bool = Fa
         if retry_parked:
             retry_now(storage)
         report = deliver(storage)
-        patient_until = time.monotonic() + 2 * outbox.LEASE_LENGTH.total_seconds()
+        patient_until = time.monotonic() + PATIENCE_TIMEOUT_S
         while not report.error and unwritten_of(storage).pending and time.monotonic() < patient_until:
             time.sleep(0.2)
             more = deliver(storage)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.webhooks import queue, rewrite
-from polardb_bridge.webhooks.delivery import deliver
+from polardb_bridge.webhooks.delivery import deliver_in_turn
 
 
 def deliver_job(storage_id: int) -> None:
@@ -13,7 +13,7 @@ def deliver_job(storage_id: int) -> None:
     queue.forget_question(storage_id)
     storage = PolarDBExportStorage.objects.filter(pk=storage_id).first()
     if storage is not None:
-        deliver(storage)
+        deliver_in_turn(storage)
 
 
 def rewrite_job(storage_id: int) -> None:

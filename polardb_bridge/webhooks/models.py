@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import models
 from django.utils import timezone
-from tasks.models import Task
+from tasks.models import Annotation, Task
 
 from polardb_bridge.storage.models import PolarDBExportStorage
 
@@ -45,9 +45,10 @@ class PendingWriteback(models.Model):
     """What a delivery has to do: the row of `task` may differ from Label Studio. Only deliveries write it, and people.
 
     token changes whenever the task becomes dirty again, so that a delivery clears only the state it has written.
-    lease and leased_until say which delivery works on it; a dead one's lease runs out.
+    lease: the WritebackLease of the delivery that works on it, if that one lives.
     not_before: until then it is left to a worker, if there is a queue; then serving processes take it too.
-    parked_reason says why a person must look at it; delivery leaves it alone until somebody asks for it again.
+    parked_reason: why its row alone cannot be written; a person may have to look at it. locked_since: since when others
+    hold the row. Of both: row_id, and attempts, how often that was found in a row; the next one is at retry_at.
     """
 
     storage = _relation(PolarDBExportStorage, "pending_writebacks")
@@ -56,8 +57,11 @@ class PendingWriteback(models.Model):
     dirty_since = models.DateTimeField(default=timezone.now)
     not_before = models.DateTimeField(default=timezone.now)
     lease = models.UUIDField(null=True)
-    leased_until = models.DateTimeField(null=True)
     parked_reason = models.TextField(blank=True, default="")
+    locked_since = models.DateTimeField(null=True)
+    row_id = models.BigIntegerField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    retry_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["storage", "task"], name="polardb_one_mark_per_task")]
@@ -65,6 +69,48 @@ class PendingWriteback(models.Model):
 
     def __str__(self) -> str:
         return f"task {self.task_id} of storage {self.storage_id}"
+
+
+class WritebackLease(models.Model):
+    """One delivery that lives. It says so again and again until it ends; one that no longer does is dead."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"lease {self.id}"
+
+
+class ServerState(models.Model):
+    """A server of tables that lets nobody in now; there is none of a server that does.
+
+    attempts: failed ones since it was last well, of all storages and processes together. retry_at: when the next one
+    may be made, by whoever moves this time on first.
+    """
+
+    host = models.CharField(max_length=255)
+    port = models.PositiveIntegerField()
+    attempts = models.PositiveIntegerField(default=0)
+    retry_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["host", "port"], name="polardb_one_state_per_server")]
+
+    def __str__(self) -> str:
+        return f"server {self.host}:{self.port}"
+
+
+class AnnotationSequence(models.Model):
+    """Label Studio got `annotation`, or a change of its result, as the id-th: what is newest, no clock decides.
+
+    Added in the transaction of the annotation; deliveries remove what a later one replaces.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    annotation = models.ForeignKey(Annotation, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+
+    def __str__(self) -> str:
+        return f"change {self.pk} of annotation {self.annotation_id}"
 
 
 class WritebackState(models.Model):

@@ -6,10 +6,8 @@ several of their records take them by task: no two of them can wait for each oth
 
 from __future__ import annotations
 
-import time
-import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -17,14 +15,12 @@ from django.db import models, transaction
 from django.utils import timezone
 from tasks.models import Task
 
-from polardb_bridge.errors import RetryableError
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
+from polardb_bridge.webhooks import clock, leases, sequence
+from polardb_bridge.webhooks.leases import Lease
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackMark
+from polardb_bridge.webhooks.retry import MAX_ROW_DELAY, row_delay
 
-# Another delivery may take over after this; a batch of an unresponsive server fails before (delivery.py, TIMEOUT_S).
-LEASE_LENGTH = timedelta(seconds=30)
-# Nothing is committed later than this after its lease began, so that a delivery that was frozen does no harm.
-_WORK_TIMEOUT_S = 20
 # How long a mark is left to a worker, if there is a queue, before a serving process takes it.
 WORKER_HEAD_START = timedelta(seconds=2)
 # SQLite takes at most 32,766 parameters in a statement.
@@ -33,39 +29,42 @@ _RECORDS_BATCH_SIZE = 500
 
 
 @dataclass(frozen=True)
-class Lease:
-    """What of one storage this delivery may work on until the lease runs out."""
+class Destinations:
+    """Where the results of some tasks go. pairs: of export storage and task, by ids; empty if they go nowhere.
 
-    storage_id: int
-    id: uuid.UUID = field(default_factory=uuid.uuid4)
-    pending: list[PendingWriteback] = field(default_factory=list)
-    # Monotonic: setting the clock does not change it, and it goes on while a process is stopped.
-    deadline: float = field(default_factory=lambda: time.monotonic() + _WORK_TIMEOUT_S)
+    has_source: whether one of the tasks is of a project that has rows of a table, with or without a target.
+    """
 
-    @property
-    def task_ids(self) -> list[int]:
-        return [pending.task_id for pending in self.pending]
-
-    def check(self) -> None:
-        """Raise RetryableError if too little of the lease is left to commit anything."""
-        if time.monotonic() > self.deadline:
-            raise RetryableError("Writing took so long that another delivery may have taken over.")
+    pairs: list[tuple[int, int]]
+    has_source: bool
 
 
-def targets(task_ids: Iterable[int]) -> list[tuple[int, int]]:
-    """Pairs of export storage and task, by ids: where the results of these tasks have to go."""
+def destinations(task_ids: Iterable[int]) -> Destinations:
+    """Of these tasks, in one query for each few thousands."""
     ids = sorted(set(task_ids))
-    pairs: list[tuple[int, int]] = []
+    pairs: set[tuple[int, int]] = set()
+    has_source = False
     for start in range(0, len(ids), _TASKS_BATCH_SIZE):
-        storages = PolarDBExportStorage.objects.filter(project__tasks__in=ids[start : start + _TASKS_BATCH_SIZE])
-        pairs.extend(storages.values_list("pk", "project__tasks"))
-    return pairs
+        tasks = Task.objects.filter(pk__in=ids[start : start + _TASKS_BATCH_SIZE]).order_by()
+        found = tasks.values_list(
+            "pk",
+            "project__polardb_io_storages_polardbexportstorages",
+            "project__polardb_io_storages_polardbimportstorages",
+        )
+        for task, target, source in found:
+            if target is not None:
+                pairs.add((target, task))
+            has_source = has_source or target is not None or source is not None
+    return Destinations(sorted(pairs), has_source)
 
 
 def mark(pairs: Iterable[tuple[int, int]]) -> int:
     """Record that the rows of these tasks may differ, by pairs of export storage and task; how many there are."""
     marks = [WritebackMark(storage_id=storage, task_id=task) for storage, task in pairs]
-    WritebackMark.objects.bulk_create(marks, batch_size=_RECORDS_BATCH_SIZE)
+    if len(marks) == 1:
+        marks[0].save(force_insert=True)
+    else:
+        WritebackMark.objects.bulk_create(marks, batch_size=_RECORDS_BATCH_SIZE)
     return len(marks)
 
 
@@ -85,31 +84,36 @@ def due_pending(*, workers_too: bool, now: datetime | None = None) -> models.Que
 
     A time further ahead than it was ever set was written before the clock was set back: it counts as past.
     """
-    now = now or timezone.now()
+    now = now or clock.now()
     pending = PendingWriteback.objects.filter(
-        models.Q(leased_until__isnull=True)
-        | models.Q(leased_until__lte=now)
-        | models.Q(leased_until__gt=now + LEASE_LENGTH),
-        parked_reason="",
+        ~models.Exists(leases.living().filter(pk=models.OuterRef("lease"))),
+        models.Q(retry_at__isnull=True) | models.Q(retry_at__lte=now) | models.Q(retry_at__gt=now + MAX_ROW_DELAY),
     )
     if workers_too:
         return pending
     return pending.filter(models.Q(not_before__lte=now) | models.Q(not_before__gt=now + WORKER_HEAD_START))
 
 
-def lease_due(storage: PolarDBExportStorage, limit: int, *, workers_too: bool = True) -> Lease:
-    """Lease up to `limit` tasks that are due, oldest change first; no two deliveries get the same one."""
+def lease_due(storage: PolarDBExportStorage, limit: int, *, workers_too: bool = True, parked: bool = False) -> Lease:
+    """Lease up to `limit` tasks that are due, oldest change first; no two deliveries get the same one.
+
+    parked: those whose rows alone could not be written, and no others.
+    """
     lease = Lease(storage.pk)
     if not due_storages(workers_too=workers_too).filter(pk=storage.pk).exists():
         return lease  # without taking SQLite's write lock
     with transaction.atomic():
         _fold(storage.pk)
-        due = due_pending(workers_too=workers_too).filter(storage=storage).order_by("dirty_since", "pk")
+        due = due_pending(workers_too=workers_too).filter(storage=storage)
+        due = due.exclude(parked_reason="") if parked else due.filter(parked_reason="")
         # On SQLite, which knows no such locks, a transaction has the database to itself from its start.
-        lease.pending.extend(due.select_for_update(skip_locked=True)[:limit])
-        PendingWriteback.objects.filter(pk__in=[pending.pk for pending in lease.pending]).update(
-            lease=lease.id, leased_until=timezone.now() + LEASE_LENGTH
-        )
+        locked = list(due.order_by("dirty_since", "pk").select_for_update(skip_locked=True)[:limit])
+        # Again, now that nobody can take them: a lease that began between looking and locking was not seen.
+        others = set(leases.living().values_list("pk", flat=True))
+        lease.pending.extend(pending for pending in locked if pending.lease not in others)
+        if lease.pending:
+            lease.begin()
+            PendingWriteback.objects.filter(pk__in=[pending.pk for pending in lease.pending]).update(lease=lease.id)
     return lease
 
 
@@ -139,64 +143,110 @@ def _fold(storage_id: int) -> None:
         update_conflicts=True,
         unique_fields=["storage", "task"],
         # `dirty_since` stays: it tells how old the oldest unwritten change is.
-        update_fields=["token", "not_before", "parked_reason"],
+        update_fields=["token", "not_before", "parked_reason", "locked_since", "attempts", "retry_at"],
         batch_size=_RECORDS_BATCH_SIZE,
     )
     WritebackMark.objects.filter(pk__in=[mark_.pk for mark_ in found]).delete()
 
 
-def clear(lease: Lease, parked: dict[int, str]) -> None:
-    """Clear what has been written, and let go of the rest.
+@dataclass(frozen=True)
+class Unwritable:
+    """Why a row alone could not be written. reason: empty if others hold it."""
 
-    parked: by task id, why it stays until a person asks for it again.
+    row_id: int
+    reason: str = ""
 
-    What became dirty again meanwhile stays and is due. If a lease ran out (this process was frozen), a newer delivery
-    may have been overtaken by what this one wrote: the task is dirty again.
+
+def clear(lease: Lease, unwritable: Mapping[int, Unwritable]) -> bool:
+    """Clear what has been written, put off by task what could not be, and let go of the rest.
+
+    Returns:
+        Whether something was written that was parked before: what kept rows from it may be mended for all.
+
+    What became dirty again meanwhile stays and is due. If the lease was lost (this process was frozen), a newer
+    delivery may have been overtaken by what this one wrote: the task is dirty again.
     """
+    outdated = sequence.superseded(lease.task_ids)
     with transaction.atomic():
-        ours = {pending.task_id: pending for pending in _locked(lease)}
-        written = [p for p in lease.pending if p.task_id in ours and ours[p.task_id].token == p.token]
-        for pending in written:
-            if pending.task_id in parked:
-                PendingWriteback.objects.filter(pk=pending.pk).update(parked_reason=parked[pending.task_id])
-        PendingWriteback.objects.filter(pk__in=[p.pk for p in written if p.task_id not in parked]).delete()
-        _let_go(lease)
-        mark((lease.storage_id, pending.task_id) for pending in lease.pending if pending.task_id not in ours)
+        ours = _let_go(lease)
+        done = [p for p in lease.pending if ours.get(p.task_id) == p.token]
+        for pending in done:
+            if pending.task_id in unwritable:
+                _put_off(pending, unwritable[pending.task_id])
+        written = [pending for pending in done if pending.task_id not in unwritable]
+        PendingWriteback.objects.filter(pk__in=[pending.pk for pending in written]).delete()
+        if outdated:
+            sequence.drop(outdated)
+    return any(pending.parked_reason for pending in written)
+
+
+def _put_off(pending: PendingWriteback, why: Unwritable) -> None:
+    is_locked = not why.reason
+    attempts = pending.attempts + 1 if is_locked == (pending.locked_since is not None) else 1
+    now = clock.now()
+    PendingWriteback.objects.filter(pk=pending.pk).update(
+        row_id=why.row_id,
+        parked_reason=why.reason,
+        locked_since=(pending.locked_since or now) if is_locked else None,
+        attempts=attempts,
+        retry_at=now + row_delay(attempts, is_locked=is_locked),
+    )
 
 
 def release(lease: Lease) -> None:
-    """Let go of what is leased: nothing was written."""
+    """Let go of what is leased: nothing is known to be written."""
     with transaction.atomic():
-        list(_locked(lease))
         _let_go(lease)
 
 
-def _locked(lease: Lease) -> models.QuerySet[PendingWriteback]:
-    return PendingWriteback.objects.filter(lease=lease.id).order_by("task_id").select_for_update()
+def _let_go(lease: Lease) -> dict[int, object]:
+    """End the lease; the tokens of what is still ours, by task.
 
-
-def _let_go(lease: Lease) -> None:
-    PendingWriteback.objects.filter(lease=lease.id).update(lease=None, leased_until=None)
+    Something may have been written of what is not (a table without transactions, a process that was frozen): its tasks
+    are dirty again.
+    """
+    found = PendingWriteback.objects.filter(lease=lease.id).order_by("task_id").select_for_update()
+    ours = dict(found.values_list("task_id", "token"))
+    leases.end(lease)
+    mark((lease.storage_id, task) for task in lease.task_ids if task not in ours)
+    return ours
 
 
 def set_has_result(task_ids: Iterable[int]) -> None:
-    """Remember that rows of these tasks hold results of ours."""
-    links = PolarDBImportStorageLink.objects.filter(task_id__in=list(task_ids), has_result=False)
-    if links.exists():
-        links.update(has_result=True)
+    """Remember that rows of these tasks hold results of ours; outside of any transaction.
+
+    Whoever deletes tasks locks their links in an order of its own: nobody is waited for while a lock is held.
+    """
+    links = PolarDBImportStorageLink.objects.filter(task_id__in=list(task_ids), has_result=False).order_by("pk")
+    if not links.exists():
+        return
+    with transaction.atomic():
+        free = list(links.select_for_update(skip_locked=True).values_list("pk", flat=True))
+        PolarDBImportStorageLink.objects.filter(pk__in=free).update(has_result=True)
+    for link in links.values_list("pk", flat=True):
+        PolarDBImportStorageLink.objects.filter(pk=link).update(has_result=True)
 
 
 def retry_parked(storage: PolarDBExportStorage) -> int:
-    """Make what waits for a person due again; how many tasks it is."""
+    """Take what waits for a person for new, as if it had never failed; how many tasks it is."""
+    return _update_parked(storage, retry_at=None, parked_reason="", attempts=0)
+
+
+def wake_parked(storage: PolarDBExportStorage) -> None:
+    """Let what waits for a person be tried again at once, a few at a time."""
+    _update_parked(storage, retry_at=None)
+
+
+def _update_parked(storage: PolarDBExportStorage, **values: object) -> int:
     parked = PendingWriteback.objects.filter(storage=storage).exclude(parked_reason="")
     with transaction.atomic():
         ids = list(parked.order_by("task_id").select_for_update().values_list("pk", flat=True))
         for start in range(0, len(ids), _TASKS_BATCH_SIZE):
-            PendingWriteback.objects.filter(pk__in=ids[start : start + _TASKS_BATCH_SIZE]).update(parked_reason="")
+            PendingWriteback.objects.filter(pk__in=ids[start : start + _TASKS_BATCH_SIZE]).update(**values)
     return len(ids)
 
 
-def dirty(storages: Iterable[PolarDBExportStorage], task_ids: list[int]) -> set[int]:
+def dirty(storages: Iterable[PolarDBExportStorage], task_ids: Sequence[int]) -> set[int]:
     """Those of these tasks that have a change that is not in its row yet."""
     found: set[int] = set()
     for model in (WritebackMark, PendingWriteback):
@@ -207,6 +257,7 @@ def dirty(storages: Iterable[PolarDBExportStorage], task_ids: list[int]) -> set[
 
 def drop_gone() -> None:
     """Forget what is about storages and tasks that are gone: nothing of Label Studio's takes it along."""
+    leases.drop_dead()
     for model in (WritebackMark, PendingWriteback):
         gone = model.objects.exclude(
             models.Exists(PolarDBExportStorage.objects.filter(pk=models.OuterRef("storage")))

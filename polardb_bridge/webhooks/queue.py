@@ -12,8 +12,10 @@ from polardb_bridge.label_studio.redis import is_worth_asking, pause
 
 QUEUE = "high"
 JOB_TIMEOUT_S = 3600
-# One question a storage at a time. If the worker that should take it dies, the next is asked after this.
+# One question a storage at a time. If the worker that should take it dies, the next is asked after this; not while
+# the last one still stands in the queue because there is no worker.
 _ASKED_MS = 2000
+_FAILURE_TTL_S = 24 * 3600
 # By name: jobs.py leads back here.
 _DELIVER = "polardb_bridge.webhooks.jobs.deliver_job"
 _REWRITE = "polardb_bridge.webhooks.jobs.rewrite_job"
@@ -26,7 +28,12 @@ def ask_worker(storage_id: int) -> bool:
     queue = _queue()
     try:
         if queue.connection.set(_asked_key(storage_id), 1, nx=True, px=_ASKED_MS):
-            queue.enqueue(_DELIVER, storage_id, job_timeout=JOB_TIMEOUT_S, result_ttl=0)
+            last = queue.connection.get(_job_key(storage_id))
+            if last is None or queue.get_job_position(last.decode()) is None:
+                job = queue.enqueue(
+                    _DELIVER, storage_id, job_timeout=JOB_TIMEOUT_S, result_ttl=0, failure_ttl=_FAILURE_TTL_S
+                )
+                queue.connection.set(_job_key(storage_id), job.id)
     except redis.RedisError as error:
         pause(error)
         return False
@@ -57,6 +64,10 @@ def _queue() -> Any:
 
 def _asked_key(storage_id: int) -> str:
     return f"polardb:writeback:{storage_id}"
+
+
+def _job_key(storage_id: int) -> str:
+    return f"polardb:writeback:{storage_id}:job"
 
 
 def __getattr__(name: str) -> Any:

@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 from django.db.models import Q
-from django.utils import timezone
+from django.utils.timezone import now as current_time
 
 from polardb_bridge.conf import configuration
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.results import StoredResult, read_results
+from polardb_bridge.table.results import StoredResult, Unreadable, read_results
 from polardb_bridge.webhooks import outbox
+from polardb_bridge.webhooks.batch import writing_parameters
 from polardb_bridge.webhooks.current_results import current_results, sources_of
-from polardb_bridge.webhooks.delivery import writing_parameters
 from polardb_bridge.webhooks.models import WritebackState
 
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 500
 MAX_LISTED = 100
+_NEVER = datetime.fromtimestamp(0, timezone.utc)
 
 
 @dataclass
@@ -64,7 +65,7 @@ def reconcile(storage: PolarDBExportStorage, *, dry_run: bool = False) -> Reconc
     while page:
         different = _compare(storage, page, report)
         if different and not dry_run:
-            outbox.mark(pair for pair in outbox.targets(different) if pair[0] == storage.pk)
+            outbox.mark((storage.pk, task_id) for task_id in different)
         page = list(links.filter(pk__gt=page[-1].pk)[:BATCH_SIZE])
     logger.info(
         "Reconcile: storage %s, %s rows compared: %s differ, %s pending, %s missing, %s of others",
@@ -78,8 +79,7 @@ def _compare(
 ) -> list[int]:
     """Task ids of the links whose row differs and should not."""
     rows = {link.task_id: link.row_id for link in links}
-    with connect(writing_parameters(storage)) as connection:
-        stored = read_results(connection, storage.source_table, list(rows.values()))
+    stored = _read(storage, list(rows.values()))
     expected: dict[int, bool] = {}
     cleared: set[int] = set()
     for results in current_results(storage, list(rows)):
@@ -112,6 +112,18 @@ def _compare(
     return different
 
 
+def _read(storage: PolarDBExportStorage, row_ids: list[int]) -> dict[int, StoredResult]:
+    with connect(writing_parameters(storage)) as connection:
+        try:
+            return read_results(connection, storage.source_table, row_ids)
+        except (TypeError, ValueError, AttributeError, OverflowError):
+            if len(row_ids) == 1:
+                # What others put there, the driver cannot even make a value of: nothing of ours.
+                return {row_ids[0]: StoredResult(row_ids[0], Unreadable(), 0, None, _NEVER, _NEVER)}
+    middle = len(row_ids) // 2
+    return _read(storage, row_ids[:middle]) | _read(storage, row_ids[middle:])
+
+
 def _count_foreign(report: ReconcileReport, found: StoredResult) -> None:
     if not found.is_empty:
         report.add(found.row_id, "foreign")
@@ -132,10 +144,13 @@ def reconcile_due() -> None:
             reconcile(storage)
         except BridgeError as error:
             logger.warning("Reconcile: storage %s, %s", storage.pk, error)
+        except Exception:
+            # Whatever it is, it is of this storage: the others are compared.
+            logger.exception("Reconcile of storage %s failed", storage.pk)
 
 
 def _take(storage: PolarDBExportStorage, every: timedelta) -> bool:
     WritebackState.objects.get_or_create(storage=storage)
-    now = timezone.now()
+    now = current_time()
     due = Q(reconciled_at__isnull=True) | Q(reconciled_at__lte=now - every) | Q(reconciled_at__gt=now)
     return bool(WritebackState.objects.filter(due, storage=storage).update(reconciled_at=now))

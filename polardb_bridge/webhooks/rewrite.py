@@ -17,7 +17,7 @@ from django.utils import timezone
 from tasks.models import Annotation
 
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
-from polardb_bridge.storage.writeback_status import Unwritten, parked_tasks, unwritten_of
+from polardb_bridge.storage.writeback_status import Unwritten, problems, unwritten_of
 from polardb_bridge.webhooks import outbox, queue
 from polardb_bridge.webhooks.current_results import sources_of
 from polardb_bridge.webhooks.delivery import deliver, retry_now
@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 _MARKS_BATCH_SIZE = 2000
 # A queued rewrite that a worker has not begun by then is begun by a serving process.
 _WORKER_HEAD_START = timedelta(seconds=10)
-# Marks that others have leased: how long to wait for the next one to be written before giving up on them.
-_PATIENCE_TIMEOUT_S = 2 * outbox.LEASE_LENGTH.total_seconds()
+# What others have leased or locked: how long to wait for the next row to be written before giving up on the rest.
+_PATIENCE_TIMEOUT_S = 20.0
 MAX_LISTED = 100
 
 
@@ -122,7 +122,7 @@ class _Rewrite:
         self.storage.info_update_progress(last_sync_count=min(written, self.total), total_annotations=self.total)
 
     def _finish(self, left: Unwritten, error: str) -> None:
-        reasons = parked_tasks(self.storage, MAX_LISTED)
+        reasons = problems(self.storage, MAX_LISTED)
         unsent = left.pending
         not_written = unsent + left.parked
         written = max(0, self.total - not_written)

@@ -13,8 +13,12 @@ import pytest
 from django.utils import timezone
 
 from dev.servers import MariaDB
+from polardb_bridge.errors import RetryableError
 from polardb_bridge.webhooks import outbox
+from polardb_bridge.webhooks.batch import Batch
 from polardb_bridge.webhooks.delivery import deliver, due_storages
+from polardb_bridge.webhooks.leases import Lease
+from polardb_bridge.webhooks.models import WritebackLease
 from support.deliveries import assert_delivered, failed, in_thread, labels, submit_all, wait_for_lock
 from support.labeling import LabelingProject
 from support.source_data import Source
@@ -53,29 +57,41 @@ def test_clock_set_back_under_a_lease_of_a_dead_process(project: LabelingProject
 
 
 @pytest.mark.postgresql_too
+@pytest.mark.parametrize("end", [lambda lease: outbox.clear(lease, {}), outbox.release], ids=["written", "failed"])
 def test_a_delivery_that_was_overtaken_does_not_leave_its_old_state(
-    project: LabelingProject, storage: Any, source: Source
+    project: LabelingProject, storage: Any, source: Source, end: Callable[[Lease], object]
 ) -> None:
     """Frozen between reading and writing until its lease ran out; a newer delivery came first."""
     submit_all(project, "cat")
     old = outbox.lease_due(storage, 10)
     submit_all(project, "dog")
-    with clock_moved(outbox.LEASE_LENGTH + timedelta(seconds=1)):
-        assert deliver(storage).written == 3
+    lose(old)
+    assert deliver(storage).written == 3
     assert not dirty_tasks()
-    outbox.clear(old, {})
+    end(old)
     assert len(dirty_tasks()) == 3
     assert_delivered(project, storage, source, "dog")
 
 
-def test_a_delivery_that_takes_longer_than_its_lease_commits_nothing(
-    project: LabelingProject, storage: Any, source: Source
-) -> None:
+@pytest.mark.postgresql_too
+def test_a_delivery_that_was_overtaken_commits_nothing(project: LabelingProject, storage: Any, source: Source) -> None:
     submit_all(project)
-    with patch("polardb_bridge.webhooks.outbox._WORK_TIMEOUT_S", -1):
-        failed(storage, "another delivery may have taken over")
+    old = outbox.lease_due(storage, 10)
+    lose(old)
+    new = outbox.lease_due(storage, 10)
+    assert new.task_ids == old.task_ids
+    with pytest.raises(RetryableError, match="another delivery has taken over"):
+        Batch(storage, old, attempt=1).write()
     assert labels(project, source) == [None, None, None]
+    outbox.release(old)
+    outbox.release(new)
     assert_delivered(project, storage, source)
+
+
+def lose(lease: Lease) -> None:
+    """As for a process that was frozen: no heartbeat, for longer than a lease is long."""
+    WritebackLease.objects.filter(pk=lease.id).update(expires_at=timezone.now() - timedelta(seconds=1))
+    lease.renewed -= 60
 
 
 @pytest.mark.django_db(transaction=True)

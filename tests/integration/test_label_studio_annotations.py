@@ -34,7 +34,8 @@ def test_a_saved_annotation_and_its_mark_share_a_transaction(project: LabelingPr
     begin = next(i for i, sql in enumerate(statements) if sql.startswith("BEGIN"))
     commit = next(i for i, sql in enumerate(statements) if sql.startswith("COMMIT"))
     inside = [sql.split("(")[0].strip() for sql in statements[begin + 1 : commit]]
-    assert inside == ['INSERT INTO "task_completion"', 'INSERT INTO "polardb_io_storages_writebackmark"']
+    ours = [f'INSERT INTO "polardb_io_storages_{name}"' for name in ("annotationsequence", "writebackmark")]
+    assert inside == ['INSERT INTO "task_completion"', *ours]
 
 
 @pytest.mark.parametrize("method", ["update", "bulk_create", "delete"])

@@ -269,7 +269,7 @@ def test_a_target_tells_how_its_write_back_goes(project: Any, source: Source, ap
     project.deliver()
     state = writeback()
     assert (state["pending"], state["failed"]) == (0, 1)
-    assert state["problems"][0].startswith(f"task {project.tasks[2].pk}: ")
+    assert state["problems"][0].startswith(f"row 2 (task {project.tasks[2].pk}): ")
 
 
 def test_a_target_tells_why_its_table_cannot_be_written(project: Any, source: Source, api: Any) -> None:

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from polardb_bridge import background
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.storage.lookup import find_export_storage
-from polardb_bridge.storage.writeback_status import as_json, writeback_statuses
+from polardb_bridge.storage.writeback_status import WritebackStatus, as_json, problems, writeback_statuses
 from polardb_bridge.webhooks.delivery import DeliveryReport, deliver_everything
 
 
@@ -35,8 +35,10 @@ class Command(BridgeCommand):
         reports = deliver_everything(storage_id, retry_parked=options["retry_failed"])
         found = [status for status in writeback_statuses() if storage_id in (None, status.storage_id)]
         if options["json"]:
-            self.print_json({"storages": [{**as_json(s), **_as_json(reports[s.storage_id])} for s in found]})
+            self.print_json({"storages": [_as_json(status, reports[status.storage_id]) for status in found]})
         for status in found if not options["json"] else []:
+            for problem in _problems(status):
+                self.stdout.write(problem)
             self.stdout.write(
                 f"Storage {status.storage_id} ({status.table_address}): {reports[status.storage_id].written} rows "
                 f"written, {status.pending} pending, {status.parked} wait for a person"
@@ -50,5 +52,15 @@ class Command(BridgeCommand):
             raise CommandError("Not everything has been written.")
 
 
-def _as_json(report: DeliveryReport) -> dict[str, Any]:
-    return {"written": report.written, "problems": report.parked, "error": report.error}
+def _problems(status: WritebackStatus) -> list[str]:
+    return problems(find_export_storage(status.storage_id)) if status.parked or status.pending else []
+
+
+def _as_json(status: WritebackStatus, report: DeliveryReport) -> dict[str, Any]:
+    return {
+        **as_json(status),
+        "written": report.written,
+        "problems": report.parked,
+        "rows": _problems(status),
+        "error": report.error,
+    }

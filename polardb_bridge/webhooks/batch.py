@@ -1,0 +1,145 @@
+"""Writing leased tasks into their rows: whatever is wrong with one row, or who holds it, the others get theirs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from polardb_bridge.errors import (
+    BridgeError,
+    DisconnectedError,
+    LockedError,
+    LoginRefusedError,
+    ServerDownError,
+)
+from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.table.connection import begin
+from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.results import RowResult, check_writable, lock_free_rows, write_results
+from polardb_bridge.webhooks.current_results import current_results
+from polardb_bridge.webhooks.leases import Lease
+from polardb_bridge.webhooks.outbox import Unwritable
+
+logger = logging.getLogger(__name__)
+
+# How long a server may keep quiet before a delivery gives up.
+TIMEOUT_S = 8
+MISSING_ROW = "The table has no row {row_id} any more."
+
+# No row is the reason of these.
+_NOT_OF_A_ROW = (ServerDownError, DisconnectedError, LoginRefusedError)
+
+Results = dict[int, RowResult]
+
+
+def writing_parameters(storage: PolarDBExportStorage) -> ConnectionParameters:
+    """How write-back connects: nothing of it waits long."""
+    return replace(storage.connection_parameters(), timeout_s=TIMEOUT_S, is_writer=True)
+
+
+@dataclass
+class Batch:
+    """Leased tasks on their way into the table. Tasks by id; unwritable: why a row alone could not be written."""
+
+    storage: PolarDBExportStorage
+    lease: Lease
+    attempt: int
+    written: list[int] = field(default_factory=list)
+    with_result: list[int] = field(default_factory=list)
+    unwritable: dict[int, Unwritable] = field(default_factory=dict)
+
+    @property
+    def parked(self) -> int:
+        return sum(bool(why.reason) for why in self.unwritable.values())
+
+    def write(self) -> None:
+        """Write what can be written.
+
+        Raises:
+            BridgeError: the server, the account or the table is the reason that nothing more can be.
+        """
+        self.parameters = writing_parameters(self.storage)
+        self.table = self.storage.source_table
+        for results in current_results(self.storage, self.lease.task_ids):
+            self._write(results)
+
+    def _write(self, results: Results) -> None:
+        try:
+            self._write_together(results)
+        except _NOT_OF_A_ROW:
+            raise
+        except LockedError as error:
+            self._write_what_is_free(results, error)
+        except BridgeError as error:
+            self._write_apart(results, error)
+
+    def _write_together(self, results: Results) -> None:
+        with begin(self.parameters) as connection:
+            missing = write_results(connection, self.table, list(results.values()))
+            self.lease.check()
+        self._is_written(results, missing)
+
+    def _write_what_is_free(self, results: Results, error: LockedError) -> None:
+        """Of these results, others hold some of the rows."""
+        by_row = {result.row_id: task_id for task_id, result in results.items()}
+        try:
+            with begin(self.parameters) as connection:
+                _, held = lock_free_rows(connection, self.table, list(by_row))
+                free = {task: result for task, result in results.items() if result.row_id not in held}
+                missing = write_results(connection, self.table, list(free.values())) if held else set()
+                self.lease.check()
+        except _NOT_OF_A_ROW:
+            raise
+        except BridgeError as found:
+            # A server that cannot skip locked rows, or a row that is refused among those that are free.
+            self._write_apart(results, found)
+            return
+        if not held:
+            self._write_apart(results, error)  # not the rows themselves are locked: something that a trigger needs
+            return
+        self._is_written(free, missing)
+        for row_id in held:
+            self._put_off(by_row[row_id], row_id)
+
+    def _write_apart(self, results: Results, error: BridgeError) -> None:
+        """Halve what failed together, until what cannot be written stands alone. Nothing of it was committed."""
+        # Is it the table that takes no such statement, and no row at all?
+        with begin(self.parameters) as connection:
+            check_writable(connection, self.table)
+        if len(results) == 1:
+            [(task_id, result)] = results.items()
+            self._put_off(task_id, result.row_id, "" if isinstance(error, LockedError) else str(error))
+            return
+        pairs = sorted(results.items(), key=lambda pair: pair[1].row_id)
+        for half in (dict(pairs[: len(pairs) // 2]), dict(pairs[len(pairs) // 2 :])):
+            try:
+                self._write_together(half)
+            except _NOT_OF_A_ROW:
+                raise
+            except BridgeError as found:
+                self._write_apart(half, found)
+
+    def _is_written(self, results: Results, missing: Iterable[int]) -> None:
+        gone = set(missing)
+        for task_id, result in results.items():
+            if result.row_id in gone:
+                self._put_off(task_id, result.row_id, MISSING_ROW.format(row_id=result.row_id))
+                continue
+            self.written.append(task_id)
+            if result.data is not None:
+                self.with_result.append(task_id)
+            self._log(logging.DEBUG if len(results) > 1 else logging.INFO, task_id, result.row_id, "written")
+        if len(results) > 1:
+            logger.info("Write-back: storage %s, %s rows written", self.storage.pk, len(results) - len(gone))
+
+    def _put_off(self, task_id: int, row_id: int, reason: str = "") -> None:
+        self.unwritable[task_id] = Unwritable(row_id, reason)
+        self._log(logging.WARNING if reason else logging.INFO, task_id, row_id, reason or "locked by others")
+
+    def _log(self, level: int, task_id: int, row_id: int, what: str) -> None:
+        logger.log(
+            level,
+            "Write-back: storage %s, task %s, row %s, attempt %s: %s",
+            *(self.storage.pk, task_id, row_id, self.attempt, what),
+        )
