@@ -18,7 +18,7 @@ from polardb_bridge.table.connection import begin
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.results import RowResult, check_writable, lock_free_rows, write_results
 from polardb_bridge.webhooks.current_results import current_results
-from polardb_bridge.webhooks.leases import Lease
+from polardb_bridge.webhooks.leases import Lease, OvertakenError
 from polardb_bridge.webhooks.outbox import Unwritable
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ TIMEOUT_S = 8
 MISSING_ROW = "The table has no row {row_id} any more."
 
 # No row is the reason of these.
-_NOT_OF_A_ROW = (ServerDownError, DisconnectedError, LoginRefusedError)
+_NOT_OF_A_ROW = (ServerDownError, DisconnectedError, LoginRefusedError, OvertakenError)
 
 Results = dict[int, RowResult]
 

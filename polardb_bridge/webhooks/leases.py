@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DatabaseError, connection, models
 
 from polardb_bridge.errors import RetryableError
 from polardb_bridge.webhooks import clock
@@ -23,6 +23,10 @@ LEASE_LENGTH = timedelta(seconds=4)
 _HEARTBEAT_INTERVAL_S = 1.0
 # A lease that was renewed this lately is certainly ours.
 _CERTAIN_S = LEASE_LENGTH.total_seconds() / 2
+
+
+class OvertakenError(RetryableError):
+    """This delivery was frozen or cut off for so long that another one does its work."""
 
 
 @dataclass
@@ -53,15 +57,13 @@ class Lease:
         """See that this delivery was not overtaken, before it commits anything.
 
         Raises:
-            RetryableError: another one has taken some of what is leased.
+            OvertakenError: another one has taken some of what is leased.
         """
         if time.monotonic() - self.renewed < _CERTAIN_S:
             return
-        with transaction.atomic():
-            self.renew()
-            ours = PendingWriteback.objects.filter(lease=self.id).count()
-        if ours < len(self.pending):
-            raise RetryableError("Writing took so long that another delivery has taken over.")
+        if PendingWriteback.objects.filter(lease=self.id).count() < len(self.pending):
+            raise OvertakenError("Writing took so long that another delivery has taken over.")
+        self.renew()
 
 
 def living() -> models.QuerySet[WritebackLease]:

@@ -13,11 +13,11 @@ import pytest
 from django.utils import timezone
 
 from dev.servers import MariaDB
-from polardb_bridge.errors import RetryableError
+from polardb_bridge.storage.writeback_status import writeback_status
 from polardb_bridge.webhooks import outbox
 from polardb_bridge.webhooks.batch import Batch
 from polardb_bridge.webhooks.delivery import deliver, due_storages
-from polardb_bridge.webhooks.leases import Lease
+from polardb_bridge.webhooks.leases import Lease, OvertakenError
 from polardb_bridge.webhooks.models import WritebackLease
 from support.deliveries import assert_delivered, failed, in_thread, labels, submit_all, wait_for_lock
 from support.labeling import LabelingProject
@@ -80,11 +80,12 @@ def test_a_delivery_that_was_overtaken_commits_nothing(project: LabelingProject,
     lose(old)
     new = outbox.lease_due(storage, 10)
     assert new.task_ids == old.task_ids
-    with pytest.raises(RetryableError, match="another delivery has taken over"):
+    with pytest.raises(OvertakenError, match="another delivery has taken over"):
         Batch(storage, old, attempt=1).write()
     assert labels(project, source) == [None, None, None]
     outbox.release(old)
     outbox.release(new)
+    assert writeback_status(storage).parked == 0
     assert_delivered(project, storage, source)
 
 

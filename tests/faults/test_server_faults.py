@@ -17,6 +17,7 @@ from support.deliveries import assert_delivered, failed, in_thread, labels, subm
 from support.labeling import LabelingProject
 from support.proxy import Proxy
 from support.source_data import Source, region
+from support.writeback import dirty_tasks
 
 
 @pytest.mark.postgresql_too
@@ -29,7 +30,7 @@ def test_server_stopped_during_submits(project: LabelingProject, storage: Any, s
     project.submit(3, region("cat"))
     assert time.monotonic() - before < 10
     assert failed(storage).attempts == 2
-    assert PendingWriteback.objects.filter(lease=None).count() == 3
+    assert len(dirty_tasks()) == 3
     server.start()
     assert_delivered(project, storage, source)
 
@@ -117,15 +118,9 @@ def test_deadlock(project: LabelingProject, storage: Any, source: Source, hold: 
         wait_for_lock(source)
         connection.exec_driver_sql(f"UPDATE {source.table} SET mime_type = 'x' WHERE id = 1")
         delivery.join(20)
-        assert "deadlock" in WritebackState.objects.get().last_error
+        # Ended at the cost of the delivery: it wrote what the other does not hold, and the rest is no failure.
+        assert labels(project, source) == [None, "cat", None]
+        assert WritebackState.objects.get().attempts == 0
         connection.commit()
-    assert_delivered(project, storage, source)
-
-
-def test_lock_wait_timeout(project: LabelingProject, storage: Any, source: Source, hold: Callable[..., Any]) -> None:
-    submit_all(project)
-    with hold(f"SELECT id FROM {source.table} WHERE id = 2 FOR UPDATE"):
-        began = time.monotonic()
-        failed(storage, "waited too long for a lock")
-        assert time.monotonic() - began < TIMEOUT_S
+    PendingWriteback.objects.update(retry_at=None)
     assert_delivered(project, storage, source)
