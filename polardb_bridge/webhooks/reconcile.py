@@ -144,9 +144,9 @@ def reconcile_due() -> None:
             reconcile(storage)
         except BridgeError as error:
             logger.warning("Reconcile: storage %s, %s", storage.pk, error)
-        except Exception:
+        except Exception as error:
             # Whatever it is, it is of this storage: the others are compared.
-            logger.exception("Reconcile of storage %s failed", storage.pk)
+            logger.warning("Reconcile: storage %s, %s", storage.pk, error, exc_info=True)
 
 
 def _take(storage: PolarDBExportStorage, every: timedelta) -> bool:

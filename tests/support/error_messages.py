@@ -26,7 +26,7 @@ SAID_BY_CALLS = {
     "StatementError": 1,
     "Text": 2,  # deployments/access/refusal.py
     "_plain": 0,  # storage/images/views.py
-    "_park": 2,  # webhooks/delivery.py
+    "_put_off": 2,  # webhooks/batch.py
     "_close": 2,  # deployments/execution/audit.py
     "logger.warning": 0,
     "logger.exception": 0,
