@@ -79,8 +79,11 @@ def _unreachable(parameters: ConnectionParameters, said: str, seconds: float) ->
     code = int(number[1]) if number else 0
     if seconds < _REFUSED_WITHIN_S and code in _REFUSED:
         return ServerDownError(f"{host} refuses connections on port {port}: check the port.", field="port")
-    reason = f"no answer within {seconds:.0f} s" if seconds >= _REFUSED_WITHIN_S else os.strerror(code)
-    return ServerDownError(f"{host} cannot be reached on port {port}: {reason}.", field="host")
+    return ServerDownError(f"{host} cannot be reached on port {port}: {_no_answer(seconds, code)}.", field="host")
+
+
+def _no_answer(seconds: float, code: int) -> str:
+    return f"no answer within {seconds:.0f} s" if seconds >= _REFUSED_WITHIN_S else os.strerror(code)
 
 
 _Reaction = tuple[type[BridgeError], str | None, str]
