@@ -15,7 +15,7 @@ from polardb_bridge.errors import NoSuchDeploymentError, RetryableError
 from polardb_bridge.label_studio.tenancy import delete_organization
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.writeback_status import unwritten
-from polardb_bridge.webhooks import outbox
+from polardb_bridge.webhooks import outbox, sequence
 from polardb_bridge.webhooks.delivery import deliver_everything
 
 logger = logging.getLogger(__name__)
@@ -85,9 +85,10 @@ def _remove_tasks(deployment: Deployment, *, force: bool) -> None:
                 return
             # Who is changing one of them now is waited for: from here on, every change that was saved has its mark.
             annotations = Annotation.objects.filter(task__in=ids).order_by("pk").select_for_update()
-            list(annotations.values_list("pk", flat=True))
+            annotation_ids = list(annotations.values_list("pk", flat=True))
             removable = force or not outbox.dirty(storages, ids)
             if removable:
+                sequence.forget(annotation_ids)
                 Task.delete_tasks_without_signals_from_task_ids(ids)
         if not removable:
             _write_pending(deployment, force=force)

@@ -185,6 +185,7 @@ def _put_off(pending: PendingWriteback, why: Unwritable) -> None:
     attempts = pending.attempts + 1 if is_locked == (pending.locked_since is not None) else 1
     now = clock.now()
     PendingWriteback.objects.filter(pk=pending.pk).update(
+        lease=None,
         row_id=why.row_id,
         parked_reason=why.reason,
         locked_since=(pending.locked_since or now) if is_locked else None,
@@ -197,6 +198,7 @@ def release(lease: Lease) -> None:
     """Let go of what is leased: nothing is known to be written."""
     with transaction.atomic():
         _let_go(lease)
+        PendingWriteback.objects.filter(lease=lease.id).update(lease=None)
 
 
 def _let_go(lease: Lease) -> dict[int, object]:

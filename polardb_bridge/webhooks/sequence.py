@@ -46,6 +46,13 @@ def drop(number_ids: Sequence[int]) -> None:
     AnnotationSequence.objects.filter(pk__in=list(chosen.values_list("pk", flat=True))).delete()
 
 
+def forget(annotation_ids: Sequence[int]) -> None:
+    """Forget the numbers of annotations that are being deleted."""
+    for start in range(0, len(annotation_ids), _BATCH_SIZE):
+        numbers = AnnotationSequence.objects.filter(annotation__in=annotation_ids[start : start + _BATCH_SIZE])
+        drop(list(numbers.values_list("pk", flat=True)))
+
+
 def drop_gone() -> None:
     """Forget the numbers of annotations that are gone."""
     there = Annotation.objects.filter(pk=OuterRef("annotation"))
