@@ -46,6 +46,7 @@ def test_marks_deployments_and_schedules_survive(project: LabelingProject, sourc
     StatementRecord.objects.create(user=user, client_ip="10.0.0.1", via="api", statement="SHOW DEPLOYMENTS")
     project.submit(1, region())
     project.submit(2, region("dog"))
+    source.execute(f"DELETE FROM {source.table} WHERE id = 2")
     fold(project.export_storage)
     PendingWriteback.objects.filter(task=project.tasks[2]).update(parked_reason="The table has no row 2 any more.")
 
