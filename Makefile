@@ -51,8 +51,9 @@ coverage: setup ## which lines and branches the tests run, but those of browser 
 	$(PYTEST) $(PARALLEL) tests/unit tests/integration tests/security --cov --cov-report=term:skip-covered
 
 .PHONY: bench-writeback
-bench-writeback: setup ## what write-back costs a submit, and how soon a result is in its row
+bench-writeback: setup ## what write-back costs a submit, how soon a result is in its row, and how soon after outages; half an hour
 	.venv/bin/python -m bench.writeback
+	PYTHONPATH=tests .venv/bin/python -m bench.outages
 
 .PHONY: bench
 bench: setup ## how fast rows become tasks and images are shown, beside Label Studio's own ways; some 30 minutes (QUICK=1: 5)

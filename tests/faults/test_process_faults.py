@@ -219,6 +219,38 @@ def test_redis_and_its_worker_die_in_turn(
     assert not dirty_tasks()
 
 
+def test_redis_without_a_worker_keeps_one_question(
+    project: LabelingProject,
+    source: Source,
+    start_label_studio: Callable[..., LabelStudio],
+    environment: dict[str, str],
+    redis_server: Redis,
+    tmp_path: Path,
+) -> None:
+    import redis
+
+    variables = {"REDIS_URL": redis_server.url()}
+    label_studio = start_label_studio(**variables)
+    session = label_studio.session(EMAIL, PASSWORD)
+    client = redis.Redis.from_url(redis_server.url())
+    for number in range(3):  # each later than a question is remembered
+        submit(session, label_studio, project.tasks[1], f"alone {number}")
+        wait_for_label(source, 1, f"alone {number}", 20)
+        time.sleep(0.5)
+    assert client.llen("rq:queue:high") == 1
+    client.flushall()
+    submit(session, label_studio, project.tasks[1], "flushed")
+    wait_for_label(source, 1, "flushed", 20)
+    assert client.llen("rq:queue:high") == 1
+    with Worker(tmp_path, environment | variables):
+        submit(session, label_studio, project.tasks[2], "worker")
+        wait_for_label(source, 2, "worker", 20)
+        deadline = time.monotonic() + 20
+        while client.llen("rq:queue:high") and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert client.llen("rq:queue:high") == 0
+
+
 def test_sync_of_the_target_survives_its_process(
     project: LabelingProject, source: Source, start_label_studio: Callable[..., LabelStudio], server: MariaDB
 ) -> None:

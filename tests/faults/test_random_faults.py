@@ -171,7 +171,7 @@ class Faults:
         )
         self.source.execute(
             f"CREATE TRIGGER refuse BEFORE UPDATE ON {self.source.table} FOR EACH ROW "
-            f"IF NEW.id % 7 = {self.random.randrange(7)} THEN {action}; END IF"
+            f"IF MOD(NEW.id, 7) = {self.random.randrange(7)} THEN {action}; END IF"
         )
         self.wait(2)
         self.source.execute("DROP TRIGGER refuse")

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
+from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.webhooks import reconcile as module
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
 from polardb_bridge.webhooks.reconcile import reconcile
@@ -130,6 +132,32 @@ def test_the_periodic_one_runs_once_an_hour(labeled: LabelingProject, source: So
     assert len(dirty_tasks()) == 1
 
 
+def test_a_row_with_a_time_that_is_none_is_mended(labeled: LabelingProject, source: Source) -> None:
+    zero = "annotation_create_at = '0000-00-00 00:00:00', annotation_count = 9"
+    source.execute(f"SET STATEMENT sql_mode = '' FOR UPDATE {source.table} SET {zero} WHERE id = 2")
+    assert reconcile(labeled.export_storage).listed == [(2, "different")]
+    labeled.deliver()
+    assert numbers(reconcile(labeled.export_storage)) == (3, 0, 0, 0, 0)
+
+
+def test_what_breaks_the_comparison_of_one_storage_stops_no_other(
+    labeled: LabelingProject, source: Source, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    second = PolarDBExportStorage.objects.get(pk=labeled.export_storage.pk)
+    second.pk, second.port = None, 1
+    second.save()
+    asked = []
+
+    def compare(storage: PolarDBExportStorage) -> None:
+        asked.append(storage.pk)
+        raise TypeError("nobody has thought of this")
+
+    monkeypatch.setattr(module, "reconcile", compare)
+    module.reconcile_due()
+    assert asked == [labeled.export_storage.pk, second.pk]
+    assert "nobody has thought of this" in caplog.text
+
+
 def test_the_periodic_one_can_be_switched_off(
     labeled: LabelingProject, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +203,20 @@ def test_delivering_by_command_ends_with_an_error_where_something_is_left(
         call_command("deliver_writebacks", stdout=io.StringIO())
     call_command("deliver_writebacks", "--retry-failed", stdout=io.StringIO())
     assert source.row(1)["annotation_data"] == [region("cat")]
+
+
+@pytest.mark.parametrize(
+    "problem", ["database or disk is full", "attempt to write a readonly database", "database is locked"]
+)
+def test_an_unusable_database_of_label_studio_is_one_line(
+    project: LabelingProject, monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise OperationalError(problem)
+
+    monkeypatch.setattr("polardb_bridge.management.commands.deliver_writebacks.deliver_everything", fail)
+    with pytest.raises(CommandError, match=rf"^Label Studio's own database cannot be used: {problem}$"):
+        call_command("deliver_writebacks")
 
 
 def test_an_unknown_storage_is_named(project: LabelingProject) -> None:

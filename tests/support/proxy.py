@@ -11,13 +11,15 @@ class Proxy:
     """Forwards 127.0.0.1:`port` to the server's port.
 
     cut_after_sent, cut_after_received: bytes from the client or the server of a connection, after which it is cut
-    in both directions, in the middle of a packet if that is where it is. None: never.
+    in both directions, in the middle of a packet if that is where it is. None: never. refuse: closes new connections
+    at once.
     """
 
     def __init__(self, server_port: int) -> None:
         self.server_port = server_port
         self.cut_after_sent: int | None = None
         self.cut_after_received: int | None = None
+        self.refuse = False
         self.cuts = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -40,6 +42,9 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                if self.refuse:
+                    client.close()
+                    continue
                 try:
                     server = socket.create_connection(("127.0.0.1", self.server_port), 5)
                 except OSError:
