@@ -18,9 +18,10 @@ Outcome = Literal["passed", "skipped", "failed", "error", "missing"]
 
 
 class Line(TypedDict, total=False):
-    """What recorder.py writes: either the number of tests, or how a phase (setup, call, teardown) of a test ended."""
+    """What recorder.py writes: the number of tests, how a phase (setup, call, teardown) of one ended, how all did."""
 
     collected: int
+    ended: int
     test: str
     when: str
     outcome: Literal["passed", "failed", "skipped"]
@@ -29,9 +30,14 @@ class Line(TypedDict, total=False):
 
 @dataclass
 class Record:
-    """collected: how many tests there are, None before that is known. messages: of what failed, by test."""
+    """How far a run is.
+
+    collected: how many tests there are, None before that is known. ended: pytest's exit code, None before its end.
+    messages: of what failed, by test.
+    """
 
     collected: int | None = None
+    ended: int | None = None
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
 
@@ -49,6 +55,9 @@ def read_record(file: Path) -> Record:
         line: Line = json.loads(text_line)
         if "collected" in line:
             record.collected = line["collected"]
+            continue
+        if "ended" in line:
+            record.ended = line["ended"]
             continue
         test, outcome = line["test"], line["outcome"]
         if outcome == "failed":

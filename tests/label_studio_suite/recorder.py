@@ -22,7 +22,7 @@ for name in dir(label_studio_sdk):
 
 
 class Recorder:
-    """Writes a line for the number of tests, and one for each phase (setup, call, teardown) of each."""
+    """Writes a line for the number of tests, one for each phase (setup, call, teardown) of each, and one at the end."""
 
     def __init__(self, file: TextIO) -> None:
         self.file = file
@@ -37,7 +37,22 @@ class Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         crash = getattr(report.longrepr, "reprcrash", None)
         message = (crash.message if crash else report.longreprtext) if report.failed else ""
-        self.write({"test": report.nodeid, "when": report.when, "outcome": report.outcome, "message": message})
+        self.write(
+            {"test": steady_id(report.nodeid), "when": report.when, "outcome": report.outcome, "message": message}
+        )
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self.write({"ended": int(exitstatus)})
+
+
+def steady_id(test: str) -> str:
+    """The id of a test without the folder for temporary files, which some have among their parameters.
+
+    Each run has a folder of its own; pytest writes a backslash as two.
+    """
+    folder = os.environ["TMPDIR"]
+    return test.replace(folder, "TMPDIR").replace(folder.replace("/", "\\\\"), "TMPDIR")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,7 +60,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     choice = Path(os.environ[CHOICE_VARIABLE])
     if choice.exists():
         chosen = set(json.loads(choice.read_text(encoding="utf-8")))
-        items[:] = [item for item in items if item.nodeid in chosen]
+        items[:] = [item for item in items if steady_id(item.nodeid) in chosen]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -33,7 +33,20 @@ def record_of(tmp_path: Path, *lines: Mapping[str, object], unfinished: str = ""
 def test_a_test_ends_as_its_phases_do(tmp_path: Path, phases: dict[str, str], outcome: Outcome) -> None:
     lines = [{"test": TEST, "when": when, "outcome": ended, "message": ""} for when, ended in phases.items()]
     record = record_of(tmp_path, {"collected": 7}, *lines, unfinished='{"test": "tests/')
-    assert (record.collected, record.outcomes) == (7, {TEST: outcome})
+    assert (record.collected, record.outcomes, record.ended) == (7, {TEST: outcome}, None)
+    assert record_of(tmp_path, {"collected": 7}, *lines, {"ended": 1}).ended == 1
+
+
+def test_folders_of_a_run_are_not_in_the_ids_of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("label_studio_sdk")
+    from label_studio_suite.recorder import steady_id
+
+    ids = []
+    for folder in ("/tmp/a/ours", "/tmp/a/stock"):  # noqa: S108  only names
+        monkeypatch.setenv("TMPDIR", folder)
+        backslashed = folder.replace("/", "\\\\")
+        ids.append(steady_id(f"tests/a.py::test_a[{folder}/x-{backslashed}\\\\y]"))
+    assert ids[0] == ids[1]
 
 
 def test_nothing_differs_and_nothing_is_listed() -> None:
