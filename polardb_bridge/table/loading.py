@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import InvalidInputError, RowError
 from polardb_bridge.table.connection import begin, connect
-from polardb_bridge.table.images import check_image
+from polardb_bridge.table.images.decode import check_image
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.schema import source_table, validate_table
 
@@ -58,7 +58,13 @@ def load_images(
     """
     table = source_table(table_name)
     report = LoadReport()
-    names = {path: path.relative_to(folder).as_posix() for path in files}
+    names = {}
+    for path in files:
+        name = path.relative_to(folder).as_posix()
+        if _is_text(name):
+            names[path] = name
+        else:
+            report.skipped.append(f"{_printable(name)}: the name is not UTF-8; rename the file")
     with connect(parameters) as connection:
         validate_table(connection, table)
         known = _known_names(connection, table, list(names.values()))
@@ -75,6 +81,15 @@ def load_images(
         else:
             report.loaded.append(name)
     return report
+
+
+def _is_text(name: str) -> bool:
+    # Bytes of a name that are not UTF-8 come as lone surrogates (PEP 383).
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _insert(parameters: ConnectionParameters, table: sa.Table, name: str, data: bytes) -> None:

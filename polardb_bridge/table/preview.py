@@ -11,14 +11,13 @@ import sqlalchemy as sa
 from PIL import Image
 
 from polardb_bridge.errors import RowError
-from polardb_bridge.table.images import decode_image
+from polardb_bridge.table.images.decode import DECODING, DecodedImage, decode_image
+from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS
 
 # What is read at most for the pictures, in bytes of base64: of one row, and of all rows together.
 MAX_ROW_BYTES = 8 * 1024 * 1024
 MAX_BYTES = 32 * 1024 * 1024
 THUMBNAIL_PIXELS = 64
-# An image takes four bytes a pixel while it is scaled down.
-MAX_PIXELS = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -96,15 +95,20 @@ def make_thumbnail(text: str | bytes | None) -> Thumbnail:
     """
     decoded = decode_image(text)
     try:
-        with Image.open(io.BytesIO(decoded.data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise RowError(f"the image is too large for the preview ({image.width} x {image.height} pixels)")
-            image.draft("RGB", (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))  # JPEG: decode at a smaller scale
-            image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-            buffer = io.BytesIO()
-            image.convert("RGBA" if image.has_transparency_data else "RGB").save(buffer, "WEBP", quality=70)
-    except (OSError, SyntaxError, ValueError) as error:
-        # What Pillow's decoders raise for bad pixels behind a good header.
-        raise RowError(f"the image is damaged ({error})") from None
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Thumbnail(f"data:image/webp;base64,{data}", decoded.media_type)
+        data = _scaled_down(decoded)
+    except RowError:
+        raise
+    except Exception as error:  # noqa: BLE001  browsers show more than this decoder, which raises nearly everything
+        raise RowError(f"there is no preview of this image ({error})") from None
+    return Thumbnail(f"data:image/webp;base64,{base64.b64encode(data).decode('ascii')}", decoded.media_type)
+
+
+def _scaled_down(decoded: DecodedImage) -> bytes:
+    with DECODING, Image.open(io.BytesIO(decoded.data)) as image:
+        image.draft("RGB", (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))  # JPEG: decode at a smaller scale
+        if image.width * image.height > MAX_DECODED_PIXELS:
+            raise RowError(f"the image is too large for the preview ({image.width} x {image.height} pixels)")
+        image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+        buffer = io.BytesIO()
+        image.convert("RGBA" if image.has_transparency_data else "RGB").save(buffer, "WEBP", quality=70)
+        return buffer.getvalue()

@@ -62,7 +62,7 @@ def test_bad_rows_are_listed_and_hold_nothing_up(provisioned: Provisioned, sourc
         ("broken.jpg", "%%% not base64"),
         ("null.jpg", None),
         ("text.jpg", base64_text(b"hello")),
-        ("cut.png", base64_text(png[:-20])),
+        ("cut.png", base64_text(png[: len(png) // 2])),
         ("good-2.png", base64_text(png)),
     )
     run_sync(provisioned.import_storage)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from polardb_bridge.table.images import decode, limits
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "polardb_bridge"
@@ -81,3 +83,14 @@ def test_every_link_of_a_readme_leads_to_a_file(name: str) -> None:
     targets = [target for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if not target.startswith("https://")]
     assert len(targets) > 10
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_table_of_formats_is_that_of_the_code(language: str) -> None:
+    rows = re.findall(r"^\| ([A-Z]+) \| ([A-Z]+) \|.*\| ([\d,]+|–) \|$", pages(language)["reference/images.md"], re.M)
+    assert {row[0] for row in rows} == set(decode._FORMATS)
+    assert {row[2] for row in rows} == {f"{limits.MAX_PIXELS:,}", f"{limits.MAX_DECODED_PIXELS:,}", "–"}
+    for name, shown, _ in rows:
+        converted = decode._FORMATS[name].converted
+        media_type = converted[0] if converted else decode._FORMATS[name].media_type
+        assert decode._FORMATS[shown].media_type == media_type

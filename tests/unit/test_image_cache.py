@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from polardb_bridge.storage.images.cache import ImageCache
 from polardb_bridge.storage.images.links import ImageLink
-from polardb_bridge.table.images import DecodedImage
+from polardb_bridge.table.images.decode import DecodedImage
 
 
 def link(row_id: int, version: int = 1) -> ImageLink:

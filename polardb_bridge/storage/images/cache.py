@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 
 from polardb_bridge.storage.images.links import ImageLink
-from polardb_bridge.table.images import DecodedImage
+from polardb_bridge.table.images.decode import DecodedImage
 
 MAX_BYTES = 64 * 1024 * 1024
 # Viewers see no more of a deleted row after this.

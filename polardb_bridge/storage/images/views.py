@@ -18,7 +18,7 @@ from polardb_bridge.storage.images.cache import ImageCache
 from polardb_bridge.storage.images.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorageLink
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.images import DecodedImage, decode_image
+from polardb_bridge.table.images.decode import DecodedImage, decode_image
 from polardb_bridge.table.rows import read_image
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.existing_results import ExistingResult, read_existing
 from polardb_bridge.storage.sync.read_ahead import read_ahead
 from polardb_bridge.storage.sync.report import SyncReport
-from polardb_bridge.table.images import data_uri
+from polardb_bridge.table.images.decode import data_uri
 from polardb_bridge.table.rows import RowKey, SourceRow, read_rows
 
 MAX_BATCH_ROWS = 1000

@@ -1,0 +1,160 @@
+"""Base64 as people really store it, to base64 in its standard form.
+
+Programs and people wrap base64 on its way into a column. What can be taken off without guessing is taken off; what
+cannot is named, so that people see what to change.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import string
+from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes
+
+from polardb_bridge.errors import RowError
+from polardb_bridge.table.images.identify import image_format
+
+_ALPHABET = (string.ascii_letters + string.digits + "+/").encode()
+_URL_SAFE_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_WHITE_SPACE = b" \t\r\n\v\f"
+_ENDS = _WHITE_SPACE + b"\0"
+# Byte order mark, zero-width characters, and blanks that ASCII does not have.
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00a0\u3000\u2028\u2029"
+_WITHOUT_INVISIBLE = str.maketrans("", "", _INVISIBLE)
+# A `data:` URI's head, or what is left of one. The media type in it says nothing that the bytes do not say better.
+_PREFIX = re.compile(rb"(?:data:[^,]{0,200}?;|[a-z]+/[a-z0-9.+-]{1,60};)?\s*base64\s*[,:]", re.IGNORECASE)
+_OTHER_DATA_URI = re.compile(rb"data:[^,]{0,200},", re.IGNORECASE)
+_QUOTED = re.compile(rb"""b?(['"`])(.*)\1""", re.IGNORECASE | re.DOTALL)
+_ESCAPES = re.compile(rb"\\[nrt]|\\(?=/)")
+_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
+_HEX = re.compile(rb"(?:0x|\\x|x')?((?:[0-9A-Fa-f]{2}){8,})'?", re.IGNORECASE)
+_ADDRESS = re.compile(
+    rb"(?:https?|ftp|file|s3|gs|oss)://\S+|[\w./\\:-]{1,255}\.(?:jpe?g|png|gif|webp|bmp|tiff?|heic)", re.I
+)
+# More layers than any program makes.
+_MAX_LAYERS = 8
+
+
+def readings(text: str | bytes | None) -> Iterator[bytes]:
+    """What `text` can mean, the likeliest first: base64 in the standard alphabet, padded, nothing around or between.
+
+    Raises:
+        RowError: empty or not base64.
+    """
+    if text is None:
+        raise RowError("base64_data is NULL")
+    raw = _as_bytes(text)
+    plain = raw.rstrip(b"=")
+    if not plain.translate(None, _ALPHABET):
+        yield _padded(plain)
+        inner = plain
+    else:
+        inner = _unwrapped(raw)
+        yield _padded(_standard(inner))
+        if b" " in inner and b"+" not in inner:
+            # A form that was read as a query string: each `+` has become a blank.
+            yield _padded(_standard(inner.replace(b" ", b"+")))
+    again = _encoded_twice(_standard(inner))
+    if again is not None:
+        yield again
+
+
+def problem_of(text: str | bytes | None) -> RowError | None:
+    """What a text is that is not the base64 of an image, and what to store in its place; None if it cannot be told."""
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text or b""
+    start = raw[:4096].strip(_ENDS)
+    if found := image_format(raw[:32]) or image_format(_as_latin_1(raw[:64])):
+        return RowError(f"base64_data holds the raw bytes of a {found} file; store them as base64")
+    if _ADDRESS.fullmatch(start):
+        return RowError("base64_data holds the address of a file (a URL or path); store the file's content as base64")
+    if start[:1] in (b"{", b"["):
+        return RowError("base64_data holds JSON; store the base64 of one image")
+    if start[:1] == b"<":
+        return RowError("base64_data holds HTML or XML as text; store the base64 of one image")
+    if (digits := _HEX.match(start)) and image_format(binascii.unhexlify(digits[1])):
+        return RowError("base64_data holds hex digits; store base64 (in MySQL: TO_BASE64(UNHEX(…)))")
+    head, comma, _ = raw.partition(b"=,") if b"=," in raw else _at_comma(raw)
+    if comma and image_format(_start(head)):
+        return RowError("base64_data holds more than one text, joined by a comma; store one image a row")
+    return None
+
+
+def _at_comma(raw: bytes) -> tuple[bytes, bytes, bytes]:
+    prefix = _PREFIX.match(raw)
+    return raw[prefix.end() if prefix else 0 :].partition(b",")
+
+
+def _start(raw: bytes) -> bytes:
+    """The first bytes that base64 text holds, none if it is no base64."""
+    prefix = _PREFIX.match(raw)
+    head = raw[prefix.end() if prefix else 0 :][:64]
+    try:
+        return binascii.a2b_base64(head[: len(head) // 4 * 4])
+    except binascii.Error:
+        return b""
+
+
+def _as_latin_1(raw: bytes) -> bytes:
+    try:
+        return raw.decode("utf-8", "ignore").encode("latin-1")
+    except UnicodeEncodeError:
+        return b""
+
+
+def _as_bytes(text: str | bytes) -> bytes:
+    if isinstance(text, bytes):
+        return text
+    try:
+        return text.encode("ascii")
+    except UnicodeEncodeError:
+        text = text.translate(_WITHOUT_INVISIBLE)
+    try:
+        return text.encode("ascii")
+    except UnicodeEncodeError as error:
+        raise RowError(f"base64_data is not base64: character {error.start + 1} is {text[error.start]!r}") from None
+
+
+def _unwrapped(raw: bytes) -> bytes:
+    """`raw` without what is around it; white space and the URL-safe alphabet are still as they were."""
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raw = raw[3:]
+    for _ in range(_MAX_LAYERS):
+        before = raw
+        raw = raw.strip(_ENDS)
+        if quoted := _QUOTED.fullmatch(raw):
+            raw = quoted[2]
+        if b"\\" in raw:
+            raw = _ESCAPES.sub(b"", raw)
+        if b"%" in raw and _PERCENT.search(raw):
+            raw = unquote_to_bytes(raw)
+        if prefix := _PREFIX.match(raw):
+            raw = raw[prefix.end() :]
+        elif _OTHER_DATA_URI.match(raw):
+            raise RowError("base64_data is a data: URI without base64")
+        if raw == before:
+            break
+    return raw.rstrip(b"=")
+
+
+def _standard(raw: bytes) -> bytes:
+    plain = raw.translate(_URL_SAFE_TO_STANDARD, _WHITE_SPACE).rstrip(b"=")
+    other = plain.translate(None, _ALPHABET)
+    if other:
+        raise RowError(f"base64_data is not base64: {chr(other[0])!r} is not in its alphabet")
+    return plain
+
+
+def _padded(plain: bytes) -> bytes:
+    if not plain:
+        raise RowError("base64_data is empty")
+    if len(plain) % 4 == 1:
+        raise RowError("base64_data is not base64: there is one character too many, or some are missing")
+    return plain + b"=" * (-len(plain) % 4)
+
+
+def _encoded_twice(plain: bytes) -> bytes | None:
+    """The base64 that is inside of this base64, if it is that of an image."""
+    if not _start(_start(plain)) or not image_format(_start(_start(plain))):
+        return None
+    return next(readings(binascii.a2b_base64(_padded(plain))), None)

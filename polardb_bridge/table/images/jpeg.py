@@ -1,0 +1,167 @@
+"""Whether a JPEG file is whole: all its headers, and all its pixels.
+
+The segments are walked as decoders do (ITU-T T.81, annex B), so that an end marker inside of one, such as that of a
+thumbnail in an EXIF header, ends nothing.
+"""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Size, check_size
+from polardb_bridge.table.images.problems import damaged, not_shown, without_all_pixels
+
+_EOI, _SOS = 0xD9, 0xDA
+_BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
+# Lossless, hierarchical and arithmetic coding, which the decoders of browsers do not know.
+_UNSHOWN = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+_RESTARTS = range(0xD0, 0xD8)
+_WITHOUT_LENGTH = {0x00, 0x01, 0xD8, *_RESTARTS}
+_FILLINGS = (b"\x2a", b"\x55", b"\x93")
+
+
+def check_jpeg(data: bytes) -> None:
+    """Check that `data` is a JPEG image with all of its pixels. An end marker may be missing, as browsers allow.
+
+    Raises:
+        RowError: it is damaged, truncated, too large or of a kind that browsers do not show.
+    """
+    walk = _Walk(data)
+    while (marker := walk.next_marker()) is not None and marker != _EOI:
+        if marker == _SOS:
+            walk.skip_scan()
+    if not walk.scans:
+        raise damaged("it ends before its pixels")
+    if marker == _EOI:
+        return
+    if not walk.has_all_scans or walk.is_cut or not _pixels_are_settled(data, walk.size):
+        raise without_all_pixels()
+
+
+def is_whole(start: bytes, end: bytes) -> bool:
+    """Whether a file with this start and end is a whole JPEG image; False if these do not tell.
+
+    Raises:
+        RowError: as `check_jpeg`, if the start tells.
+    """
+    if b"\xff\xd9" not in end:
+        return False
+    walk = _Walk(start)
+    while (marker := walk.next_marker()) is not None:
+        if marker == _SOS:
+            # Between the scans of a progressive image are segments, which can hold anything.
+            return not walk.is_progressive
+    return False
+
+
+class _Walk:
+    """One pass over the segments of a file. size: width and height; is_cut: a segment ends behind the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 2
+        self._unstuffed = b""
+        self._components = 0
+        # By component and coefficient, how many of its lowest bits no scan has brought yet.
+        self._missing_bits: dict[tuple[int, int], int] = {}
+        self.size: Size = (0, 0)
+        self.is_progressive = False
+        self.is_cut = False
+        self.scans = 0
+
+    @property
+    def has_all_scans(self) -> bool:
+        return not any(self._missing_bits.values())
+
+    def next_marker(self) -> int | None:
+        """Go over the next segment; its marker, None at the end of the data."""
+        data = self._data
+        while (position := data.find(b"\xff", self._position)) >= 0 and position + 1 < len(data):
+            marker = data[position + 1]
+            self._position = position + (1 if marker == 0xFF else 2)
+            if marker == 0xFF or marker in _WITHOUT_LENGTH:
+                continue
+            if marker != _EOI:
+                self._read_segment(marker)
+            return None if self.is_cut else marker
+        return None
+
+    def _read_segment(self, marker: int) -> None:
+        length = int.from_bytes(self._data[self._position : self._position + 2], "big")
+        segment = self._data[self._position + 2 : self._position + length]
+        self.is_cut = length < 2 or len(segment) < length - 2
+        self._position += length
+        if self.is_cut:
+            return
+        if marker in _UNSHOWN:
+            raise not_shown("this kind of JPEG image (lossless, arithmetic)", "store the usual kind")
+        try:
+            if marker in (_BASELINE, _EXTENDED, _PROGRESSIVE):
+                self._read_frame(marker, segment)
+            elif marker == _SOS:
+                self._read_scan(segment)
+        except IndexError:
+            raise damaged("a header is too short") from None
+
+    def _read_frame(self, marker: int, segment: bytes) -> None:
+        if segment[0] != 8:
+            raise not_shown(f"JPEG images of {segment[0]} bits", "store one of 8 bits")
+        self.size = (int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big"))
+        check_size(self.size)
+        self.is_progressive = marker == _PROGRESSIVE
+        self._components = segment[5]
+        ids = [segment[6 + 3 * number] for number in range(self._components)]
+        coefficients = range(64) if self.is_progressive else range(1)
+        self._missing_bits = {(component, number): 14 for component in ids for number in coefficients}
+
+    def _read_scan(self, segment: bytes) -> None:
+        if not self._components:
+            raise damaged("its pixels come before its size")
+        self.scans += 1
+        count = segment[0]
+        first, last, bits = segment[1 + 2 * count], segment[2 + 2 * count], segment[3 + 2 * count] & 15
+        if not self.is_progressive:
+            first, last, bits = 0, 0, 0
+        for component in (segment[1 + 2 * number] for number in range(count)):
+            for coefficient in range(first, last + 1):
+                self._missing_bits[component, coefficient] = bits
+
+    def skip_scan(self) -> None:
+        """Go to the marker after the pixels of a scan."""
+        data = self._data
+        if self.has_all_scans and not self.is_progressive:
+            # Pixels hold no end marker: what looks like one is one.
+            position = data.find(b"\xff\xd9", self._position)
+        else:
+            # Without stuffed zeros, what is found is a marker: far fewer steps than one for each of them.
+            self._unstuffed = self._unstuffed or data.replace(b"\xff\0", b"\0\0")
+            position = self._unstuffed.find(b"\xff", self._position)
+            while 0 <= position < len(data) - 1 and data[position + 1] in _RESTARTS:
+                position = self._unstuffed.find(b"\xff", position + 2)
+        self._position = position if position >= 0 else len(data)
+
+
+def _pixels_are_settled(data: bytes, size: Size) -> bool:
+    """Whether what comes after the data would change no pixel: they are all there, and only the end is missing.
+
+    Decoders fill what is missing with grey and say nothing. So different fillings are tried.
+    """
+    check_size(size, MAX_DECODED_PIXELS)
+    data = data.rstrip(b"\0")
+    pictures = {_decode(data + _tail(filling)) for filling in _FILLINGS}
+    return len(pictures) == 1
+
+
+def _tail(filling: bytes) -> bytes:
+    # Pixels that are missing since a restart marker begin with the next one, whichever that is.
+    restarts = b"".join(b"\xff" + bytes([0xD0 + number % 8]) + filling * 32 for number in range(16))
+    return filling * 64 + restarts + b"\xff\xd9"
+
+
+def _decode(data: bytes) -> bytes:
+    with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        image.load()
+        pixels: bytes = image.tobytes()
+        return pixels

@@ -1,0 +1,28 @@
+"""How large an image may be. Sizes come from headers, before anything is decoded: a few bytes can claim gigabytes."""
+
+from __future__ import annotations
+
+from polardb_bridge.errors import RowError
+from polardb_bridge.table.images.problems import damaged
+
+Size = tuple[int, int]
+
+# Pillow's own limit for what it opens; the largest photos and scans that people label are below it.
+MAX_PIXELS = 178_956_970
+# For what must be decoded to be checked, made small or converted: four bytes a pixel, 160 MB.
+MAX_DECODED_PIXELS = 40_000_000
+
+
+def check_size(size: Size, limit: int = MAX_PIXELS) -> None:
+    """Raise RowError if an image of this width and height has no or too many pixels."""
+    width, height = size
+    if width < 1 or height < 1:
+        raise damaged(f"its size is {width} x {height} pixels")
+    if width * height > limit:
+        raise too_many_pixels(size, limit)
+
+
+def too_many_pixels(size: Size | None, limit: int) -> RowError:
+    """size: None if it is not known."""
+    found = f"{size[0]:,} x {size[1]:,}" if size else f"more than {limit:,}"
+    return RowError(f"the image has too many pixels: {found}, and the limit is {limit:,}; make it smaller")

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from polardb_bridge.errors import RowError
+from polardb_bridge.table.images.decode import data_uri, decode_image
+from support.images import JPEG, PNG, photo
+from support.source_data import base64_text
+
+PLAIN = base64_text(PNG)
+# Many plus signs and slashes, in both alphabets.
+NOISE = photo("PNG", (60, 50), mode="L")
+
+
+def lines(text: str, length: int, end: str = "\n") -> str:
+    return end.join(text[start : start + length] for start in range(0, len(text), length))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        PLAIN.encode(),
+        lines(PLAIN, 76),
+        lines(PLAIN, 76, "\r\n"),
+        lines(PLAIN, 64, " "),
+        lines(PLAIN, 76, "\\n"),
+        lines(PLAIN, 76, "\\r\\n"),
+        f"  {PLAIN}\t",
+        PLAIN.rstrip("="),
+        base64.urlsafe_b64encode(PNG).decode(),
+        base64.urlsafe_b64encode(PNG).decode().rstrip("="),
+        f"data:image/jpeg;base64,{PLAIN}",
+        f"DATA:image/png;charset=x;BASE64, {PLAIN}",
+        f"data:;base64,{PLAIN}",
+        f"image/png;base64,{PLAIN}",
+        f"base64,{PLAIN}",
+        f"data:image/png;base64,data:image/png;base64,{PLAIN}",
+        f"data:image/png;base64,image/png;base64,{PLAIN}",
+        repr(PLAIN.encode()),
+        f'b"{PLAIN}"',
+        f"'{PLAIN}'",
+        json.dumps(PLAIN),
+        json.dumps(f"data:image/png;base64,{PLAIN}").replace("/", "\\/"),
+        json.dumps(json.dumps(PLAIN)).replace('\\"', '"'),
+        quote(PLAIN, safe=""),
+        quote_plus(f"data:image/png;base64,{PLAIN}"),
+        f"\ufeff{PLAIN}",
+        f"\ufeff{PLAIN}".encode(),
+        f"\u200b{PLAIN[:40]}\u200b{PLAIN[40:]}\u00a0",
+        f"{PLAIN}\0\0\0",
+        PLAIN.encode() + b"\0",
+        f" 'data:image/png;base64,{PLAIN}' \n",
+        base64_text(PLAIN.encode()),
+        base64_text(f"data:image/png;base64,{PLAIN}".encode()),
+        lines(base64_text(PLAIN.encode()), 76),
+    ],
+)
+def test_base64_is_read_as_people_store_it(text: str | bytes) -> None:
+    assert decode_image(text).data == PNG
+    assert data_uri(text) == f"data:image/png;base64,{PLAIN}"
+
+
+def test_blanks_in_the_place_of_plus_signs() -> None:
+    """A form or query string was decoded once too often."""
+    text = base64_text(NOISE)
+    assert text.count("+") > 10
+    assert decode_image(text.replace("+", " ")).data == NOISE
+    assert decode_image(f"data:image/png;base64,{text.replace('+', ' ')}").data == NOISE
+    assert data_uri(text.replace("+", " ")) == f"data:image/png;base64,{text}"
+    # Blanks between words of one length are no plus signs.
+    assert decode_image(lines(text, 60, " ")).data == NOISE
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "NULL"),
+        ("", "empty"),
+        (" \n", "empty"),
+        ("====", "empty"),
+        ("''", "empty"),
+        ("\0\0", "empty"),
+        ("data:image/png;base64,", "empty"),
+        ("data:image/png,abc", "without base64"),
+        ("not base64!", "not base64"),
+        ("猫", "not base64: character 1 is '猫'"),
+        (PLAIN.rstrip("=")[: 4 * (len(PLAIN) // 4) - 3], "one character too many, or some are missing"),
+        (PLAIN[:20] + "=" + PLAIN[21:], "'=' is not in its alphabet"),
+        (PLAIN[:20] + "%zz" + PLAIN[21:], "'%' is not in its alphabet"),
+        ("https://example.com/cat.jpg", "the address of a file"),
+        ("s3://bucket/cat", "the address of a file"),
+        ("photos/2024/cat.jpg", "the address of a file"),
+        ("C:\\photos\\cat.png", "the address of a file"),
+        (f'{{"image": "{PLAIN}"}}', "holds JSON"),
+        (json.dumps([PLAIN, PLAIN]), "holds JSON"),
+        (f'<img src="data:image/png;base64,{PLAIN}">', "HTML or XML as text"),
+        (JPEG.hex(), "hex digits"),
+        (JPEG.hex().upper(), "hex digits"),
+        (f"0x{JPEG.hex()}", "hex digits"),
+        (f"X'{JPEG.hex()}'", "hex digits"),
+        (JPEG, "raw bytes of a JPEG file"),
+        (JPEG.decode("latin-1"), "raw bytes of a JPEG file"),
+        (PNG.decode("latin-1"), "raw bytes of a PNG file"),
+        (f"{PLAIN},{PLAIN}", "more than one text"),
+        (f"{base64_text(JPEG)},{PLAIN}", "more than one text"),
+        (f"data:image/png;base64,{PLAIN},data:image/png;base64,{PLAIN}", "more than one text"),
+    ],
+)
+def test_what_is_no_base64_of_an_image_is_named(text: str | bytes | None, reason: str) -> None:
+    with pytest.raises(RowError) as caught:
+        decode_image(text)
+    assert reason in str(caught.value)
+    with pytest.raises(RowError) as again:
+        data_uri(text)
+    assert str(again.value) == str(caught.value)
+
+
+def test_messages_do_not_repeat_the_text() -> None:
+    with pytest.raises(RowError) as caught:
+        decode_image("!" * 100_000)
+    assert len(str(caught.value)) < 200
