@@ -7,14 +7,17 @@ depends only on how it listens.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from polardb_bridge.characters import invisible, look_alike
 from polardb_bridge.errors import InvalidInputError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+MAX_LISTED = 10
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
@@ -28,14 +31,14 @@ def parse_address(text: str) -> Address | None:
 
 
 def parse_networks(text: str) -> tuple[str, ...]:
-    """The networks of a comma-separated list, each once, in its order and in one form: `118.178.1.2/32`.
+    """The networks of a list, each once, in its order and in one form: `118.178.1.2/32`.
 
-    Spaces and empty parts are passed over; an empty list is an empty tuple.
+    Commas, blanks or line ends are between them; empty parts are passed over, and an empty list is an empty tuple.
 
     Raises:
         InvalidInputError: a part is neither an address nor a network; the message names it.
     """
-    parts = (part.strip() for part in text.split(","))
+    parts = re.split(r"[,\s]+", text)
     return tuple(dict.fromkeys(str(_parse_network(part)) for part in parts if part))
 
 
@@ -48,6 +51,12 @@ def contains(networks: Iterable[str], address: str | None) -> bool:
 def written(networks: Iterable[str]) -> str:
     """`networks` (from `parse_networks`) as people type them: one address without the length of its network."""
     return ",".join(network.removesuffix("/128" if ":" in network else "/32") for network in networks)
+
+
+def summarized(networks: Sequence[str]) -> str:
+    """Like `written`, for a message: the first MAX_LISTED, and how many more there are."""
+    hidden = len(networks) - MAX_LISTED
+    return written(networks[:MAX_LISTED]) + (f" and {hidden} more" if hidden > 0 else "")
 
 
 @lru_cache(maxsize=256)
@@ -80,5 +89,14 @@ def _not_a_network(text: str) -> InvalidInputError:
     shown = text if len(text) <= 50 else text[:50] + "…"
     return InvalidInputError(
         f"{shown!r} is neither an IP address nor a network: write addresses such as 118.178.1.2 or 2001:db8::1, "
-        "and networks such as 192.168.100.0/24, with commas between them."
+        f"and networks such as 192.168.100.0/24, with commas between them{_hint(text)}."
     )
+
+
+def _hint(text: str) -> str:
+    if found := invisible(text):
+        return f"; nobody sees {found} in it: type it again"
+    if found := next((separator for separator in "；，、;" if separator in text), None):
+        return f"; it has {found} in place of a comma"
+    alike = look_alike(text)
+    return f"; {alike[0]} is a full-width character of a Chinese input method: type {alike[1]}" if alike else ""

@@ -11,11 +11,11 @@ from organizations.models import Organization
 from users.models import User
 
 from polardb_bridge.deployments.models import Deployment
-from polardb_bridge.deployments.projects import check_title, create_project, prepare, title_from_name
+from polardb_bridge.deployments.projects import check_title, create_project, prepare
 from polardb_bridge.errors import DeploymentExistsError, InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
 from polardb_bridge.statements.names import is_name, name_rule
-from polardb_bridge.statements.syntax import DeployModel
+from polardb_bridge.statements.syntax import DEFAULT_TITLE, DeployModel
 from polardb_bridge.table.parameters import ConnectionParameters
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def _checked_title(statement: DeployModel) -> str:
     """The project's title, once the statement's names make sense."""
     if not is_name(statement.name):
         raise InvalidInputError(f"The deployment name {statement.name!r} is not valid: use {name_rule()}.")
-    return check_title(statement.title) if statement.title is not None else title_from_name(statement.name)
+    return check_title(statement.title or DEFAULT_TITLE)
 
 
 def _check_free(statement: DeployModel, table_address: str) -> None:

@@ -45,13 +45,6 @@ def check_title(title: str) -> str:
     return title
 
 
-def title_from_name(name: str) -> str:
-    """A title that Label Studio takes for a deployment's name, which may be shorter or longer than titles."""
-    if len(name) < settings.PROJECT_TITLE_MIN_LEN:
-        return f"deployment {name}"
-    return name[: settings.PROJECT_TITLE_MAX_LEN]
-
-
 @dataclass(frozen=True)
 class ProvisionedProject:
     """A project with its storages. created: False if it was there already; then nothing was changed."""

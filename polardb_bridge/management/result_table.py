@@ -41,6 +41,14 @@ def as_list(answer: Answer) -> str:
     return "\n".join([*lines, _count(answer)])
 
 
+def as_tabs(answer: Answer) -> str:
+    """Columns and values with tabs between them, a row a line, as the mysql client prints into a pipe."""
+    if not answer.rows:
+        return ""
+    lines = [answer.columns, *([_text(value) for value in row] for row in answer.rows)]
+    return "\n".join("\t".join(cell.replace("\\", "\\\\") for cell in line) for line in lines)
+
+
 def width_of(table: str) -> int:
     """How many cells of a terminal the table takes."""
     return cell_len(table.partition("\n")[0])

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from polardb_bridge.characters import invisible
 from polardb_bridge.choices import Choice, ExistingAnnotations, ImageDelivery
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.statements.names import MAX_NAME_LENGTH, is_name, name_rule
 from polardb_bridge.statements.tokens import Kind, Token
 from polardb_bridge.table.schema import check_table_name
 
+# `database.table` as statements of SQL have it, with or without backticks around either part.
+_QUALIFIED = re.compile(r"(?:(`?)([^`.]+)\1\.)?(`?)([^`.]+)\3")
+
 
 class WrongValueError(Exception):
     """A value is not what its option takes; says what that is."""
 
 
+def _visible(value: str) -> str:
+    found = invisible(value)
+    if found:
+        raise WrongValueError(f"a value without characters that nobody sees, such as {found}")
+    return value
+
+
 def checked_name(value: str, max_length: int = MAX_NAME_LENGTH) -> str:
+    _visible(value)
     if not is_name(value, max_length):
         raise WrongValueError(name_rule(max_length))
     return value
@@ -46,8 +59,11 @@ def _filled_text(token: Token) -> str:
 
 
 def _table(token: Token) -> str:
+    """`table`, or `database.table`."""
+    value = _visible(_filled_text(token))
+    found = _QUALIFIED.fullmatch(value) if token.kind is Kind.STRING else None
     try:
-        return check_table_name(_filled_text(token))
+        return ".".join(check_table_name(name) for name in (found.group(2, 4) if found else [value]) if name)
     except InvalidInputError:
         raise WrongValueError("a table's name of 1 to 64 letters, digits, _, $ and -") from None
 
@@ -57,7 +73,7 @@ def _template(token: Token) -> str:
         if not (token.value.isascii() and token.value.isdigit()):
             raise WrongValueError("a template's id, such as 1 or '1'")
         return token.value
-    return _filled_text(token)
+    return _visible(_filled_text(token))
 
 
 def _flag(token: Token) -> bool:

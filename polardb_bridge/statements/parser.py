@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 
+from polardb_bridge.characters import look_alike
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
 from polardb_bridge.statements import syntax
 from polardb_bridge.statements.errors import (
@@ -24,10 +26,12 @@ from polardb_bridge.statements.options import (
     WrongValueError,
     checked_name,
 )
-from polardb_bridge.statements.tokens import Kind, Token, look_alike, tokenize
+from polardb_bridge.statements.tokens import END, VERTICAL_END, Kind, Token, tokenize
 
 MAX_TEXT_LENGTH = 1024 * 1024
 _MAX_SHOWN_LENGTH = 40
+# No names, unless they are quoted: a habit of MySQL's that is not known here is not to be taken for a name.
+_RESERVED = {"IF", "NOT", "EXISTS", "LIKE", "WHERE", "FROM", "IN"}
 
 
 def parse(text: str) -> list[syntax.Statement]:
@@ -36,6 +40,19 @@ def parse(text: str) -> list[syntax.Statement]:
     Raises:
         StatementError: the text cannot be read; with the line and column of the first place that is wrong.
     """
+    return [entry.statement for entry in parse_script(text)]
+
+
+@dataclass(frozen=True)
+class Entry:
+    r"""One statement of a text. is_vertical: it ends in \G, which asks for a value a line."""
+
+    statement: syntax.Statement
+    is_vertical: bool
+
+
+def parse_script(text: str) -> list[Entry]:
+    """Like `parse`, with how each statement ends."""
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_TEXT_LENGTH:
         raise StatementError(
@@ -52,15 +69,17 @@ class _Parser:
         self._verb = ""
         self._number = 1
 
-    def statements(self) -> list[syntax.Statement]:
-        found: list[syntax.Statement] = []
+    def statements(self) -> list[Entry]:
+        found: list[Entry] = []
         while not self._is_at_end():
-            if self._accept(";"):
+            if self._accept_end():
                 continue
             self._number = len(found) + 1
-            found.append(self._statement())
-            if not self._is_at_end() and not self._accept(";"):
+            statement = self._statement()
+            is_vertical = self._token.value == VERTICAL_END
+            if not self._is_at_end() and not self._accept_end():
                 raise self._syntax_error("; or the end of the statement")
+            found.append(Entry(statement, is_vertical))
         if not found:
             raise self._error(EMPTY_QUERY, "Query was empty", self._token, "expected DEPLOY, SHOW, UPDATE or DROP")
         return found
@@ -71,7 +90,7 @@ class _Parser:
             return self._deploy()
         if self._accept("SHOW"):
             if self._accept("DEPLOYMENTS"):
-                return syntax.ShowDeployments()
+                return syntax.ShowDeployments(self._take_pattern() if self._accept("LIKE") else None)
             if self._accept("DEPLOYMENT"):
                 self._verb = syntax.ShowDeployment.verb
                 return syntax.ShowDeployment(self._take_name("the deployment's name"))
@@ -89,14 +108,20 @@ class _Parser:
 
     def _deploy(self) -> syntax.DeployModel:
         self._verb = syntax.DeployModel.verb
+        if_not_exists = self._accept_condition("IF", "NOT", "EXISTS")
         model = self._take_name("the model's name")
         self._expect("WITH")
         options = self._take_options(DEPLOY_OPTIONS, required=("annotation_template_id", "annotation_source"))
+        # Where CREATE TABLE has it, or at the end.
+        if_not_exists = self._accept_condition("IF", "NOT", "EXISTS") or if_not_exists
+        database, _, source = str(options["annotation_source"]).rpartition(".")
         return syntax.DeployModel(
             model=model,
             name=str(options.get("deployment_name", model)),
             template_id=str(options["annotation_template_id"]),
-            source=str(options["annotation_source"]),
+            source=source,
+            database=database or None,
+            if_not_exists=if_not_exists,
             title=str(options["title"]) if "title" in options else None,
             image_delivery=ImageDelivery(options.get("image_delivery", syntax.DeployModel.image_delivery)),
             existing_annotations=ExistingAnnotations(
@@ -112,16 +137,32 @@ class _Parser:
 
     def _drop(self) -> syntax.DropDeployment:
         self._verb = syntax.DropDeployment.verb
+        if_exists = self._accept_condition("IF", "EXISTS")
         name = self._take_name("the deployment's name")
         options = self._take_options(DROP_OPTIONS) if self._accept("WITH") else {}
-        return syntax.DropDeployment(name, force=bool(options.get("force", False)))
+        return syntax.DropDeployment(name, force=bool(options.get("force", False)), if_exists=if_exists)
+
+    def _accept_condition(self, *words: str) -> bool:
+        if not self._accept(words[0]):
+            return False
+        for word in words[1:]:
+            self._expect(word)
+        return True
+
+    def _take_pattern(self) -> str:
+        token = self._token
+        if token.kind is not Kind.STRING:
+            raise self._syntax_error("a pattern in quotes, such as 'mark%'")
+        self._advance()
+        return token.value
 
     def _take_white_ip_name(self) -> str:
         return self._take_name("the allow-list's name", MAX_ALLOW_LIST_NAME_LENGTH)
 
     def _take_name(self, what: str, longest: int = MAX_NAME_LENGTH) -> str:
         token = self._token
-        if token.kind not in (Kind.WORD, Kind.NAME, Kind.STRING):
+        is_reserved = token.kind is Kind.WORD and token.value.upper() in _RESERVED
+        if is_reserved or token.kind not in (Kind.WORD, Kind.NAME, Kind.STRING):
             raise self._syntax_error(what)
         try:
             name = checked_name(token.value, longest)
@@ -171,6 +212,8 @@ class _Parser:
         except WrongValueError as wrong:
             raise self._argument_error(token, f"for {name}, expected {wrong}") from None
         self._advance()
+        if name == "annotation_source" and token.kind is Kind.NAME and self._accept("."):  # `database`.`table`
+            return f"{value}.{self._take_value(name, read)}"
         return value
 
     def _is_at_end(self) -> bool:
@@ -183,10 +226,14 @@ class _Parser:
         """Whether the next token is this keyword or sign; it is passed then."""
         token = self._token
         kind = Kind.WORD if value.isalpha() else Kind.SIGN
-        if token.kind is not kind or token.value.upper() != value or not token.value.isascii():
+        found = token.value.upper() if kind is Kind.WORD else token.value
+        if token.kind is not kind or found != value or not token.value.isascii():
             return False
         self._advance()
         return True
+
+    def _accept_end(self) -> bool:
+        return any(self._accept(end) for end in (";", END, VERTICAL_END))
 
     def _expect(self, value: str, expected: str | None = None) -> None:
         if not self._accept(value):

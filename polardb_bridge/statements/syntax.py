@@ -1,10 +1,11 @@
-"""The statements that deploy, show, open and drop, as PolarDB for AI documents them.
+r"""The statements that deploy, show, open and drop, as PolarDB for AI documents them.
 
-    statements   = [ statement ] { ";" [ statement ] }
-    statement    = "DEPLOY" "MODEL" name "WITH" options
-                 | "SHOW" ( "DEPLOYMENT" name | "DEPLOYMENTS" | "WHITEIPS" name )
+    statements   = [ statement ] { end [ statement ] }
+    end          = ";" | "\g" | "\G"
+    statement    = "DEPLOY" "MODEL" [ "IF" "NOT" "EXISTS" ] name "WITH" options [ "IF" "NOT" "EXISTS" ]
+                 | "SHOW" ( "DEPLOYMENT" name | "DEPLOYMENTS" [ "LIKE" string ] | "WHITEIPS" name )
                  | "UPDATE" "WHITEIPS" name "WITH" options
-                 | "DROP" "DEPLOYMENT" name [ "WITH" options ]
+                 | "DROP" "DEPLOYMENT" [ "IF" "EXISTS" ] name [ "WITH" options ]
     options      = "(" option { "," option } ")"
     option       = name "=" value
 
@@ -21,6 +22,8 @@ from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
 
 # The one model that can be deployed.
 MODEL = "Label-Studio"
+# What the project is called that PolarDB for AI makes.
+DEFAULT_TITLE = "my_project"
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class DeployModel:
     """Deploy a table.
 
     name: of the deployment. template_id: id or name of a row of `annotation_template`. source: a table's name.
-    title: of the project; the deployment's name if None.
+    database: that it is in, if the statement says so. title: of the project; DEFAULT_TITLE if None. if_not_exists:
+    do nothing if there is a deployment of that name.
     """
 
     verb: ClassVar[str] = "DEPLOY MODEL"
@@ -39,18 +43,21 @@ class DeployModel:
     title: str | None = None
     image_delivery: ImageDelivery = ImageDelivery.AUTO
     existing_annotations: ExistingAnnotations = ExistingAnnotations.ANNOTATIONS
+    database: str | None = None
+    if_not_exists: bool = False
 
     def __str__(self) -> str:
         options: dict[str, str | None] = {
             "annotation_template_id": self.template_id,
-            "annotation_source": self.source,
+            "annotation_source": f"{self.database}.{self.source}" if self.database else self.source,
             "deployment_name": self.name,
             "title": self.title,
         }
         for option in ("image_delivery", "existing_annotations"):
             chosen = getattr(self, option)
             options[option] = chosen if chosen != getattr(DeployModel, option) else None
-        return f"{self.verb} `{self.model}`{_written(options)}"
+        condition = " IF NOT EXISTS" if self.if_not_exists else ""
+        return f"{self.verb}{condition} `{self.model}`{_written(options)}"
 
 
 @dataclass(frozen=True)
@@ -71,10 +78,13 @@ class ShowDeployment(_Named):
 
 @dataclass(frozen=True)
 class ShowDeployments:
+    """like: only those whose name matches this pattern of SQL, in which % is any text and _ any character."""
+
     verb: ClassVar[str] = "SHOW DEPLOYMENTS"
+    like: str | None = None
 
     def __str__(self) -> str:
-        return self.verb
+        return self.verb if self.like is None else f"{self.verb} LIKE {_quoted(self.like)}"
 
 
 @dataclass(frozen=True)
@@ -97,13 +107,15 @@ class UpdateWhiteIps(_Named):
 
 @dataclass(frozen=True)
 class DropDeployment(_Named):
-    """force: although results are not in their rows yet."""
+    """force: although results are not in their rows yet. if_exists: do nothing if there is no such deployment."""
 
     verb: ClassVar[str] = "DROP DEPLOYMENT"
     force: bool = False
+    if_exists: bool = False
 
     def __str__(self) -> str:
-        return f"{super().__str__()}{_written({'force': 'true'}) if self.force else ''}"
+        condition = " IF EXISTS" if self.if_exists else ""
+        return f"{self.verb}{condition} `{self.name}`{_written({'force': 'true'}) if self.force else ''}"
 
 
 Statement = DeployModel | ShowDeployment | ShowDeployments | UpdateWhiteIps | ShowWhiteIps | DropDeployment

@@ -10,18 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from polardb_bridge.characters import is_blank
+
 # What MySQL makes of a letter after a backslash; any other character stands for itself.
 _ESCAPED = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
-# str.isspace() is False for them; they come with text from web pages and from editors on Windows.
-_INVISIBLE = "\ufeff\u200b"
-_QUOTES = {"‘": "'", "’": "'", "“": '"', "”": '"', "、": ",", "。": "."}
+# How the mysql client ends statements, beside the semicolon; the second asks for a value a line.
+END, VERTICAL_END = "\\g", "\\G"
 
 
 class Kind(Enum):
     WORD = auto()  # a keyword, plain name or number
     NAME = auto()  # in backticks
     STRING = auto()  # in ' or "
-    SIGN = auto()  # ( ) , = ;
+    SIGN = auto()  # ( ) , = ; . and the ends above
     UNFINISHED = auto()  # a name, string or comment that the text ends in; `value` is how it begins
     UNKNOWN = auto()  # a character with no meaning here
     END = auto()
@@ -41,7 +42,7 @@ def tokenize(text: str) -> Iterator[Token]:
     position = 0
     while position < len(text):
         start, character = position, text[position]
-        if character.isspace() or character in _INVISIBLE:
+        if is_blank(character):
             position += 1
         elif character == "#" or _is_dash_comment(text, position):
             line_end = text.find("\n", position)
@@ -62,20 +63,13 @@ def tokenize(text: str) -> Iterator[Token]:
             while position < len(text) and _is_in_word(text[position]) and not _is_dash_comment(text, position):
                 position += 1
             yield Token(Kind.WORD, text[start:position], start)
+        elif text.startswith((END, VERTICAL_END), position):
+            position += 2
+            yield Token(Kind.SIGN, text[start:position], start)
         else:
             position += 1
-            yield Token(Kind.SIGN if character in "(),=;" else Kind.UNKNOWN, character, start)
+            yield Token(Kind.SIGN if character in "(),=;." else Kind.UNKNOWN, character, start)
     yield Token(Kind.END, "", len(text))
-
-
-def look_alike(text: str) -> tuple[str, str] | None:
-    """The first full-width character of `text`, as Chinese input methods type them, and the one that was meant."""
-    for character in text:
-        if character in _QUOTES:
-            return character, _QUOTES[character]
-        if "\uff01" <= character <= "\uff5e":
-            return character, chr(ord(character) - 0xFEE0)
-    return None
 
 
 def _is_in_word(character: str) -> bool:

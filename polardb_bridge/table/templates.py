@@ -11,6 +11,10 @@ import sqlalchemy as sa
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.table.schema import template_table, validate_table
 
+# Of a message.
+MAX_LISTED = 10
+MAX_SHOWN_LENGTH = 60
+
 
 @dataclass(frozen=True)
 class Template:
@@ -33,14 +37,24 @@ def find_template(connection: sa.Connection, id_or_name: str) -> Template:
     templates = connection.execute(sa.select(table).order_by(table.c.id)).all()
     by_id = [row for row in templates if str(row.id) == id_or_name]
     by_name = [row for row in templates if row.tp_name == id_or_name]
-    active = ", ".join(f"{row.id} ({row.tp_name})" for row in templates if row.tp_is_active) or "none"
+    active = _listed([f"{row.id} ({_short(row.tp_name)})" for row in templates if row.tp_is_active])
     for row in by_id + by_name:
         if not row.tp_is_active:
             raise InvalidInputError(
-                f"The template {id_or_name!r} is inactive (tp_is_active = 0). Active templates: {active}."
+                f"The template {id_or_name!r} is inactive (tp_is_active is "
+                f"{'NULL' if row.tp_is_active is None else row.tp_is_active}). Active templates: {active}."
             )
         return Template(row.id, row.tp_name, _parsed(row.tp_schema))
-    raise InvalidInputError(f"There is no template {id_or_name!r} in {table.name}. Active templates: {active}.")
+    raise InvalidInputError(f"There is no template {_short(id_or_name)!r} in {table.name}. Active templates: {active}.")
+
+
+def _listed(templates: list[str]) -> str:
+    hidden = len(templates) - MAX_LISTED
+    return ", ".join(templates[:MAX_LISTED]) + (f" and {hidden} more" if hidden > 0 else "") or "none"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_SHOWN_LENGTH else name[:MAX_SHOWN_LENGTH] + "…"
 
 
 def _parsed(value: Any) -> Any:

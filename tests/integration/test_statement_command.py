@@ -36,8 +36,9 @@ def shell(db: None, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[i
 def test_the_shell_shows_tables_as_the_mysql_client_does(
     source: Source, shell: Callable[..., tuple[int, str, str]]
 ) -> None:
-    assert shell("SHOW DEPLOYMENTS") == (0, "Empty set\n", "")
-    code, output, _ = shell(f"{DEPLOY} UPDATE WHITEIPS mark_animal WITH (ips='10.0.0.1'); SHOW WHITEIPS mark_animal")
+    assert shell("SHOW DEPLOYMENTS", "--table") == (0, "Empty set\n", "")
+    statements = f"{DEPLOY} UPDATE WHITEIPS mark_animal WITH (ips='10.0.0.1'); SHOW WHITEIPS mark_animal"
+    code, output, _ = shell(statements, "--table")
     assert code == 0
     assert output.splitlines()[1:] == [
         "Deployment mark_animal is open to 10.0.0.1.",
@@ -57,6 +58,16 @@ def test_the_shell_shows_tables_as_the_mysql_client_does(
         ]
     assert {record.via for record in StatementRecord.objects.all()} == {"command"}
     assert StatementRecord.objects.latest("pk").user_name
+
+
+def test_programs_get_tabs_as_from_the_mysql_client(source: Source, shell: Callable[..., tuple[int, str, str]]) -> None:
+    assert shell("SHOW DEPLOYMENTS") == (0, "", "")
+    shell(f"{DEPLOY} UPDATE WHITEIPS mark_animal WITH (ips='10.0.0.1')")
+    assert shell("SHOW WHITEIPS mark_animal") == (0, "white_ip_name\tips\nmodel_mark_animal\t10.0.0.1\n", "")
+    vertical = "1. row ***************************\nwhite_ip_name: model_mark_animal"
+    output = shell("SHOW WHITEIPS mark_animal\\G\nSHOW WHITEIPS mark_animal;\nSHOW WHITEIPS mark_animal\\G\n")[1]
+    assert output.count(vertical) == 2
+    assert output.count("model_mark_animal\t10.0.0.1") == 1
 
 
 def test_the_shell_reads_files_and_standard_input(
@@ -92,7 +103,7 @@ def test_the_shell_fails_with_the_error_and_says_what_ran(
         "ERROR 1064 (42000): You have an error in your SQL syntax near 'WIT (a=1)', line 1 column 17: expected WITH\n",
     )
     code, output, complaint = shell("SHOW DEPLOYMENTS; SHOW DEPLOYMENT cars; SHOW DEPLOYMENTS")
-    assert (code, output) == (1, "Empty set\n")
+    assert (code, output) == (1, "")
     assert complaint.startswith("ERROR 1305 (42000): There is no deployment 'cars'.")
     assert complaint.endswith("\nIt is statement 2; 1 of those before it was run.\n")
     code, output, complaint = shell("SHOW DEPLOYMENTS; SHOW TABLES", "--json")

@@ -181,3 +181,72 @@ def test_nothing_runs_where_one_cannot_be_read(actor: Actor) -> None:
     assert (found.value.number, found.value.ran) == (2, 0)
     assert not Deployment.objects.exists()
     assert records() == [(f"{DEPLOY} DROP mark_animal", "refused")]
+
+
+def test_conditions_of_mysql(source: Source, actor: Actor) -> None:
+    [none] = execute("DROP DEPLOYMENT IF EXISTS mark_animal", actor)
+    assert none.message == "There is no deployment mark_animal; nothing was done."
+    with pytest.raises(StatementError, match="ERROR 1305"):
+        execute("DROP DEPLOYMENT mark_animal", actor)
+    if_not_exists = DEPLOY.replace("DEPLOY MODEL", "DEPLOY MODEL IF NOT EXISTS")
+    assert "is created" in execute(if_not_exists, actor)[0].message
+    made = Deployment.objects.get()
+    assert execute(if_not_exists, actor)[0].message == "There already is a deployment mark_animal; nothing was done."
+    assert Deployment.objects.get() == made
+    with pytest.raises(StatementError, match="ERROR 1304"):
+        execute(DEPLOY, actor)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("mark%", ["mark_animal"]),
+        ("MARK_ANIMAL", ["mark_animal"]),
+        ("%an%", ["mark_animal"]),
+        (r"mark\_animal", ["mark_animal"]),
+        (r"mark\%", []),
+        ("mark", []),
+        ("mark.*", []),
+        ("%", ["mark_animal"]),
+        ("", []),
+    ],
+)
+def test_show_deployments_like(source: Source, actor: Actor, pattern: str, names: list[str]) -> None:
+    execute(DEPLOY, actor)
+    [answer] = execute(f"SHOW DEPLOYMENTS LIKE '{pattern}'", actor)
+    assert [row[0] for row in answer.rows] == names
+
+
+def test_a_table_may_be_named_with_its_database(source: Source, actor: Actor) -> None:
+    ours = source.parameters.database
+    for named in (f"'{ours}.{TABLE}'", f"'`{ours}`.`{TABLE}`'", f"`{ours}`.`{TABLE}`"):
+        execute(DEPLOY.replace(f"'{TABLE}'", named), actor)
+        assert Deployment.objects.get().source == TABLE
+        execute("DROP DEPLOYMENT mark_animal", actor)
+    with pytest.raises(StatementError) as error:
+        execute(DEPLOY.replace(f"'{TABLE}'", f"'other.{TABLE}'"), actor)
+    assert f"in the database 'other', and statements deploy tables of '{ours}'" in str(error.value)
+    assert not Deployment.objects.exists()
+
+
+def test_the_project_is_called_as_polardb_calls_it(source: Source, actor: Actor) -> None:
+    execute(DEPLOY, actor)
+    assert Deployment.objects.get().project.title == "my_project"
+
+
+def test_messages_are_bounded(source: Source, actor: Actor) -> None:
+    rows = (f"""('{"长" * 240}{number}', '{{"type": "ObjectDetection", "labels": ["a"]}}')""" for number in range(300))
+    source.execute(f"INSERT INTO annotation_template (tp_name, tp_schema) VALUES {', '.join(rows)}")
+    with pytest.raises(StatementError) as error:
+        execute(DEPLOY.replace("'1'", "'nope'"), actor)
+    assert "and 291 more" in str(error.value)
+    assert len(str(error.value)) < 2000
+    execute(DEPLOY, actor)
+    many = ",".join(f"10.{number // 250}.{number % 250}.1" for number in range(3000))
+    [opened] = execute(f"UPDATE WHITEIPS mark_animal WITH (ips='{many}')", actor)
+    assert "and 2990 more" in opened.message
+    assert len(opened.message) < 500
+    execute("DROP DEPLOYMENT mark_animal", actor)
+    source.execute("UPDATE annotation_template SET tp_is_active = NULL WHERE id = 1")
+    with pytest.raises(StatementError, match="tp_is_active is NULL"):
+        execute(DEPLOY, actor)

@@ -4,7 +4,7 @@ import pytest
 
 from polardb_bridge.deployments.access.allow_list import allows, open_to_all
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.networks import parse_networks
+from polardb_bridge.networks import parse_networks, summarized
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,9 @@ def test_networks_come_in_one_form(text: str, networks: tuple[str, ...]) -> None
         "::1%eth0",
         "fe80::/10%1",
         "10.0.0.1-10.0.0.9",
-        "10.0.0.1 10.0.0.2",
+        "10.0.0.1;10.0.0.2",
+        "10.0.0.1、10.0.0.2",
+        "10.0.0.1\u200b",
         "*",
         "x" * 1000,
     ],
@@ -56,6 +58,34 @@ def test_what_is_no_network_is_named(part: str) -> None:
         parse_networks(f"10.0.0.1,{part}")
     assert repr(part[:50])[:-1] in str(error.value)
     assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("1.2.3.4，5.6.7.8", "it has ， in place of a comma"),
+        ("1.2.3.4、5.6.7.8", "it has 、 in place of a comma"),
+        ("1.2.3.4；5.6.7.8", "it has ； in place of a comma"),
+        ("1.2.3.4;5.6.7.8", "it has ; in place of a comma"),
+        ("1.2.3.4\u200b", "nobody sees U+200B (zero width space) in it"),
+        ("\u202a1.2.3.4", "nobody sees U+202A (left-to-right embedding) in it"),
+        ("１.2.3.4", "１ is a full-width character of a Chinese input method: type 1"),
+    ],
+)
+def test_what_input_methods_and_web_pages_put_into_addresses_is_named(text: str, hint: str) -> None:
+    with pytest.raises(InvalidInputError) as error:
+        parse_networks(text)
+    assert hint in str(error.value)
+
+
+def test_lines_and_blanks_are_between_networks_too() -> None:
+    assert parse_networks("1.2.3.4\r\n5.6.7.8 10.0.0.0/8,\n") == ("1.2.3.4/32", "5.6.7.8/32", "10.0.0.0/8")
+
+
+def test_a_long_list_is_summarized() -> None:
+    networks = parse_networks(",".join(f"10.0.{number}.1" for number in range(200)))
+    assert summarized(networks) == ",".join(f"10.0.{number}.1" for number in range(10)) + " and 190 more"
+    assert summarized(networks[:2]) == "10.0.0.1,10.0.1.1"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polardb_bridge.characters import invisible
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
 from polardb_bridge.statements.errors import StatementError
 from polardb_bridge.statements.masking import masked
@@ -33,27 +34,31 @@ texts = st.text(st.characters(exclude_categories=["Cs"], min_codepoint=32), max_
     "'\"\\%_;,()`\n\r\t 标，", max_size=60
 )
 filled = texts.filter(str.strip)
+visible = filled.filter(lambda text: invisible(text) is None)
 statements: st.SearchStrategy[Statement] = st.one_of(
     st.builds(
         DeployModel,
         names,
         names,
-        filled,
+        visible,
         st.text("az09_$-标", min_size=1, max_size=64),
         st.none() | filled,
         st.sampled_from(ImageDelivery),
         st.sampled_from(ExistingAnnotations),
+        st.none() | st.text("az09_$-标", min_size=1, max_size=64),
+        st.booleans(),
     ),
     st.builds(ShowDeployment, names),
-    st.builds(ShowDeployments),
+    st.builds(ShowDeployments, st.none() | texts),
     st.builds(UpdateWhiteIps, names, texts),
     st.builds(ShowWhiteIps, names),
-    st.builds(DropDeployment, names, st.booleans()),
+    st.builds(DropDeployment, names, st.booleans(), st.booleans()),
 )
 PIECES = (
     *"()=,;'\"`\\#-/*. \t\r\n\0\ufeff\u3000，；（）＝‘’“”",
     *("--", "-- ", "/*", "*/", "''", "\\'", "/*polar4ai*/", "\ud800", "1", "-1", "9" * 100, "x" * 65, "标注"),
     *("DEPLOY", "MODEL", "WITH", "SHOW", "DEPLOYMENT", "DEPLOYMENTS", "UPDATE", "WHITEIPS", "DROP", "force", "ips"),
+    *("IF", "NOT", "EXISTS", "LIKE", "\\g", "\\G", ".", "`shop`.`animals`", "\u200b", "\u202e"),
     *("annotation_template_id", "annotation_source", "deployment_name", "title", "password", "'true'", "`mark_animal`"),
 )
 soups = st.lists(st.sampled_from(PIECES), max_size=40).flatmap(lambda words: st.sampled_from(["", " "]).map(

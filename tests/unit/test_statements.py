@@ -7,7 +7,7 @@ import pytest
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
 from polardb_bridge.statements.errors import StatementError
 from polardb_bridge.statements.masking import masked
-from polardb_bridge.statements.parser import MAX_TEXT_LENGTH, parse
+from polardb_bridge.statements.parser import MAX_TEXT_LENGTH, parse, parse_script
 from polardb_bridge.statements.syntax import (
     DeployModel,
     DropDeployment,
@@ -48,6 +48,14 @@ def test_the_documented_statements_are_read() -> None:
         ("show deployments", ShowDeployments()),
         ("\ufeffShow\r\n\tDeployments\u3000;;\r\n", ShowDeployments()),
         ("-- first\n# second\n/* third; 'fourth */ SHOW /**/ DEPLOYMENTS -- fifth", ShowDeployments()),
+        ("SHOW\u2060 \u200dDEPLOYMENTS\u200e \u202c\u00a0", ShowDeployments()),
+        ("SHOW DEPLOYMENTS\\G", ShowDeployments()),
+        ("SHOW DEPLOYMENTS \\g\n", ShowDeployments()),
+        ("SHOW DEPLOYMENTS;;\n;", ShowDeployments()),
+        (r"SHOW DEPLOYMENTS LIKE 'mark\_%'", ShowDeployments("mark\\_%")),
+        ("DROP DEPLOYMENT IF EXISTS x", DropDeployment("x", if_exists=True)),
+        ("drop deployment if exists `if` with (force=1)", DropDeployment("if", force=True, if_exists=True)),
+        ("SHOW DEPLOYMENT `like`", ShowDeployment("like")),
         ("SHOW DEPLOYMENT a--b", ShowDeployment("a--b")),
         ("SHOW DEPLOYMENT a-- b", ShowDeployment("a")),
         ("SHOW DEPLOYMENT 'mark-animal_2'", ShowDeployment("mark-animal_2")),
@@ -60,6 +68,11 @@ def test_the_documented_statements_are_read() -> None:
         ("DROP DEPLOYMENT x WITH (force=false)", DropDeployment("x")),
         (f"DEPLOY MODEL `Label-Studio` WITH (deployment_name='mark_animal', Annotation_Source=`{TABLE}`,"
          "annotation_template_id=1)", DEPLOY),
+        *((f"DEPLOY MODEL {before}`m` WITH (annotation_template_id=1, annotation_source={source}){after}",
+           DeployModel("m", "m", "1", "animals", database=database, if_not_exists=bool(before or after)))
+          for before, after in (("IF NOT EXISTS ", ""), ("", " IF NOT EXISTS"), ("", ""))
+          for source, database in (("'animals'", None), ("'`animals`'", None), ("'shop.animals'", "shop"),
+                                   ("'`shop`.`animals`'", "shop"), ("`shop`.`animals`", "shop"), ("`animals`", None))),
         ("DEPLOY MODEL mark WITH (annotation_template_id='animals', annotation_source='标注表')",
          DeployModel("mark", "mark", "animals", "标注表")),
         (r"""DEPLOY MODEL m WITH (annotation_template_id=1, annotation_source='t', image_delivery='LINK',"""
@@ -70,6 +83,22 @@ def test_the_documented_statements_are_read() -> None:
 def test_one_meaning_in_many_forms(text: str, statement: Statement) -> None:
     assert parse(text) == [statement]
     assert parse(str(statement)) == [statement]
+
+
+def test_each_statement_of_a_script_may_ask_for_a_value_a_line() -> None:
+    entries = parse_script("SHOW DEPLOYMENT a\\G\nSHOW DEPLOYMENT b;SHOW DEPLOYMENTS\\G;")
+    assert [(str(entry.statement), entry.is_vertical) for entry in entries] == [
+        ("SHOW DEPLOYMENT `a`", True),
+        ("SHOW DEPLOYMENT `b`", False),
+        ("SHOW DEPLOYMENTS", True),
+    ]
+
+
+def test_titles_keep_the_characters_that_scripts_need() -> None:
+    title = "\U0001f469\u200d\U0001f52c \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    [statement] = parse(f"DEPLOY MODEL m WITH (annotation_template_id=1, annotation_source='t', title='{title}')")
+    assert isinstance(statement, DeployModel)
+    assert statement.title == title
 
 
 @pytest.mark.parametrize(
@@ -115,6 +144,16 @@ def test_one_meaning_in_many_forms(text: str, statement: Statement) -> None:
         ("DEPLOY MODEL m WITH (existing_annotations=NULL)", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near 'NULL)', line 1 column 43: for existing_annotations, expected 'annotations', 'predictions' or 'ignore'"),
         ("DROP DEPLOYMENT m WITH (force=2)", "ERROR 1210 (HY000): Incorrect arguments to DROP DEPLOYMENT near '2)', line 1 column 31: for force, expected 'true' or 'false'"),
         ("UPDATE WHITEIPS m WITH (ips=118.178.1.2)", "ERROR 1210 (HY000): Incorrect arguments to UPDATE WHITEIPS near '118.178.1.2)', line 1 column 29: for ips, expected a string in quotes"),
+        # habits that are not known, and characters that nobody sees
+        ("DROP DEPLOYMENT IF x", f"{SYNTAX} near 'x', line 1 column 20: expected EXISTS"),
+        ("DROP DEPLOYMENT IF NOT EXISTS x", f"{SYNTAX} near 'NOT EXISTS x', line 1 column 20: expected EXISTS"),
+        ("SHOW DEPLOYMENT LIKE 'x%'", f"{SYNTAX} near 'LIKE 'x%'', line 1 column 17: expected the deployment's name"),
+        ("SHOW DEPLOYMENTS WHERE name = 'x'", f"{SYNTAX} near 'WHERE name = 'x'', line 1 column 18: expected ; or the end of the statement"),
+        ("SHOW DEPLOYMENTS LIKE x", f"{SYNTAX} near 'x', line 1 column 23: expected a pattern in quotes, such as 'mark%'"),
+        ("DEPLOY MODEL IF EXISTS m", f"{SYNTAX} near 'EXISTS m', line 1 column 17: expected NOT"),
+        ("DEPLOY MODEL m WITH (annotation_source='a.b.c')", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near ''a.b.c')', line 1 column 40: for annotation_source, expected a table's name of 1 to 64 letters, digits, _, $ and -"),
+        ("DEPLOY MODEL m WITH (annotation_template_id='1\u200b')", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near ''1\\u200b')', line 1 column 45: for annotation_template_id, expected a value without characters that nobody sees, such as U+200B (zero width space)"),
+        ("SHOW DEPLOYMENT `a\u202eb`", "ERROR 1210 (HY000): Incorrect arguments to SHOW DEPLOYMENT near '`a\\u202eb`', line 1 column 17: the deployment's name must be a value without characters that nobody sees, such as U+202E (right-to-left override)"),
         # typed with a Chinese input method
         ("DEPLOY MODEL m WITH （title='t')", f"{SYNTAX} near '（title='t')', line 1 column 21: expected (; （ is a full-width character of a Chinese input method: type ("),
         ("DEPLOY MODEL m WITH (title=‘t’)", f"{SYNTAX} near '‘t’)', line 1 column 28: expected a value for title; ‘ is a full-width character of a Chinese input method: type '"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from polardb_bridge.conf import command_database
@@ -19,7 +20,7 @@ from polardb_bridge.errors import (
     NoSuchDeploymentError,
     ReconfigureError,
 )
-from polardb_bridge.networks import parse_networks, written
+from polardb_bridge.networks import parse_networks, summarized
 from polardb_bridge.statements import syntax
 from polardb_bridge.statements.errors import (
     DOES_NOT_EXIST,
@@ -83,14 +84,14 @@ def _run(statement: syntax.Statement) -> Answer:
             return _deploy(statement)
         case syntax.ShowDeployment(name):
             return deployment_rows([status_of(Deployment.objects.find(name))])
-        case syntax.ShowDeployments():
-            return deployment_rows(all_statuses())
+        case syntax.ShowDeployments(like):
+            return deployment_rows(status for status in all_statuses() if _is_like(status.name, like))
         case syntax.UpdateWhiteIps(name, ips):
             return _set_allow_list(_find_by_allow_list(name), parse_networks(ips))
         case syntax.ShowWhiteIps(name):
             return allow_list_row(_find_by_allow_list(name))
-        case syntax.DropDeployment(name, force):
-            return _drop(Deployment.objects.find(name), force)
+        case syntax.DropDeployment():
+            return _drop(statement)
 
 
 def _deploy(statement: syntax.DeployModel) -> Answer:
@@ -100,12 +101,29 @@ def _deploy(statement: syntax.DeployModel) -> Answer:
         database = command_database()
     except InvalidInputError as error:
         raise ReconfigureError(str(error)) from None
+    if statement.database not in (None, database.database):
+        raise InvalidInputError(
+            f"The table is said to be in the database {statement.database!r}, and statements deploy tables of "
+            f"{database.database!r} (POLARDB_URL): leave out the database, or change that setting.",
+            field="annotation_source",
+        )
+    if statement.if_not_exists and Deployment.objects.filter(name__iexact=statement.name).exists():
+        return message(f"There already is a deployment {statement.name}; nothing was done.")
     deployment = deploy(statement, database)
     return message(
         f"Deployment {deployment.name} is created. It is closed to everybody until "
         f"{syntax.UpdateWhiteIps.verb} `{deployment.white_ip_name}` WITH (ips='…') opens it; "
         f"{syntax.ShowDeployment.verb} `{deployment.name}` gives its URL, user and password."
     )
+
+
+def _is_like(name: str, pattern: str | None) -> bool:
+    """Whether a name matches a pattern of SQL; names are told apart without regard to case."""
+    if pattern is None:
+        return True
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    regex = "".join({"%": ".*", "_": "."}.get(part) or re.escape(part.removeprefix("\\") or part) for part in parts)
+    return re.fullmatch(regex, name, re.IGNORECASE | re.DOTALL) is not None
 
 
 def _find_by_allow_list(name: str) -> Deployment:
@@ -124,14 +142,20 @@ def _set_allow_list(deployment: Deployment, networks: tuple[str, ...]) -> Answer
     # Not by save(): the deployment may be dropped at this moment.
     if not Deployment.objects.filter(pk=deployment.pk).update(allowed_networks=list(networks)):
         raise NoSuchDeploymentError(f"The deployment {deployment.name!r} no longer exists.")
-    text = f"Deployment {deployment.name} is open to {written(networks) or 'nobody'}."
+    text = f"Deployment {deployment.name} is open to {summarized(networks) or 'nobody'}."
     if open_to_all(networks):
         text += " Warning: that lets in the whole Internet."
     return message(text)
 
 
-def _drop(deployment: Deployment, force: bool) -> Answer:
-    lost = drop(deployment, force=force)
+def _drop(statement: syntax.DropDeployment) -> Answer:
+    try:
+        deployment = Deployment.objects.find(statement.name)
+    except NoSuchDeploymentError:
+        if not statement.if_exists:
+            raise
+        return message(f"There is no deployment {statement.name}; nothing was done.")
+    lost = drop(deployment, force=statement.force)
     text = f"Deployment {deployment.name} is dropped; its rows and their results stay in {deployment.source}."
     if lost:
         text += f" Warning: {lost} rows are without their newest result."

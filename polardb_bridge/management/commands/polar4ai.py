@@ -17,10 +17,9 @@ from polardb_bridge.deployments.execution.answers import Answer, as_json, failur
 from polardb_bridge.deployments.execution.execute import execute
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.management.base import BridgeCommand
-from polardb_bridge.management.result_table import as_list, as_table, width_of
+from polardb_bridge.management.result_table import as_list, as_table, as_tabs, width_of
 from polardb_bridge.statements.errors import StatementError
-
-_VERTICAL = "\\G"
+from polardb_bridge.statements.parser import parse_script
 
 
 class Command(BridgeCommand):
@@ -37,21 +36,29 @@ class Command(BridgeCommand):
         parser.add_argument(
             "--vertical", action="store_true", help=r"a value a line, as after \G; also if a table is too wide"
         )
+        parser.add_argument(
+            "--table",
+            action="store_true",
+            help="draw tables although the output is no terminal; else, tabs are between",
+        )
         self.add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        text = _read(options["statement"], options["file"]).rstrip()
-        vertical = options["vertical"] or text.endswith(_VERTICAL)
+        text = _read(options["statement"], options["file"])
+        is_vertical = _ends(text)
         answers: list[Answer] = []
 
         def show(answer: Answer) -> None:
+            vertical = options["vertical"] or is_vertical[len(answers)]
             answers.append(answer)
             if not options["json"]:
-                self.stdout.write(_drawn(answer, vertical))
+                drawn = _drawn(answer, vertical=vertical, table=options["table"])
+                if drawn:
+                    self.stdout.write(drawn)
 
         try:
             with _unlogged():
-                execute(text.removesuffix(_VERTICAL), _actor(), show)
+                execute(text, _actor(), show)
         except StatementError as error:
             if options["json"]:
                 self.print_json(failure_as_json(error, answers))
@@ -99,9 +106,22 @@ def _unlogged() -> Iterator[None]:
         audit.logger.setLevel(level)
 
 
-def _drawn(answer: Answer, vertical: bool) -> str:
+def _ends(text: str) -> list[bool]:
+    r"""For each statement, whether it ends in \G; none if they cannot be read, and so will not be run."""
+    try:
+        return [entry.is_vertical for entry in parse_script(text)]
+    except StatementError:
+        return []
+
+
+def _drawn(answer: Answer, *, vertical: bool, table: bool) -> str:
+    """As the mysql client prints it: a table for people, tabs for programs, a value a line if so asked."""
     if not answer.columns:
         return answer.message
-    table = as_table(answer)
-    is_too_wide = sys.stdout.isatty() and width_of(table) > shutil.get_terminal_size().columns
-    return as_list(answer) if vertical or is_too_wide else table
+    if vertical:
+        return as_list(answer)
+    if not table and not sys.stdout.isatty():
+        return as_tabs(answer)
+    drawn = as_table(answer)
+    is_too_wide = not table and width_of(drawn) > shutil.get_terminal_size().columns
+    return as_list(answer) if is_too_wide else drawn

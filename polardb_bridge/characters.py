@@ -1,0 +1,34 @@
+"""Characters that people did not mean to type: invisible ones from web pages, full-width ones of input methods."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Zero-width characters, joiners, marks of direction, byte order mark: none of them is a blank to Python.
+_INVISIBLE = (
+    "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+_QUOTES = {"‘": "'", "’": "'", "“": '"', "”": '"', "、": ",", "。": "."}
+
+
+def is_blank(character: str) -> bool:
+    """Whether a character separates words, as a space does."""
+    return character.isspace() or character in _INVISIBLE
+
+
+def look_alike(text: str) -> tuple[str, str] | None:
+    """The first full-width character of `text`, as Chinese input methods type them, and the one that was meant."""
+    for character in text:
+        if character in _QUOTES:
+            return character, _QUOTES[character]
+        if "\uff01" <= character <= "\uff5e":
+            return character, chr(ord(character) - 0xFEE0)
+    return None
+
+
+def invisible(text: str) -> str | None:
+    """The first character of `text` that nobody sees, or takes for a space, in words; None if there is none."""
+    for character in text:
+        if character in _INVISIBLE or (character.isspace() and not character.isascii()):
+            return f"U+{ord(character):04X} ({unicodedata.name(character, 'without a name').lower()})"
+    return None
