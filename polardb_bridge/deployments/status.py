@@ -20,6 +20,7 @@ from polardb_bridge.storage.writeback_status import unwritten
 class DeploymentState(str, Enum):
     DEPLOYING = "deploying"  # not all rows are tasks yet
     SERVING = "serving"
+    DEGRADED = "degraded"  # it serves, and something needs a look
     FAILED = "failed"
     DROPPING = "dropping"
 
@@ -28,9 +29,11 @@ class DeploymentState(str, Enum):
 class DeploymentStatus:
     """One deployment.
 
-    reason: why it failed, in one line; empty otherwise. rows: about how many there were to become tasks.
+    reason: why it failed or is degraded, in one line; empty otherwise. rows: how many there are to become tasks, as far
+    as is known. failed_rows: of them, those that the last sync could not read.
     password: the first one; None once the user has changed it. username: empty if the user was deleted.
-    annotated: tasks with a submitted annotation. pending_writebacks: results that are not in their rows yet.
+    annotated: tasks with a submitted annotation. pending_writebacks: results that are not in their rows yet;
+    parked_writebacks: of them, those that their rows refuse.
     """
 
     name: str
@@ -45,8 +48,10 @@ class DeploymentStatus:
     template_id: str
     rows: int
     tasks: int
+    failed_rows: int
     annotated: int
     pending_writebacks: int
+    parked_writebacks: int
     created_at: datetime
 
 
@@ -74,8 +79,10 @@ def statuses_of(deployments: Iterable[Deployment]) -> list[DeploymentStatus]:
     targets = PolarDBExportStorage.objects.filter(project__in=projects)
     project_of = dict(targets.values_list("pk", "project"))
     pending: Counter[int] = Counter()
+    parked: Counter[int] = Counter()
     for storage_id, count in unwritten(targets).items():
         pending[project_of[storage_id]] += count.pending + count.parked
+        parked[project_of[storage_id]] += count.parked
     storages = {storage.project_id: storage for storage in PolarDBImportStorage.objects.filter(project__in=projects)}
     return [
         _status(
@@ -83,15 +90,19 @@ def statuses_of(deployments: Iterable[Deployment]) -> list[DeploymentStatus]:
             storages.get(deployment.project_id),
             *tasks.get(deployment.project_id, (0, 0)),
             pending[deployment.project_id],
+            parked[deployment.project_id],
         )
         for deployment in found
     ]
 
 
 def _status(
-    deployment: Deployment, storage: PolarDBImportStorage | None, tasks: int, annotated: int, pending: int
+    deployment: Deployment, storage: PolarDBImportStorage | None, tasks: int, annotated: int, pending: int, parked: int
 ) -> DeploymentStatus:
-    state, reason = _state(deployment, storage, tasks)
+    failed_rows = int(((storage and storage.meta) or {}).get("tasks_failed_validation") or 0)
+    state, reason = _state(deployment, storage, tasks + failed_rows)
+    if state is DeploymentState.SERVING and (failed_rows or parked):
+        state, reason = DeploymentState.DEGRADED, _what_needs_a_look(failed_rows, parked)
     return DeploymentStatus(
         name=deployment.name,
         state=state,
@@ -103,16 +114,27 @@ def _status(
         allowed_networks=tuple(deployment.allowed_networks),
         source=deployment.source,
         template_id=deployment.template_id,
-        rows=deployment.rows,
+        rows=deployment.rows if state is DeploymentState.DEPLOYING else tasks + failed_rows,
         tasks=tasks,
+        failed_rows=failed_rows,
         annotated=annotated,
         pending_writebacks=pending,
+        parked_writebacks=parked,
         created_at=deployment.created_at,
     )
 
 
-def _state(deployment: Deployment, storage: PolarDBImportStorage | None, tasks: int) -> tuple[DeploymentState, str]:
-    """The state, and why it failed."""
+def _what_needs_a_look(failed_rows: int, parked: int) -> str:
+    said = []
+    if failed_rows:
+        said.append(f"{failed_rows} {'row' if failed_rows == 1 else 'rows'} could not be read")
+    if parked:
+        said.append(f"{parked} {'result' if parked == 1 else 'results'} could not be written")
+    return " and ".join(said) + "; the storages of the project list them"
+
+
+def _state(deployment: Deployment, storage: PolarDBImportStorage | None, seen: int) -> tuple[DeploymentState, str]:
+    """The state, and why it failed. seen: rows that the sync has dealt with."""
     if deployment.is_dropping:
         return DeploymentState.DROPPING, ""
     for part in ("project", "user", "organization"):
@@ -125,6 +147,6 @@ def _state(deployment: Deployment, storage: PolarDBImportStorage | None, tasks: 
         reason = traceback[-1] if traceback else "the sync stopped unexpectedly; sync the storage again"
         return DeploymentState.FAILED, reason
     # While rows are synced again, the last sync has no end either.
-    if storage.last_sync is None and tasks < deployment.rows:
+    if storage.last_sync is None and seen < deployment.rows:
         return DeploymentState.DEPLOYING, ""
     return DeploymentState.SERVING, ""

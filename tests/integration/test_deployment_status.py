@@ -10,7 +10,9 @@ from polardb_bridge.deployments.execution.answers import state_in_words
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.deployments.status import DeploymentState, all_statuses, status_of
 from polardb_bridge.statements.syntax import DeployModel
-from support.deployments import first_password_of, import_storage_of
+from polardb_bridge.storage.sync.run import run_sync
+from polardb_bridge.webhooks.delivery import deliver, retry_now
+from support.deployments import annotate, export_storage_of, first_password_of, import_storage_of
 from support.source_data import TABLE, Source
 
 
@@ -54,6 +56,30 @@ def test_status_tells_progress_and_failure(deployment: Deployment) -> None:
     deployment.project.delete()
     deployment.refresh_from_db()
     assert state_in_words(status_of(deployment)).startswith("Failed: its project was deleted")
+
+
+def test_status_tells_what_needs_a_look(deployment: Deployment, source: Source) -> None:
+    storage = import_storage_of(deployment)
+    source.add(("cut-1.jpg", "/9j/4AAQSkZJRgABAQEAYABgAAD..."), ("cut-2.png", "/9j/4AAQSkZJRgABAQEAWABgAAD..."))
+    run_sync(storage)
+    status = status_of(deployment)
+    assert (status.state, status.rows, status.tasks, status.failed_rows) == (DeploymentState.DEGRADED, 5, 3, 2)
+    assert state_in_words(status) == "Degraded: 2 rows could not be read; the storages of the project list them"
+    annotate(deployment.project.tasks.first(), deployment.user)
+    source.execute(
+        f"CREATE TRIGGER refuse BEFORE UPDATE ON {TABLE} FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'"
+    )
+    deliver(export_storage_of(deployment))
+    status = status_of(deployment)
+    assert (status.pending_writebacks, status.parked_writebacks) == (1, 1)
+    assert "2 rows could not be read and 1 result could not be written" in status.reason
+    source.execute(f"DELETE FROM {TABLE} WHERE original_name LIKE 'cut%%'")
+    source.execute("DROP TRIGGER refuse")
+    run_sync(storage)
+    retry_now(export_storage_of(deployment))
+    deliver(export_storage_of(deployment))
+    status = status_of(deployment)
+    assert (status.state, status.rows, status.failed_rows, status.reason) == (DeploymentState.SERVING, 3, 0, "")
 
 
 def test_many_deployments_take_as_many_queries_as_one(

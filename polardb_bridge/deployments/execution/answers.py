@@ -35,7 +35,7 @@ def deployment_rows(statuses: Iterable[DeploymentStatus]) -> Answer:
 
 
 def state_in_words(status: DeploymentStatus) -> str:
-    """`Deploying n/total` until all rows are tasks, `Serving`, `Failed: why`, or `Dropping`."""
+    """`Deploying n/total` until all rows are tasks, `Serving`, `Degraded: why`, `Failed: why`, or `Dropping`."""
     words = status.state.value.capitalize()
     if status.state is DeploymentState.DEPLOYING:
         return f"{words} {status.tasks}/{status.rows}"
@@ -56,7 +56,9 @@ _COLUMNS: dict[str, Callable[[DeploymentStatus], Any]] = {
     "white_ip_name": lambda status: status.white_ip_name,
     "annotation_source": lambda status: status.source,
     "annotation_template_id": lambda status: status.template_id,
+    "rows": lambda status: status.rows,
     "tasks": lambda status: status.tasks,
+    "failed_rows": lambda status: status.failed_rows,
     "annotated": lambda status: status.annotated,
     "pending_writebacks": lambda status: status.pending_writebacks,
     "created_at": lambda status: status.created_at,
