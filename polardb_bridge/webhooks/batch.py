@@ -40,11 +40,15 @@ def writing_parameters(storage: PolarDBExportStorage) -> ConnectionParameters:
 
 @dataclass
 class Batch:
-    """Leased tasks on their way into the table. Tasks by id; unwritable: why a row alone could not be written."""
+    """Leased tasks on their way into the table. Tasks by id; unwritable: why a row alone could not be written.
+
+    is_contended: others are known to hold rows of the table, or were found to.
+    """
 
     storage: PolarDBExportStorage
     lease: Lease
     attempt: int
+    is_contended: bool = False
     written: list[int] = field(default_factory=list)
     with_result: list[int] = field(default_factory=list)
     unwritable: dict[int, Unwritable] = field(default_factory=dict)
@@ -65,14 +69,18 @@ class Batch:
             self._write(results)
 
     def _write(self, results: Results) -> None:
-        try:
-            self._write_together(results)
-        except _NOT_OF_A_ROW:
-            raise
-        except LockedError as error:
-            self._write_what_is_free(results, error)
-        except BridgeError as error:
-            self._write_apart(results, error)
+        if not self.is_contended:
+            try:
+                self._write_together(results)
+                return
+            except _NOT_OF_A_ROW:
+                raise
+            except LockedError:
+                self.is_contended = True
+            except BridgeError as error:
+                self._write_apart(results, error)
+                return
+        self._write_what_is_free(results)
 
     def _write_together(self, results: Results) -> None:
         with begin(self.parameters) as connection:
@@ -80,23 +88,21 @@ class Batch:
             self.lease.check()
         self._is_written(results, missing)
 
-    def _write_what_is_free(self, results: Results, error: LockedError) -> None:
-        """Of these results, others hold some of the rows."""
+    def _write_what_is_free(self, results: Results) -> None:
+        """Write the rows that nobody else holds, and put off the others, without waiting for any."""
         by_row = {result.row_id: task_id for task_id, result in results.items()}
         try:
             with begin(self.parameters) as connection:
                 _, held = lock_free_rows(connection, self.table, list(by_row))
                 free = {task: result for task, result in results.items() if result.row_id not in held}
-                missing = write_results(connection, self.table, list(free.values())) if held else set()
+                missing = write_results(connection, self.table, list(free.values()))
                 self.lease.check()
         except _NOT_OF_A_ROW:
             raise
         except BridgeError as found:
-            # A server that cannot skip locked rows, or a row that is refused among those that are free.
+            # A server that cannot skip locked rows, a row that is refused among those that are free, or something
+            # that is locked and no row of this table: a trigger needs it.
             self._write_apart(results, found)
-            return
-        if not held:
-            self._write_apart(results, error)  # not the rows themselves are locked: something that a trigger needs
             return
         self._is_written(free, missing)
         for row_id in held:

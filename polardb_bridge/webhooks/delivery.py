@@ -101,6 +101,7 @@ class _Delivery:
     report: DeliveryReport
     on_batch: OnBatch | None
     attempts: int | None = None
+    is_contended: bool = False
 
     def run(self, limit: int, *, parked: bool = False) -> None:
         """Deliver in batches; parked: what was refused before, until something is refused again."""
@@ -115,8 +116,9 @@ class _Delivery:
             lease = outbox.lease_due(self.storage, size, workers_too=self.workers_too, parked=parked)
             if not lease.pending:
                 return
-            batch = Batch(self.storage, lease, attempt=self.attempts + 1)
+            batch = Batch(self.storage, lease, self.attempts + 1, self.is_contended)
             self._write(batch)
+            self.is_contended = batch.is_contended
             if parked and batch.unwritable:
                 return
             if parked:
