@@ -35,7 +35,7 @@ class Submitter(threading.Thread):
     """Submits, changes, skips and deletes annotations until its share is submitted; what fails is repeated."""
 
     def __init__(self, url: str, session: requests.Session, tasks: list[int], share: int, seed: int) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self.url, self.session, self.tasks, self.share = url, session, tasks, share
         self.random = random.Random(seed)  # noqa: S311
         self.submitted: list[int] = []
@@ -86,13 +86,20 @@ class Faults:
     """
 
     def __init__(
-        self, server: MariaDB, proxy: Proxy, label_studio: LabelStudio, source: Source, writer: str, seed: int
+        self,
+        server: MariaDB,
+        proxy: Proxy,
+        label_studio: LabelStudio,
+        source: Source,
+        submitters: list[Submitter],
+        seed: int,
     ) -> None:
         self.server, self.proxy, self.label_studio = server, proxy, label_studio
-        self.source, self.writer = source, writer
+        self.source, self.submitters = source, submitters
         self.random = random.Random(seed)  # noqa: S311
         self.done: set[str] = set()
         self.kinds: set[str] = set()
+        self.next_kill_at = 0
 
     def run(self, until: Callable[[], bool]) -> None:
         faults = [
@@ -116,6 +123,9 @@ class Faults:
                 self.done.add(fault.__name__)
                 fault()
                 self.wait(0.5)
+
+    def submitted(self) -> int:
+        return sum(len(submitter.submitted) for submitter in self.submitters)
 
     def wait(self, seconds: float) -> None:
         time.sleep(seconds * (0.5 + self.random.random()))
@@ -200,13 +210,15 @@ class Faults:
 
     def kill_web_processes(self) -> None:
         # On a busy machine they start more slowly than the faults come round: killed again, they would never serve.
-        if not self.label_studio.is_ready():
+        submitted = self.submitted()
+        if submitted < self.next_kill_at or not self.label_studio.is_ready():
             return
+        self.next_kill_at = submitted + ANNOTATIONS // 15
         for pid in self.label_studio.children():
             os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(600)
 def test_a_thousand_annotations_under_random_faults(
     provisioned: Provisioned,
     source: Source,
@@ -229,12 +241,12 @@ def test_a_thousand_annotations_under_random_faults(
     submitters = [
         Submitter(label_studio.url, copy_of(session), tasks, share, seed + number) for number in range(SUBMITTERS)
     ]
-    faults = Faults(server, proxy, label_studio, source, writer, seed)
+    faults = Faults(server, proxy, label_studio, source, submitters, seed)
     for submitter in submitters:
         submitter.start()
     faults.run(until=lambda: not any(submitter.is_alive() for submitter in submitters))
     assert [submitter.error for submitter in submitters if submitter.error] == []
-    assert sum(len(submitter.submitted) for submitter in submitters) == ANNOTATIONS
+    assert faults.submitted() == ANNOTATIONS
     assert faults.done == faults.kinds
 
     label_studio.stop()
