@@ -13,6 +13,9 @@ from typing import NoReturn
 from polardb_bridge.errors import InvalidInputError
 
 REQUEST_TIMEOUT_S = 300
+# Longer than proxies keep an idle connection (nginx: 60 s). Whoever closes it first may cross a request on its way,
+# which is then reset: let it be the one who sends the requests. A worker that ends closes its own after its answers.
+KEEP_ALIVE_S = 75
 # gunicorn's workers show by a file that they live, each second: on a disk that is busy, they would seem to hang.
 _MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes a file there that nobody else can open
 
@@ -65,6 +68,7 @@ def gunicorn_command(address: Address, *, workers: int, threads: int) -> list[st
         *("--bind", str(address)),
         *("--workers", str(workers), "--threads", str(threads)),
         *("--timeout", str(REQUEST_TIMEOUT_S)),
+        *("--keep-alive", str(KEEP_ALIVE_S)),
         *(("--worker-tmp-dir", str(_MEMORY)) if _MEMORY.is_dir() else ()),
         *("--access-logfile", "-"),
     ]

@@ -120,6 +120,7 @@ def test_addresses() -> None:
     assert str(Address("192.0.2.1", 80).local) == "192.0.2.1:80"
     command = gunicorn_command(Address("::", 80), workers=3, threads=4)
     assert command[command.index("--bind") + 1] == "[::]:80"
+    assert int(command[command.index("--keep-alive") + 1]) > 60, "proxies close idle connections first"
 
 
 def test_a_demo_leaves_folders_with_other_things_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
