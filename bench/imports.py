@@ -31,7 +31,7 @@ def bound(storage: Any, delivery: str) -> None:
                 rows: Iterator[tuple[int, str]] = ((key.id, f"/data/polardb/?d=1/{key.id}/1.jpg") for key in keys)
             else:
                 found = read_rows(connection, storage.source_table, [key.id for key in keys])
-                rows = ((row.id, f"data:image/jpeg;base64,{row.base64_data}") for row in found)  # type: ignore[str-bytes-safe]
+                rows = ((row.key.id, f"data:image/jpeg;base64,{row.base64_data}") for row in found)  # type: ignore[str-bytes-safe]
             while batch := list(itertools.islice(rows, size)):
                 with transaction.atomic():
                     tasks = Task.objects.bulk_create(

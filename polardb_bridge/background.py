@@ -21,6 +21,7 @@ from django.db import connections
 
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.storage.sync import jobs
+from polardb_bridge.storage.sync.watch import Watch
 from polardb_bridge.webhooks import outbox, queue, reconcile, rewrite, sequence, wakeup
 from polardb_bridge.webhooks.delivery import deliver_in_turn, due_storages
 
@@ -52,6 +53,7 @@ class BackgroundThread:
         self._busy: set[_Key] = set()
         self._failing: set[_Key] = set()
         self._missed: set[_Key] = set()
+        self._watch = Watch()
         self._next_poll = self._next_clock = self._next_thorough_sweep = time.monotonic()
 
     def start(self) -> None:
@@ -103,7 +105,9 @@ class BackgroundThread:
             self._begin(("schedule", 0), jobs.request_due)
             self._begin(("sweep", 0), self._sweep)
         for storage_id in jobs.waiting():
-            self._sync(storage_id)
+            self._sync(storage_id, jobs.run)
+        for storage_id in self._watch.abandoned_by_workers():
+            self._sync(storage_id, jobs.resume)
 
     def _sweep(self) -> None:
         outbox.drop_gone()
@@ -111,14 +115,14 @@ class BackgroundThread:
             self._next_thorough_sweep = time.monotonic() + _THOROUGH_SWEEP_INTERVAL_S
             sequence.drop_gone()
 
-    def _sync(self, storage_id: int) -> None:
+    def _sync(self, storage_id: int, do: Callable[[int], None]) -> None:
         key = ("sync", storage_id)
         with self._lock:
             if key in self._busy or sum(kind == "sync" for kind, _ in self._busy) >= MAX_SYNCS:
                 return  # the next round tries again
             self._busy.add(key)
         # Not of the pool, which ends with what is under way: a sync takes long, and can stop anywhere.
-        threading.Thread(target=self._work, args=(key, lambda: _run_sync(storage_id)), daemon=True).start()
+        threading.Thread(target=self._work, args=(key, lambda: _run_sync(storage_id, do)), daemon=True).start()
 
     def _deliver(self, storage: PolarDBExportStorage, *, workers_too: bool) -> None:
         state = getattr(storage, "writeback_state", None)
@@ -154,9 +158,9 @@ class BackgroundThread:
                 self.wake()
 
 
-def _run_sync(storage_id: int) -> None:
+def _run_sync(storage_id: int, do: Callable[[int], None]) -> None:
     try:
-        jobs.run(storage_id)
+        do(storage_id)
     finally:
         connections.close_all()  # they belong to this thread, which ends
 

@@ -1,7 +1,8 @@
 """All models of the app, where Django looks for them."""
 
 from polardb_bridge.deployments.models import Deployment, StatementRecord
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink, SyncPart
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.sync.models import RowMemory, SyncPart, SyncState
 from polardb_bridge.webhooks.models import (
     AnnotationSequence,
     PendingWriteback,
@@ -18,9 +19,11 @@ __all__ = [
     "PolarDBExportStorage",
     "PolarDBImportStorage",
     "PolarDBImportStorageLink",
+    "RowMemory",
     "ServerState",
     "StatementRecord",
     "SyncPart",
+    "SyncState",
     "WritebackLease",
     "WritebackMark",
     "WritebackState",

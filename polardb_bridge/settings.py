@@ -90,4 +90,5 @@ if REDIS_URL:
     # Label Studio asks Redis in every request (users/functions/last_activity.py) and would wait forever for one that
     # hangs. Workers raise the limit for their own connections (rq/worker.py, _set_connection).
     _limited = REDIS_URL + ("&" if "?" in REDIS_URL else "?") + "socket_timeout=0.5&socket_connect_timeout=0.5"
+    RQ = {"WORKER_CLASS": "polardb_bridge.storage.sync.watch.Worker"}
     RQ_QUEUES = {name: {"URL": _limited, "DEFAULT_TIMEOUT": 180} for name in globals()["RQ_QUEUES"]}

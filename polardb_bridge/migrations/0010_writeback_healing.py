@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("polardb_io_storages", "0008_marks"),
+        ("polardb_io_storages", "0009_sync_horizon"),
         ("tasks", "0060_add_allow_skip_to_task"),
     ]
 

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
 from django.utils import timezone
 from encrypted_fields.fields import EncryptedTextField
 from io_storages.base_models import ExportStorage, ImportStorage, ImportStorageLink, ProjectStorageMixin
@@ -26,6 +28,21 @@ from polardb_bridge.table.schema import open_source_table, source_table
 
 # A month.
 MAX_SYNC_EVERY_MINUTES = 31 * 24 * 60
+
+
+def alive() -> tuple[Combinable, Combinable]:
+    """When the last sign of life of a process that lives can have been, by the clock of Label Studio's database.
+
+    It gives one every two seconds (sync/lease.py), and may miss some. What lies ahead was written before the clock was
+    set back.
+    """
+    dead_after = timedelta(seconds=4 * settings.STORAGE_IN_PROGRESS_TIMER)
+    return Now() - dead_after, Now() + dead_after
+
+
+def is_recent(time: str, period: timedelta) -> bool:
+    """Whether `time`, as Label Studio keeps it, is no longer ago than `period`; not if the clock was set back since."""
+    return bool(timedelta(0) <= timezone.now() - datetime.fromisoformat(time) < period)
 
 
 def stored_parameters(parameters: ConnectionParameters) -> dict[str, Any]:
@@ -102,8 +119,15 @@ class PolarDBStorageMixin(models.Model):
         if self.status != self.Status.IN_PROGRESS or not pinged:
             return False
         # What Label Studio itself takes for dead (io_storages/base_models.py, health_check).
-        dead_after = timedelta(seconds=5 * settings.STORAGE_IN_PROGRESS_TIMER)
-        return bool(timezone.now() - datetime.fromisoformat(pinged) < dead_after)
+        return is_recent(pinged, timedelta(seconds=5 * settings.STORAGE_IN_PROGRESS_TIMER))
+
+    def info_update_progress(self, last_sync_count: int, **kwargs: Any) -> None:
+        # After a clock was set back, Label Studio's method would wait until it has caught up.
+        if datetime.fromisoformat(self.meta["time_last_ping"]) > timezone.now():
+            self.meta["time_last_ping"] = str(
+                timezone.now() - timedelta(seconds=2 * settings.STORAGE_IN_PROGRESS_TIMER)
+            )
+        super().info_update_progress(last_sync_count, **kwargs)
 
     def begin_sync(self) -> bool:
         """From queued to in progress; False if another process has done that, or nobody asked for a sync."""
@@ -197,12 +221,26 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         return True
 
     @property
+    def is_syncing(self) -> bool:
+        """Whether a sync waits or runs; one runs while its process shows that it lives (sync/lease.py)."""
+        if self.status != self.Status.IN_PROGRESS:
+            return bool(self.status == self.Status.QUEUED)
+        running = type(self).objects.filter(sync_state__lease__isnull=False, sync_state__beat_at__range=alive())
+        return bool(running.filter(pk=self.pk).exists())
+
+    def health_check(self) -> None:
+        """Nothing: a sync whose process has died is taken up by another (sync/watch.py).
+
+        Label Studio would set it to failed, and one that waits for a slow statement, too.
+        """
+
+    @property
     def is_due(self) -> bool:
         """Whether the next sync by `sync_every` is to begin."""
         if not self.sync_every or self.is_syncing:
             return False
         asked = self.meta.get("time_queued")
-        return not asked or timezone.now() - datetime.fromisoformat(asked) >= timedelta(minutes=self.sync_every)
+        return not asked or not is_recent(asked, timedelta(minutes=self.sync_every))
 
     def info_set_failed(self) -> None:
         """Like Label Studio's, with a sentence in place of a traceback if we know what is wrong."""
@@ -235,8 +273,8 @@ class PolarDBExportStorage(PolarDBStorageMixin, ExportStorage):
 class PolarDBImportStorageLink(ImportStorageLink):
     """Which row a task came from.
 
-    key: the row's id as text, for Label Studio. version: the row's `updated_at` (seconds since 1970) that the task
-    shows. is_missing: the row was missing at the last sync.
+    key: the row's id as text, for Label Studio. version: the row's (table/rows.py) that the task shows. is_missing: the
+    row was missing at the last sync.
     """
 
     row_id = models.BigIntegerField()
@@ -248,25 +286,3 @@ class PolarDBImportStorageLink(ImportStorageLink):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_one_task_per_row_id")]
-
-
-class SyncPart(models.Model):
-    """A range of keys of one sync, for whichever worker takes it.
-
-    after, until: as in KeyRange. last_number: the last inner id that is set aside for the tasks of this range; they
-    begin at first_number. lease, pinged_at: who works on it, and when that one last said so. report: the counts so
-    far, and those of the whole range once it is done.
-    """
-
-    storage = models.ForeignKey(PolarDBImportStorage, on_delete=models.CASCADE, related_name="parts")
-    after = models.BigIntegerField(null=True)
-    until = models.BigIntegerField(null=True)
-    first_number = models.BigIntegerField()
-    last_number = models.BigIntegerField()
-    lease = models.UUIDField(null=True)
-    pinged_at = models.DateTimeField(null=True)
-    report = models.JSONField(default=dict)
-    done = models.BooleanField(default=False)
-
-    def __str__(self) -> str:
-        return f"rows {self.after} to {self.until} of storage {self.storage_id}"

@@ -55,7 +55,7 @@ def _file(row: PreviewRow) -> dict[str, Any]:
         "key": str(row.id),
         "name": row.original_name,
         "size": row.size,
-        "last_modified": row.updated_at.isoformat() + "Z",
+        "last_modified": row.updated_at.isoformat() + "Z" if row.updated_at else None,
         "media_type": row.thumbnail.media_type if row.thumbnail else row.media_type,
         "annotated": row.is_annotated,
         "thumbnail": row.thumbnail.data_uri if row.thumbnail else None,

@@ -13,6 +13,8 @@ from PIL import Image
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.images.decode import DECODING, DecodedImage, decode_image
 from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS
+from polardb_bridge.table.rows import read_image
+from polardb_bridge.table.text import shown, utf8
 
 # What is read at most for the pictures, in bytes of base64: of one row, and of all rows together.
 MAX_ROW_BYTES = 8 * 1024 * 1024
@@ -30,7 +32,7 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class PreviewRow:
-    """One row. size: bytes of the stored text; media_type: as stored; updated_at: naive, UTC.
+    """One row. size: bytes of the stored text; media_type: as stored; updated_at: naive, UTC; None if it is no time.
 
     thumbnail is None if the image was not read or cannot be shown; problem then says why.
     """
@@ -39,7 +41,7 @@ class PreviewRow:
     original_name: str
     size: int
     media_type: str
-    updated_at: datetime
+    updated_at: datetime | None
     is_annotated: bool
     thumbnail: Thumbnail | None = None
     problem: str = ""
@@ -50,7 +52,7 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
     query = (
         sa.select(
             table.c.id,
-            table.c.original_name,
+            utf8(table.c.original_name),
             sa.func.coalesce(sa.func.octet_length(table.c.base64_data), 0).label("size"),
             table.c.mime_type,
             table.c.updated_at,
@@ -67,15 +69,15 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
             problem = "the image is too large for the preview"
         else:
             bytes_left -= row.size
-            text = connection.scalar(sa.select(table.c.base64_data).where(table.c.id == row.id))
             try:
+                text, _ = read_image(connection, table, row.id, MAX_ROW_BYTES)
                 thumbnail = make_thumbnail(text)
             except RowError as error:
                 problem = str(error)
         previews.append(
             PreviewRow(
                 row.id,
-                row.original_name,
+                shown((row.original_name or b"").decode(errors="replace")),
                 row.size,
                 row.mime_type,
                 row.updated_at,

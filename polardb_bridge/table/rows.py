@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table.text import utf8
 
 # Keys are small; images are streamed, so that a statement's rows are never in memory as a whole.
 KEYS_BATCH_SIZE = 10_000
 IMAGES_BATCH_SIZE = 200
 MAX_STREAMED_BYTES = 4 * 1024 * 1024
+# Our database holds ids as signed integers of 64 bits, as all of Label Studio's do.
+MAX_ROW_ID = 2**63 - 1
+# Digests of so many rows in one statement: as many as take about this long, far below the driver's timeout.
+_DIGESTS_SECONDS = 2.0
+_MIN_DIGESTS, _MAX_DIGESTS = 10, 500
+_MICROSECONDS = 1_000_000
 
 
-@dataclass(frozen=True)
-class RowKey:
-    """Which row, and its name. version: its `updated_at`, in seconds since 1970. is_annotated: it holds a result."""
+class RowKey(NamedTuple):
+    """Which row, and its name.
+
+    version: its `updated_at`, in whole seconds since 1970, or in microseconds if the column has fractions; 0 if there
+    is no such time. is_annotated: it holds a result. problem: why it cannot be a task, if so.
+    """
 
     id: int
     original_name: str
     version: int
     is_annotated: bool = False
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,11 +52,16 @@ ALL_KEYS = KeyRange()
 
 @dataclass(frozen=True)
 class SourceRow:
-    """One row with its image, as stored."""
+    """One row with its image, as stored.
 
-    id: int
-    original_name: str
+    size: of the stored text, in bytes; what is larger than asked for is not read. digest: of all that a task holds of
+    the row, if asked for.
+    """
+
+    key: RowKey
     base64_data: str | bytes | None
+    size: int
+    digest: str = ""
 
 
 def read_key_pages(
@@ -53,17 +72,52 @@ def read_key_pages(
     with_results: find out which rows hold a result, too.
     """
     is_annotated = sa.or_(table.c.annotation_count > 0, table.c.annotation_data.is_not(None))
-    columns = [table.c.id, table.c.original_name, sa.func.unix_timestamp(table.c.updated_at)]
-    query = sa.select(*columns, *([is_annotated] if with_results else [])).order_by(table.c.id).limit(KEYS_BATCH_SIZE)
+    columns = [*_key_columns(table), *([is_annotated] if with_results else [])]
+    query = sa.select(*columns).order_by(table.c.id).limit(KEYS_BATCH_SIZE)
     if within.until is not None:
         query = query.where(table.c.id <= within.until)
     after = within.after
     while True:
-        page = [RowKey(*row) for row in connection.execute(query if after is None else query.where(table.c.id > after))]
+        page = [_key(*row) for row in connection.execute(query if after is None else query.where(table.c.id > after))]
         if not page:
             return
         yield page
         after = page[-1].id
+
+
+def _key_columns(table: sa.Table) -> list[Any]:
+    return [table.c.id, utf8(table.c.original_name), _version(table)]
+
+
+def _version(table: sa.Table) -> sa.ColumnElement[Any]:
+    return sa.func.unix_timestamp(table.c.updated_at)
+
+
+def _key(row_id: int, name: bytes | None, time: int | Decimal | None, is_annotated: int | None = 0) -> RowKey:
+    # NULL, a zero date and what is older than 1970 come as NULL, 0 or less.
+    version = time if isinstance(time, int) and time > 0 else max(0, int((time or 0) * _MICROSECONDS))
+    try:
+        text = name.decode()  # type: ignore[union-attr]
+    except (AttributeError, UnicodeDecodeError):
+        text = "\x00"
+    if "\x00" in text or row_id > MAX_ROW_ID:
+        text = (name or b"").decode(errors="backslashreplace")
+        return RowKey(row_id, text, version, bool(is_annotated), _problem_of(row_id, name))
+    return RowKey(row_id, text, version, bool(is_annotated))
+
+
+def _problem_of(row_id: int, name: bytes | None) -> str:
+    problem = "original_name has a NUL character"
+    if row_id > MAX_ROW_ID:
+        problem = f"the id is larger than {MAX_ROW_ID}, which Label Studio's database cannot hold"
+    elif name is None:
+        problem = "original_name is NULL"
+    else:
+        try:
+            name.decode()
+        except UnicodeDecodeError as error:
+            problem = f"original_name is not valid text: byte {error.start + 1} is not UTF-8"
+    return problem
 
 
 def cut_into_ranges(connection: sa.Connection, table: sa.Table, rows: int) -> list[KeyRange]:
@@ -73,55 +127,147 @@ def cut_into_ranges(connection: sa.Connection, table: sa.Table, rows: int) -> li
     after: int | None = None
     while True:
         last = connection.scalar(query if after is None else query.where(table.c.id > after))
+        if last is None or last > MAX_ROW_ID:
+            return [*ranges, KeyRange(after, None)]
         ranges.append(KeyRange(after, last))
-        if last is None:
-            return ranges
         after = last
 
 
-def read_rows(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> Iterator[SourceRow]:
+def read_rows(
+    connection: sa.Connection,
+    table: sa.Table,
+    ids: Sequence[int],
+    *,
+    max_bytes: int | None = None,
+    digests_after: int | None = None,
+) -> Iterator[SourceRow]:
     """The rows of these ids with their images, by id; memory holds one at a time. Missing ones are left out.
 
     The rows are streamed: use `connection` for nothing else before the last one.
+
+    max_bytes: larger images are not read. digests_after: rows newer than this, in seconds since 1970, and those of an
+    unknown time come with a digest.
     """
-    size = sa.func.octet_length(table.c.base64_data)
-    small = sa.case((size <= MAX_STREAMED_BYTES, table.c.base64_data))
-    query = sa.select(table.c.id, table.c.original_name, small, size > MAX_STREAMED_BYTES).order_by(table.c.id)
     for start in range(0, len(ids), IMAGES_BATCH_SIZE):
-        statement = query.where(table.c.id.in_(ids[start : start + IMAGES_BATCH_SIZE]))
-        # One row a fetch: the reader decides how many it holds at once, by their bytes.
-        streaming = connection.execution_options(stream_results=True, max_row_buffer=1)
+        batch = ids[start : start + IMAGES_BATCH_SIZE]
+        done = 0
         try:
-            for row_id, name, data, is_large in streaming.execute(statement):
-                yield (
-                    _read_large_row(connection.engine, table, row_id, name)
-                    if is_large
-                    else SourceRow(row_id, name, data)
-                )
-        except BaseException:
-            # Closing a half-read result would first fetch all the rest of it.
-            connection.invalidate()
-            raise
-        finally:
-            connection.execution_options(stream_results=False)
+            for row in _stream(connection, table, batch, table.c.base64_data, max_bytes, digests_after):
+                done = row.key.id
+                yield row
+                del row
+        except UnicodeDecodeError:
+            # The driver refuses what is not in the column's character set. The bytes can still be read, and refused.
+            rest = [row_id for row_id in batch if row_id > done]
+            yield from _stream(connection, table, rest, _bytes(table.c.base64_data), max_bytes, digests_after)
 
 
-def _read_large_row(engine: sa.Engine, table: sa.Table, row_id: int, name: str) -> SourceRow:
+def _stream(
+    connection: sa.Connection,
+    table: sa.Table,
+    ids: Sequence[int],
+    image: sa.ColumnElement[Any],
+    max_bytes: int | None,
+    digests_after: int | None,
+) -> Iterator[SourceRow]:
+    size = sa.func.octet_length(table.c.base64_data)
+    small = sa.case((size <= MAX_STREAMED_BYTES, image))
+    query = sa.select(small, size, _digest_of_newer(table, digests_after), *_key_columns(table))
+    # One row a fetch: the reader decides how many it holds at once, by their bytes.
+    streaming = connection.execution_options(stream_results=True, max_row_buffer=1)
+    try:
+        for data, length, digest, *key in streaming.execute(query.where(table.c.id.in_(ids)).order_by(table.c.id)):
+            if MAX_STREAMED_BYTES < (length or 0) <= (max_bytes or length):
+                yield from _read_large_row(connection.engine, table, key[0], image, digests_after)
+            else:
+                yield SourceRow(_key(*key), data, length or 0, digest or "")
+    except BaseException:
+        # Closing a half-read result would first fetch all the rest of it.
+        connection.invalidate()
+        raise
+    finally:
+        connection.execution_options(stream_results=False)
+
+
+def _read_large_row(
+    engine: sa.Engine, table: sa.Table, row_id: int, image: sa.ColumnElement[Any], digests_after: int | None
+) -> Iterator[SourceRow]:
+    query = sa.select(image, _digest_of_newer(table, digests_after), *_key_columns(table))
     # The client library keeps a buffer as large as the largest row for as long as a connection lives.
     with engine.connect() as connection:
-        data = connection.scalar(sa.select(table.c.base64_data).where(table.c.id == row_id))
+        found = connection.execute(query.where(table.c.id == row_id)).first()
         connection.invalidate()
-    return SourceRow(row_id, name, data)
+    if found is not None:
+        data, digest, *key = found
+        yield SourceRow(_key(*key), data, len(data or ""), digest or "")
 
 
-def read_image(connection: sa.Connection, table: sa.Table, row_id: int) -> str | bytes | None:
-    """The stored text of one row's image.
+def _bytes(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    return sa.cast(column, sa.LargeBinary())
+
+
+def _digest_of_newer(table: sa.Table, after: int | None) -> sa.ColumnElement[Any]:
+    if after is None:
+        return sa.null()
+    version = _version(table)
+    # Seconds in whole numbers, as `Horizon.is_in_doubt` compares them.
+    is_newer = sa.or_(version.is_(None), version <= 0, version >= after + 1)
+    return sa.case((is_newer, _digest(table)))
+
+
+def _digest(table: sa.Table) -> sa.ColumnElement[str]:
+    """Of all that a task holds of a row, by the server: the columns' own bytes, whatever their character set."""
+
+    def part(column: sa.Column[str]) -> sa.ColumnElement[str]:
+        return sa.func.coalesce(sa.func.sha1(column), "NULL")
+
+    return sa.func.sha1(sa.func.concat(part(table.c.base64_data), part(table.c.original_name)))
+
+
+def read_digests(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> Iterator[tuple[RowKey, str]]:
+    """The rows of these ids, each with a digest of what it holds; only the server reads the images."""
+    query = sa.select(_digest(table), *_key_columns(table)).order_by(table.c.id)
+    count, start = _MIN_DIGESTS, 0
+    while start < len(ids):
+        begun = time.monotonic()
+        found = connection.execute(query.where(table.c.id.in_(ids[start : start + count]))).all()
+        yield from ((_key(*key), digest) for digest, *key in found)
+        start += count
+        took = time.monotonic() - begun
+        count = min(2 * count, _MAX_DIGESTS) if took < _DIGESTS_SECONDS / 2 else count
+        count = max(count // 2, 1) if took > _DIGESTS_SECONDS else count
+
+
+def read_image(
+    connection: sa.Connection, table: sa.Table, row_id: int, max_bytes: int
+) -> tuple[str | bytes | None, int]:
+    """The stored text of one row's image, unless it has more than `max_bytes`, and how many it has.
 
     Raises:
-        RowError: there is no such row.
+        RowError: there is no such row, or it holds no text.
     """
-    row = connection.execute(sa.select(table.c.base64_data).where(table.c.id == row_id)).first()
+    size = sa.func.octet_length(table.c.base64_data)
+    query = sa.select(sa.case((size <= max_bytes, table.c.base64_data)), size).where(table.c.id == row_id)
+    try:
+        row = connection.execute(query).first()
+    except UnicodeDecodeError as error:
+        raise RowError(f"base64_data is not base64: byte {error.start + 1} is no character") from None
     if row is None:
         raise RowError("the row is missing")
     data: str | bytes | None = row[0]
-    return data
+    return data, row[1] or 0
+
+
+def read_image_pieces(connection: sa.Connection, table: sa.Table, row_id: int, piece_bytes: int) -> Iterator[bytes]:
+    """The stored text of one row's image in pieces; use a transaction, or they may be of two images.
+
+    The server reads the whole of it for each piece.
+    """
+    first = 1
+    while True:
+        piece = sa.func.substr(_bytes(table.c.base64_data), first, piece_bytes)
+        data: bytes | None = connection.scalar(sa.select(piece).where(table.c.id == row_id))
+        if not data:
+            return
+        yield data
+        first += len(data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 from django.db.models import Q
 from django.utils.timezone import now as current_time
@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 500
 MAX_LISTED = 100
-_NEVER = datetime.fromtimestamp(0, timezone.utc)
 
 
 @dataclass
@@ -119,7 +118,7 @@ def _read(storage: PolarDBExportStorage, row_ids: list[int]) -> dict[int, Stored
         except (TypeError, ValueError, AttributeError, OverflowError):
             if len(row_ids) == 1:
                 # What others put there, the driver cannot even make a value of: nothing of ours.
-                return {row_ids[0]: StoredResult(row_ids[0], Unreadable(), 0, None, _NEVER, _NEVER)}
+                return {row_ids[0]: StoredResult(row_ids[0], Unreadable("cannot be read"), None, None, None, None)}
     middle = len(row_ids) // 2
     return _read(storage, row_ids[:middle]) | _read(storage, row_ids[middle:])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import statistics
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,20 +15,27 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import redis
 import requests
+from django.db.models import Max
 
 from dev.label_studio import LabelStudio, Worker
 from dev.servers import Redis
-from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink, SyncPart
+from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.sync.lease import dead
+from polardb_bridge.storage.sync.models import SyncPart, SyncState
+from polardb_bridge.storage.sync.task_data import MAX_BATCH_ROWS
 from support.labeling import Provisioned
 from support.source_data import Source
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql_too]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 Found = TypeVar("Found")
 
 EMAIL, PASSWORD = "admin@example.com", "correct-horse-9"
 ROWS = 12_000
+# A process is dead after four times as many seconds without a sign of life.
+IMPATIENT = {"STORAGE_IN_PROGRESS_TIMER": "2"}
 
 
 @pytest.fixture
@@ -45,8 +54,8 @@ def storage(provisioned: Provisioned, source: Source) -> PolarDBImportStorage:
 @pytest.fixture
 def queue(tmp_path: Path, environment: dict[str, str]) -> Iterator[dict[str, str]]:
     """Redis, and what makes processes use it and share a sync of 4000 new rows."""
-    with Redis(tmp_path / "redis") as redis:
-        yield environment | {"REDIS_URL": redis.url(), "POLARDB_SHARED_SYNC_ROWS": "4000"}
+    with Redis(tmp_path / "redis") as server:
+        yield environment | {"REDIS_URL": server.url(), "POLARDB_SHARED_SYNC_ROWS": "4000", **IMPATIENT}
 
 
 def wait_until(condition: Callable[[], Found], seconds: float = 90.0) -> Found:
@@ -61,7 +70,10 @@ def ended(session: requests.Session, url: str) -> Any:
     """The storage's JSON once no sync is under way, as the Cloud Storage page polls it."""
 
     def answer() -> Any:
-        storage = session.get(url, timeout=60).json()
+        try:
+            storage = session.get(url, timeout=60).json()
+        except requests.RequestException:
+            return None  # gunicorn starts others for the processes that were killed
         return storage if storage["status"] not in ("queued", "in_progress") else None
 
     return wait_until(answer)
@@ -107,6 +119,7 @@ def kill(worker: Worker) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.postgresql_too
 def test_workers_share_a_large_sync(
     storage: PolarDBImportStorage, queue: dict[str, str], start_label_studio: Callable[..., LabelStudio], tmp_path: Path
 ) -> None:
@@ -122,12 +135,26 @@ def test_workers_share_a_large_sync(
     assert end["meta"]["tasks_failed_validation"] == 1
     assert end["traceback"].startswith(f"row {ROWS} ({ROWS - 1}): ")
     assert_one_task_for_each_row(storage)
+    assert_no_holes(storage, killed=0)
+
+
+def assert_ended_right(end: Any, *, existed: int = 0) -> None:
+    """Its counts are those of all processes together."""
+    assert (end["status"], end["last_sync_count"]) == ("completed_with_errors", ROWS - 1 - existed)
+    assert (end["meta"]["tasks_existed"], end["meta"]["tasks_failed_validation"]) == (existed, 1)
+
+
+def assert_no_holes(storage: Any, killed: int) -> None:
+    """Inner ids have as many holes as killed processes leave at most: a batch each."""
+    from tasks.models import Task
+
+    last = Task.objects.filter(project=storage.project_id).aggregate(last=Max("inner_id"))["last"]
+    assert last <= ROWS - 1 + killed * MAX_BATCH_ROWS
 
 
 def test_the_part_of_a_dead_helper_is_taken_over(
     storage: PolarDBImportStorage, queue: dict[str, str], start_label_studio: Callable[..., LabelStudio], tmp_path: Path
 ) -> None:
-    queue["STORAGE_IN_PROGRESS_TIMER"] = "1"
     label_studio = start_label_studio(**queue)
     with ExitStack() as stack:
         first, second = workers(stack, tmp_path, queue, 2)
@@ -136,15 +163,32 @@ def test_the_part_of_a_dead_helper_is_taken_over(
         helper = first if "help_job" in first.log.read_text() else second
         kill(helper)
         end = ended(session, url)
-    assert end["status"] == "completed_with_errors"
-    assert end["last_sync_count"] + end["meta"]["tasks_existed"] == ROWS - 1
+    assert_ended_right(end)
     assert_one_task_for_each_row(storage)
+    assert_no_holes(storage, killed=1)
 
 
-def test_the_next_sync_goes_on_where_all_workers_died(
+@pytest.mark.postgresql_too
+def test_a_shared_sync_goes_on_whose_process_died(
     storage: PolarDBImportStorage, queue: dict[str, str], start_label_studio: Callable[..., LabelStudio], tmp_path: Path
 ) -> None:
-    queue["STORAGE_IN_PROGRESS_TIMER"] = "1"
+    label_studio = start_label_studio(**queue)
+    with ExitStack() as stack:
+        first, second = workers(stack, tmp_path, queue, 2)
+        session, url = begin(label_studio, storage)
+        wait_until(lambda: SyncPart.objects.filter(done=False).exclude(lease=None).count() == 2)
+        wait_until(lambda: PolarDBImportStorageLink.objects.exists())
+        kill(second if "help_job" in first.log.read_text() else first)
+        assert session.get(f"{label_studio.url}/api/storages?project={storage.project_id}", timeout=60).ok
+        end = ended(session, url)
+    assert_ended_right(end)
+    assert_one_task_for_each_row(storage)
+    assert_no_holes(storage, killed=1)
+
+
+def test_a_sync_goes_on_in_the_server_if_all_workers_died(
+    storage: PolarDBImportStorage, queue: dict[str, str], start_label_studio: Callable[..., LabelStudio], tmp_path: Path
+) -> None:
     label_studio = start_label_studio(**queue)
     with ExitStack() as stack:
         doomed = workers(stack, tmp_path, queue, 2)
@@ -152,19 +196,43 @@ def test_the_next_sync_goes_on_where_all_workers_died(
         wait_until(lambda: PolarDBImportStorageLink.objects.exists())
         for worker in doomed:
             kill(worker)
-        made = PolarDBImportStorageLink.objects.count()
-        assert 0 < made < ROWS - 1
-        time.sleep(6)
-        session.get(f"{label_studio.url}/api/storages?project={storage.project_id}", timeout=60)
-        assert session.get(url, timeout=60).json()["status"] == "failed"
-    with ExitStack() as stack:
-        workers(stack, tmp_path, queue, 2)
-        session, url = begin(label_studio, storage)
+        assert 0 < PolarDBImportStorageLink.objects.count() < ROWS - 1
         end = ended(session, url)
-    assert end["last_sync_count"] + end["meta"]["tasks_existed"] == ROWS - 1
+    assert_ended_right(end)
+    assert_one_task_for_each_row(storage)
+    assert_no_holes(storage, killed=2)
+
+
+def test_a_sync_goes_on_in_a_worker_if_no_server_lives(
+    storage: PolarDBImportStorage, queue: dict[str, str], start_label_studio: Callable[..., LabelStudio], tmp_path: Path
+) -> None:
+    label_studio = start_label_studio(**queue)
+    with ExitStack() as stack:
+        [worker] = workers(stack, tmp_path / "doomed", queue, 1)
+        begin(label_studio, storage)
+        wait_until(lambda: PolarDBImportStorageLink.objects.exists())
+        label_studio.signal_workers(signal.SIGKILL)
+        label_studio.kill()
+        kill(worker)
+        assert 0 < PolarDBImportStorageLink.objects.count() < ROWS - 1
+        workers(stack, tmp_path, queue, 1)
+        wait_until(lambda: not SyncState.objects.exclude(lease=None).exists())
+    storage.refresh_from_db()
+    assert_ended_right({"status": storage.status, "last_sync_count": storage.last_sync_count, "meta": storage.meta})
     assert_one_task_for_each_row(storage)
 
 
+def test_a_sync_whose_job_is_lost_is_done_by_the_server(
+    storage: PolarDBImportStorage, queue: dict[str, str], start_label_studio: Callable[..., LabelStudio]
+) -> None:
+    label_studio = start_label_studio(**queue)
+    session, url = begin(label_studio, storage)  # no worker takes its job
+    assert session.get(url, timeout=60).json()["status"] == "queued"
+    redis.Redis.from_url(queue["REDIS_URL"]).flushall()
+    assert_ended_right(ended(session, url))
+
+
+@pytest.mark.postgresql_too
 def test_a_sync_in_the_server_leaves_it_time_for_others(
     storage: PolarDBImportStorage, start_label_studio: Callable[..., LabelStudio]
 ) -> None:
@@ -186,19 +254,72 @@ def test_a_sync_in_the_server_leaves_it_time_for_others(
     assert_one_task_for_each_row(storage)
 
 
-def test_the_next_sync_goes_on_where_the_server_died(
+@pytest.mark.postgresql_too
+def test_a_sync_goes_on_when_the_server_is_back(
     storage: PolarDBImportStorage, start_label_studio: Callable[..., LabelStudio]
 ) -> None:
-    label_studio = start_label_studio(STORAGE_IN_PROGRESS_TIMER="1")
+    label_studio = start_label_studio()
     begin(label_studio, storage)
     wait_until(lambda: PolarDBImportStorageLink.objects.exists())
     label_studio.signal_workers(signal.SIGKILL)
     label_studio.kill()
-    made = PolarDBImportStorageLink.objects.count()
-    assert 0 < made < ROWS - 1
-    time.sleep(6)
+    assert 0 < PolarDBImportStorageLink.objects.count() < ROWS - 1
+    began = time.monotonic()
     label_studio.start()
-    session, url = begin(label_studio, storage)
-    end = ended(session, url)
-    assert (end["last_sync_count"], end["meta"]["tasks_existed"]) == (ROWS - 1 - made, made)
+    session = label_studio.session(EMAIL, PASSWORD)
+    end = ended(session, f"{label_studio.url}/api/storages/polardb/{storage.pk}")
+    print(f"right after {time.monotonic() - began:.0f} s")  # noqa: T201  shown if the test fails
+    assert_ended_right(end)
     assert_one_task_for_each_row(storage)
+    assert_no_holes(storage, killed=0)
+
+
+def test_another_process_of_the_server_goes_on(
+    storage: PolarDBImportStorage, start_label_studio: Callable[..., LabelStudio]
+) -> None:
+    label_studio = start_label_studio(**IMPATIENT)
+    session, url = begin(label_studio, storage)
+    wait_until(lambda: PolarDBImportStorageLink.objects.exists())
+    label_studio.signal_workers(signal.SIGKILL)  # gunicorn starts others
+    end = ended(session, url)
+    assert_ended_right(end)
+    assert_one_task_for_each_row(storage)
+
+
+def test_a_sync_that_stood_still_writes_nothing_after_another_has_gone_on(
+    storage: PolarDBImportStorage, environment: dict[str, str], start_label_studio: Callable[..., LabelStudio]
+) -> None:
+    label_studio = start_label_studio(**IMPATIENT)
+    manage = [sys.executable, "-m", "polardb_bridge", "manage", "sync_storage", "--storage-id", str(storage.pk)]
+    command = subprocess.Popen(
+        manage,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    wait_until(lambda: PolarDBImportStorageLink.objects.exists())
+    command.send_signal(signal.SIGSTOP)
+    session = label_studio.session(EMAIL, PASSWORD)
+    end = ended(session, f"{label_studio.url}/api/storages/polardb/{storage.pk}")
+    command.send_signal(signal.SIGCONT)
+    said, _ = command.communicate(timeout=90)
+    assert command.returncode != 0
+    assert "has stopped, because another one has begun" in said
+    assert_ended_right(end)
+    assert_one_task_for_each_row(storage)
+
+
+def test_a_sync_that_a_person_has_interrupted_stays_so(
+    storage: PolarDBImportStorage, environment: dict[str, str]
+) -> None:
+    manage = [sys.executable, "-m", "polardb_bridge", "manage", "sync_storage", "--storage-id", str(storage.pk)]
+    with subprocess.Popen(
+        manage, env={**os.environ, "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings", **environment}
+    ) as command:
+        wait_until(lambda: PolarDBImportStorageLink.objects.exists())
+        command.send_signal(signal.SIGINT)
+    storage.refresh_from_db()
+    assert storage.status == storage.Status.FAILED
+    assert not SyncState.objects.exclude(lease=None).exists()
+    assert not dead().exists()

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from polardb_bridge.deployments.projects import provision_project
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.storage.sync import lease
 from polardb_bridge.table.parameters import ConnectionParameters
 from support.labeling import Provisioned
 from support.source_data import TABLE, Source, base64_text, image_bytes, url_of
@@ -157,7 +158,7 @@ def test_sync_storage(run: Callable[..., str], provisioned: Provisioned, source:
     assert json.loads(run("sync_storage", "--storage-id", storage_id, "--dry-run", "--json"))["created"] == 2
     source.execute(f"DELETE FROM {TABLE} WHERE original_name = 'b.png'")
     provisioned.import_storage.info_set_queued()
-    assert provisioned.import_storage.begin_sync()
+    assert lease.begin(provisioned.import_storage)
     with pytest.raises(CommandError, match="--force"):
         run("sync_storage", "--storage-id", storage_id)
     assert "1 unchanged" in run("sync_storage", "--storage-id", storage_id, "--force")

@@ -33,6 +33,7 @@ def linked(provisioned: Provisioned, source: Source) -> str:
     storage.image_delivery = "link"
     storage.save()
     source.add(("cat.jpg", base64_text(PNG)))
+    source.execute(f"UPDATE {TABLE} SET updated_at = updated_at - INTERVAL 1 HOUR")
     run_sync(storage)
     image: str = Task.objects.get(project=storage.project).data["image"]
     return image

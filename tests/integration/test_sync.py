@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
-from polardb_bridge.storage.models import SyncPart
-from polardb_bridge.storage.sync import jobs, task_data, task_writer
+from polardb_bridge.storage.sync import jobs, lease, task_data
+from polardb_bridge.storage.sync.lease import SyncLease
+from polardb_bridge.storage.sync.models import SyncState
+from polardb_bridge.storage.sync.numbers import Numbers
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.storage.sync.task_data import TaskData
-from polardb_bridge.storage.sync.task_writer import NumberBlock
+from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table import rows
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import source_table
@@ -106,13 +108,13 @@ def test_batches_are_bounded_by_rows_and_bytes(
     provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
-    create = task_writer.create_tasks
+    create = Writer.create
 
-    def create_and_count(storage: Any, batch: Any, numbers: Any) -> Any:
+    def create_and_count(writer: Writer, batch: Any) -> int:
         sizes.append(len(batch))
-        return create(storage, batch, numbers)
+        return create(writer, batch)
 
-    monkeypatch.setattr(task_writer, "create_tasks", create_and_count)
+    monkeypatch.setattr(Writer, "create", create_and_count)
     monkeypatch.setattr(task_data, "MAX_BATCH_ROWS", 4)
     source.add_images(9)
     run_sync(provisioned.import_storage)
@@ -147,7 +149,7 @@ def test_a_second_sync_at_the_same_time_does_nothing(provisioned: Provisioned, s
     source.add_images(1)
     storage = provisioned.import_storage
     assert storage.info_set_queued()
-    assert storage.begin_sync()
+    assert lease.begin(storage)
     with pytest.raises(InvalidInputError, match="being synced now"):
         run_sync(storage)
     assert run_sync(storage, force=True).created == 1
@@ -157,9 +159,8 @@ def test_a_dead_sync_does_not_block_the_next_one(provisioned: Provisioned, sourc
     source.add_images(1)
     storage = provisioned.import_storage
     storage.info_set_queued()
-    storage.info_set_in_progress()
-    storage.meta["time_last_ping"] = "2026-01-01 00:00:00+00:00"
-    storage.save()
+    lease.begin(storage)
+    SyncState.objects.update(beat_at="2026-01-01 00:00:00+00:00")
     assert run_sync(storage).created == 1
 
 
@@ -239,22 +240,21 @@ def test_rows_that_another_process_has_made_tasks_of_are_left_out(provisioned: P
     storage = provisioned.import_storage
     run_sync(storage)
     first, *others = (TaskData(row_id, 1, "/image", "name") for row_id in (2, 4, 5))
-    numbers = NumberBlock(101, 200)
-    assert task_writer.create_tasks(storage, [first], numbers) == 0
-    assert task_writer.create_tasks(storage, [first, *others], numbers) == 2
+    writer = Writer(storage, SyncLease(storage.pk, is_run=False), Numbers(storage))
+    assert writer.create([first]) == 0
+    assert writer.create([first, *others]) == 2
     assert sorted(storage.links.values_list("row_id", flat=True)) == [1, 2, 3, 4, 5]
-    assert len({task.inner_id for task in tasks_of(provisioned)}) == 5
+    assert sorted(task.inner_id for task in tasks_of(provisioned)) == [1, 2, 3, 4, 5]
 
 
 def test_numbers_that_are_set_aside_are_given_to_nobody_else(provisioned: Provisioned, source: Source) -> None:
     source.add_images(1)
     storage = provisioned.import_storage
-    part = SyncPart.objects.create(storage=storage, first_number=1, last_number=50)
-    run_sync(storage)
-    assert [task.inner_id for task in tasks_of(provisioned)] == [51]
-    part.delete()
-    numbers = NumberBlock(1, 2)
-    assert (numbers.take(3), numbers.take(2), numbers.take(1)) == (None, 1, None)
+    SyncState.objects.create(storage=storage)
+    one, other = Numbers(storage), Numbers(storage)
+    assert (one.take(2), other.take(2), one.take(1)) == ([1, 2], [3, 4], [5])
+    one.give_back([1, 2])
+    assert one.take(3) == [1, 2, 6]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +13,9 @@ from pytest_django import Settings
 
 from polardb_bridge import background
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink, SyncPart
-from polardb_bridge.storage.sync import jobs
+from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.sync import jobs, lease
+from polardb_bridge.storage.sync.models import SyncPart, SyncState
 from polardb_bridge.storage.sync.run import run_sync
 from support.labeling import Provisioned
 from support.source_data import Source
@@ -53,7 +55,7 @@ def test_a_sync_that_runs_is_not_asked_for_again(storage: PolarDBImportStorage) 
     storage.sync_every = 1
     storage.save()
     storage.info_set_queued()
-    assert storage.begin_sync()
+    assert lease.begin(storage)
     asked_ago(storage, minutes=9)
     assert not storage.is_due
     jobs.request(storage)
@@ -63,8 +65,8 @@ def test_a_sync_that_runs_is_not_asked_for_again(storage: PolarDBImportStorage) 
 def test_only_one_process_begins_a_queued_sync(storage: PolarDBImportStorage) -> None:
     jobs.request(storage)
     other = type(storage).objects.get(pk=storage.pk)
-    assert storage.begin_sync()
-    assert not other.begin_sync()
+    assert lease.begin(storage)
+    assert not lease.begin(other)
     with pytest.raises(InvalidInputError, match="being synced now"):
         run_sync(other)
 
@@ -97,12 +99,39 @@ def test_a_sync_that_was_taken_for_dead_leaves_the_other_alone(in_parts: PolarDB
 
     def begin_another(wanted: int) -> None:
         SyncPart.objects.all().delete()
-        SyncPart.objects.create(storage=in_parts, first_number=1, last_number=99, done=True)
+        SyncPart.objects.create(storage=in_parts, done=True)
+        SyncState.objects.update(lease=uuid.uuid4())
 
     jobs.run(in_parts.pk, ask_helpers=begin_another)
     in_parts.refresh_from_db()
     assert in_parts.status == in_parts.Status.IN_PROGRESS
     assert SyncPart.objects.count() == 1
+
+
+def test_a_clock_that_was_set_back_holds_up_no_schedule(storage: PolarDBImportStorage) -> None:
+    storage.sync_every = 5
+    storage.save()
+    run_sync(storage)
+    asked_ago(storage, hours=-3)
+    assert storage.is_due
+
+
+def test_a_clock_that_is_set_back_in_mid_sync_stops_no_progress(storage: PolarDBImportStorage) -> None:
+    storage.info_set_queued()
+    lease.begin(storage)
+    storage.meta["time_last_ping"] = str(timezone.now() + timedelta(hours=3))
+    storage.info_update_progress(last_sync_count=7)
+    storage.refresh_from_db()
+    assert storage.last_sync_count == 7
+
+
+def test_a_rewrite_counts_as_dead_after_its_clock_was_set_back(provisioned: Provisioned) -> None:
+    storage = provisioned.export_storage
+    storage.status = storage.Status.IN_PROGRESS
+    storage.meta["time_last_ping"] = str(timezone.now())
+    assert storage.is_syncing
+    storage.meta["time_last_ping"] = str(timezone.now() + timedelta(hours=3))
+    assert not storage.is_syncing
 
 
 def test_a_command_does_the_sync_that_was_asked_for(storage: PolarDBImportStorage) -> None:
@@ -126,7 +155,7 @@ def test_a_page_does_not_take_a_sync_without_a_job_for_lost(
     """Label Studio looks for its job where there is Redis; a command's sync has none."""
     monkeypatch.setattr("io_storages.base_models.redis_connected", lambda: True)
     storage.info_set_queued()
-    storage.begin_sync()
+    lease.begin(storage)
     listed = api.get("/api/storages", {"project": storage.project_id}).json()
     assert [entry["status"] for entry in listed] == ["in_progress"]
 

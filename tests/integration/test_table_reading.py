@@ -44,7 +44,7 @@ def test_rows_are_read_by_id_and_missing_ones_left_out(source: Source, monkeypat
     with connect(source.parameters) as connection:
         found = list(rows.read_rows(connection, source_table(TABLE), [*ids, 999]))
         assert connection.scalar(sa.text("SELECT 1")) == 1
-    assert [(row.id, row.original_name, row.base64_data) for row in found] == [
+    assert [(row.key.id, row.key.original_name, row.base64_data) for row in found] == [
         (ids[0], "a", "eA=="), (ids[1], "b", None), (ids[2], "c", "eg==")
     ]  # fmt: skip
 

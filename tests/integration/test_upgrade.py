@@ -12,6 +12,8 @@ from rq.utils import import_attribute
 
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.sync import jobs
+from polardb_bridge.storage.sync.models import SyncPart
 from polardb_bridge.webhooks.models import PendingWriteback
 from support.labeling import LabelingProject
 from support.source_data import Source, region
@@ -19,6 +21,7 @@ from support.writeback import fold
 
 APP = "polardb_io_storages"
 OLD = "0006_deployments"
+BEFORE_STATES = "0007_one_word_a_concept"
 MARKS = f"SELECT task_id, claim, claimed_until, problem FROM {APP}_pendingwriteback ORDER BY task_id"
 
 
@@ -69,6 +72,25 @@ def test_marks_deployments_and_schedules_survive(project: LabelingProject, sourc
     deployment = Deployment.objects.find("mark_animal")
     assert (deployment.table_address, deployment.allowed_networks) == ("h:3306/d.t", ["10.0.0.1/32"])
     assert StatementRecord.objects.get().client_ip == "10.0.0.1"
+
+
+@pytest.mark.usefixtures("newest_afterwards")
+def test_a_sync_that_was_stopped_for_the_upgrade_goes_on(project: LabelingProject, source: Source) -> None:
+    storage = project.provisioned.import_storage
+    migrate(BEFORE_STATES)
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {APP}_polardbimportstorage SET status = 'in_progress', last_sync_job = 'lost'")
+        cursor.execute(
+            f"INSERT INTO {APP}_syncpart (storage_id, first_number, last_number, report, done)"
+            f" VALUES ({storage.pk}, 1, 5, '{{}}', {'false' if connection.vendor == 'postgresql' else 0})"
+        )
+    migrate(None)
+    assert jobs.waiting() == [storage.pk]
+    source.add_images(1)
+    jobs.run(storage.pk)
+    storage.refresh_from_db()
+    assert (storage.status, storage.last_sync_count, storage.meta["tasks_existed"]) == ("completed", 1, 3)
+    assert not SyncPart.objects.exists()
 
 
 @pytest.mark.parametrize(

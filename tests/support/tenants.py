@@ -283,10 +283,12 @@ def _make_storages(tenant: Tenant, name: str, task: Any, annotation: Any) -> Non
     source = tenant.make(f"{app}.{prefix}ImportStorage", **where)
     target = tenant.make(f"{app}.{prefix}ExportStorage", **where)
     if name == "polardb":
-        tenant.make(f"{app}.PolarDBImportStorageLink", task=task, storage=source, row_id=1, key="1")
+        link = tenant.make(f"{app}.PolarDBImportStorageLink", task=task, storage=source, row_id=1, key="1")
+        tenant.make(f"{app}.RowMemory", link=link)
         tenant.make(f"{app}.PendingWriteback", task=task, storage=target)
         tenant.make(f"{app}.WritebackMark", task=task, storage=target)
-        tenant.make(f"{app}.SyncPart", storage=source, first_number=1, last_number=9)
+        tenant.make(f"{app}.SyncPart", storage=source)
+        tenant.make(f"{app}.SyncState", storage=source)
         tenant.make(f"{app}.WritebackState", storage=target)
     else:
         tenant.make(f"{app}.{prefix}ImportStorageLink", task=task, storage=source)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table.images.base64_text import decode_pieces, readings
 from polardb_bridge.table.images.decode import data_uri, decode_image
 from support.images import JPEG, PNG, photo
 from support.source_data import base64_text
@@ -124,3 +126,51 @@ def test_messages_do_not_repeat_the_text() -> None:
     with pytest.raises(RowError) as caught:
         decode_image("!" * 100_000)
     assert len(str(caught.value)) < 200
+
+
+def decoded_in_pieces(text: str | bytes, size: int) -> bytes:
+    """The first piece holds the whole prefix, as always."""
+    raw = text.encode() if isinstance(text, str) else text
+    file = io.BytesIO()
+    decode_pieces([raw[:60], *(raw[start : start + size] for start in range(60, len(raw), size))], file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("size", [7, 300])
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        lines(PLAIN, 76, "\r\n"),
+        PLAIN.rstrip("="),
+        base64.urlsafe_b64encode(PNG).decode(),
+        f"data:image/png;base64,{PLAIN}\n",
+        f"data:image/png;base64,image/png;base64,{PLAIN}",
+        repr(PLAIN.encode()),
+        json.dumps(PLAIN),
+        f"\ufeff{PLAIN}\0\0",
+    ],
+)
+def test_large_texts_are_read_in_pieces(text: str, size: int) -> None:
+    assert decoded_in_pieces(text, size) == PNG
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n",
+        "====",
+        "data:image/png;base64,",
+        "data:image/png,abc",
+        "not base64!",
+        f"{PLAIN[:20]}={PLAIN[21:]}",
+        "AAAAA",
+    ],
+)
+def test_pieces_that_are_not_base64_are_refused_as_in_one(text: str) -> None:
+    with pytest.raises(RowError) as in_one:
+        next(readings(text))
+    with pytest.raises(RowError) as in_pieces:
+        decoded_in_pieces(text, 3)
+    assert str(in_pieces.value) == str(in_one.value)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import threading
 import tracemalloc
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pillow_heif
 import pytest
@@ -12,7 +15,14 @@ from PIL import Image
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.images import convert
-from polardb_bridge.table.images.decode import check_image, data_uri, decode_image, shown_image
+from polardb_bridge.table.images.decode import (
+    DecodedImage,
+    check_image,
+    data_uri,
+    decode_image,
+    shown_file,
+    shown_image,
+)
 from support.images import DAMAGED, ODD, WHOLE, bomb, photo
 from support.mutations import read_mutations
 from support.source_data import base64_text
@@ -47,6 +57,34 @@ def test_a_photo_that_a_text_column_has_cut_is_not_taken_for_whole(size: tuple[i
                     data_uri(text)
             else:
                 assert data_uri(text).startswith("data:image/jpeg")
+
+
+def outcome(judge: Callable[[Any], DecodedImage | str], image: Any) -> DecodedImage | str:
+    try:
+        return judge(image)
+    except RowError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("name", WHOLE | ODD | DAMAGED)
+def test_a_large_image_is_judged_in_its_file_as_in_memory(name: str) -> None:
+    data = (WHOLE | ODD | DAMAGED)[name]
+    for part in (data, data[: len(data) // 2]):
+        with tempfile.TemporaryFile() as file:
+            file.write(part)
+            file.flush()
+            in_file = outcome(shown_file, file)
+        in_memory = outcome(shown_image, part)
+        assert in_file == (in_memory.media_type if isinstance(in_memory, DecodedImage) else in_memory)
+
+
+def test_a_large_scan_is_converted() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(photo("TIFF"))
+        file.flush()
+        shown = shown_file(file)
+    assert isinstance(shown, DecodedImage)
+    assert shown.media_type == "image/png"
 
 
 @pytest.mark.parametrize("name", DAMAGED)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from dataclasses import replace
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.permissions import IsAuthenticated
@@ -16,10 +19,10 @@ from rest_framework.views import APIView
 from polardb_bridge.errors import BridgeError, RowError
 from polardb_bridge.storage.images.cache import ImageCache
 from polardb_bridge.storage.images.links import ImageLink
+from polardb_bridge.storage.images.reading import LargeImage, read
 from polardb_bridge.storage.models import PolarDBImportStorageLink
-from polardb_bridge.table.connection import connect
-from polardb_bridge.table.images.decode import DecodedImage, decode_image
-from polardb_bridge.table.rows import read_image
+from polardb_bridge.table.horizon import Horizon
+from polardb_bridge.table.images.decode import DecodedImage
 
 logger = logging.getLogger(__name__)
 
@@ -49,17 +52,19 @@ class ImageView(APIView):
             503: OpenApiResponse(description="The database does not answer; `Retry-After` says when to ask again"),
         },
     )
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: Request) -> HttpResponseBase:
         link = ImageLink.parse(request.query_params.get("d", ""))
         found = _find(link, request) if link else None
         if link is None or found is None:
             return _plain("There is no such image.", 404)
-        if found.version == link.version and request.headers.get("If-None-Match") == _etag(link):
-            return _with_headers(HttpResponse(status=304), link)
         # Whatever version was asked for, the row's present image is the answer.
-        link = replace(link, version=found.version)
+        present = replace(link, version=found.version, revision=_memory(found, "revision", 0))
+        in_doubt = _is_in_doubt(found)
+        known = request.headers.get("If-None-Match", "")
+        if not in_doubt and present == link and known == _etag(present):
+            return _with_headers(HttpResponse(status=304), known, in_doubt)
         try:
-            image = _cache.get(link) or _read(found, link)
+            image = (None if in_doubt else _cache.get(present)) or read(found.storage, present.row_id)
         except RowError as error:
             return _plain(f"Row {link.row_id}: {error}.", 404)
         except BridgeError as error:
@@ -67,59 +72,84 @@ class ImageView(APIView):
             answer = _plain("The database of this image does not answer. Try again soon.", 503)
             answer["Retry-After"] = str(RETRY_AFTER_S)
             return answer
-        return _with_headers(_content(request, image), link)
+        if isinstance(image, DecodedImage) and not in_doubt:
+            _cache.put(present, image)
+        etag = f'"{_digest(image)}"' if in_doubt else _etag(present)
+        if known == etag:
+            return _with_headers(HttpResponse(status=304), etag, in_doubt)
+        return _with_headers(_content(request, image), etag, in_doubt)
 
 
 def _find(link: ImageLink, request: Request) -> PolarDBImportStorageLink | None:
     links = PolarDBImportStorageLink.objects.filter(storage=link.storage_id, row_id=link.row_id)
-    found = links.select_related("storage__project__organization").first()
+    found = links.select_related("storage__project__organization", "storage__sync_state", "memory").first()
     return found if found and found.storage.has_permission(request.user) else None
 
 
-def _read(found: PolarDBImportStorageLink, link: ImageLink) -> DecodedImage:
-    parameters = replace(found.storage.connection_parameters(), timeout_s=2)
-    with connect(parameters) as connection:
-        image = decode_image(read_image(connection, found.storage.source_table, link.row_id))
-    _cache.put(link, image)
-    return image
+def _memory(found: PolarDBImportStorageLink, name: str, otherwise: Any) -> Any:
+    """A field of the link's RowMemory (sync/models.py), if it has one."""
+    return getattr(getattr(found, "memory", None), name, otherwise)
+
+
+def _is_in_doubt(found: PolarDBImportStorageLink) -> bool:
+    """Whether the row can have changed without its version: its address may be that of two images."""
+    state = getattr(found.storage, "sync_state", None)
+    horizon = state.horizon if state else None
+    return bool(_memory(found, "digest", "")) or (
+        horizon is not None and not Horizon(**horizon).is_settled(found.version)
+    )
 
 
 def _etag(link: ImageLink) -> str:
-    return f'"{link.storage_id}-{link.row_id}-{link.version}"'
+    return f'"{link.storage_id}-{link.row_id}-{link.version}-{link.revision}"'
 
 
-def _content(request: HttpRequest | Request, image: DecodedImage) -> HttpResponse:
-    size = len(image.data)
+def _digest(image: DecodedImage | LargeImage) -> str:
+    return image.digest if isinstance(image, LargeImage) else hashlib.sha256(image.data).hexdigest()
+
+
+def _content(request: HttpRequest | Request, image: DecodedImage | LargeImage) -> HttpResponseBase:
+    size = image.size if isinstance(image, LargeImage) else len(image.data)
     match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
     if not match or match.groups() == ("", ""):
-        return HttpResponse(image.data, content_type=image.media_type)
+        return _part(image, 0, size)
     first, last = match.groups()
     start = int(first) if first else max(size - int(last), 0)
     stop = min(int(last) + 1, size) if first and last else size
     if start >= stop:
+        if isinstance(image, LargeImage):
+            image.file.close()
         answer = HttpResponse(status=416)
         answer["Content-Range"] = f"bytes */{size}"
         return answer
-    answer = HttpResponse(image.data[start:stop], status=206, content_type=image.media_type)
+    answer = _part(image, start, stop, status=206)
     answer["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
     return answer
 
 
-def _with_headers(answer: HttpResponse, link: ImageLink) -> HttpResponse:
-    answer["ETag"] = _etag(link)
+def _part(image: DecodedImage | LargeImage, start: int, stop: int, status: int = 200) -> HttpResponseBase:
+    if isinstance(image, DecodedImage):
+        return HttpResponse(image.data[start:stop], status=status, content_type=image.media_type)
+    answer = StreamingHttpResponse(image.part(start, stop), status=status, content_type=image.media_type)
+    answer["Content-Length"] = str(stop - start)
+    return answer
+
+
+def _with_headers(answer: HttpResponseBase, etag: str, in_doubt: bool) -> HttpResponseBase:
+    answer["ETag"] = etag
     # The url has the image's version: what a browser holds never gets old. Shared caches must not keep it.
-    answer["Cache-Control"] = "private, max-age=86400"
+    answer["Cache-Control"] = "private, no-cache" if in_doubt else "private, max-age=86400"
     answer["Accept-Ranges"] = "bytes"
     return _harmless(answer)
 
 
-def _plain(text: str, status: int) -> HttpResponse:
+def _plain(text: str, status: int) -> HttpResponseBase:
     answer = HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
     answer["Cache-Control"] = "no-store"
     return _harmless(answer)
 
 
-def _harmless(answer: HttpResponse) -> HttpResponse:
+def _harmless(answer: HttpResponseBase) -> HttpResponseBase:
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return answer

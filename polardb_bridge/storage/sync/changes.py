@@ -5,31 +5,41 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
-from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey, read_key_pages
+from polardb_bridge.table.rows import ALL_KEYS, MAX_ROW_ID, KeyRange, RowKey, read_digests, read_key_pages
 
 
-@dataclass(frozen=True)
-class LinkedRow:
-    """A row that has a task. version: the row's when the task was created or refreshed; is_missing: so it was then."""
+class LinkedRow(NamedTuple):
+    """A row that has a task. version, digest, revision: when the task was created or refreshed; is_missing: so it was.
+
+    digest: only if the row can have changed since and kept its version. revision: None before the first refresh.
+    """
 
     row_id: int
     task_id: int
     version: int
     is_missing: bool
+    digest: str | None = None
+    revision: int | None = None
 
 
 @dataclass
 class Changes:
-    """new: rows without task. changed: rows that differ from their task. missing: tasks without row."""
+    """new: rows without task. changed: rows that differ from their task. missing: tasks without row.
+
+    in_doubt: rows of the same version as their task that can differ all the same. bad: rows that cannot be tasks.
+    """
 
     new: list[RowKey] = field(default_factory=list)
     changed: list[tuple[RowKey, LinkedRow]] = field(default_factory=list)
     missing: list[LinkedRow] = field(default_factory=list)
+    in_doubt: list[tuple[RowKey, LinkedRow]] = field(default_factory=list)
+    bad: list[RowKey] = field(default_factory=list)
     unchanged: int = 0
 
 
@@ -38,11 +48,13 @@ def find_changes(
 ) -> Iterator[Changes]:
     """The differences between the rows of a range and their tasks, a page of rows at a time.
 
+    Versions decide; `settle` looks at rows in doubt.
+
     Raises:
         BridgeError: the table cannot be read.
     """
     links = PolarDBImportStorageLink.objects.filter(storage_id=storage.pk)
-    linked = links.values_list("row_id", "task_id", "version", "is_missing")
+    linked = links.values_list("row_id", "task_id", "version", "is_missing", "memory__digest", "memory__revision")
     pattern = re.compile(storage.regex_filter) if storage.regex_filter else None
 
     def is_wanted(key: RowKey) -> bool:
@@ -57,9 +69,10 @@ def find_changes(
     after = within.after
     results_matter = storage.only_unannotated or storage.existing_annotations != ExistingAnnotations.IGNORE
     for keys in read_key_pages(connection, table, within, with_results=results_matter):
-        last = keys[-1].id
+        last = min(keys[-1].id, MAX_ROW_ID)
         changes = compare(keys, between(after, last))
         changes.new = [key for key in changes.new if is_wanted(key)]
+        changes.bad = [key for key in changes.bad if is_wanted(key)]
         yield changes
         after = last
     yield compare([], between(after, within.until))
@@ -71,11 +84,36 @@ def compare(keys: Iterable[RowKey], links: Iterable[LinkedRow]) -> Changes:
     linked = {link.row_id: link for link in links}
     for key in keys:
         link = linked.pop(key.id, None)
-        if link is None:
+        if key.problem:
+            changes.bad.append(key)
+        elif link is None:
             changes.new.append(key)
         elif link.is_missing or link.version != key.version:
             changes.changed.append((key, link))
+        elif link.digest or not key.version:
+            changes.in_doubt.append((key, link))
         else:
             changes.unchanged += 1
     changes.missing.extend(linked.values())
     return changes
+
+
+def settle(changes: Changes, connection: sa.Connection, table: sa.Table) -> list[LinkedRow]:
+    """Have the server look at the rows in doubt, and count them as changed or unchanged; those that are unchanged.
+
+    Raises:
+        BridgeError: the table cannot be read.
+    """
+    doubts = {key.id: (key, link) for key, link in changes.in_doubt}
+    same = []
+    for key, digest in read_digests(connection, table, list(doubts)):
+        old, link = doubts.pop(key.id)
+        if digest == link.digest and key.version == link.version:
+            same.append(link)
+        elif key.problem:
+            changes.bad.append(key)
+        else:
+            changes.changed.append((old, link))
+    changes.in_doubt = []
+    changes.unchanged += len(same) + len(doubts)  # what was deleted just now is missing at the next sync
+    return same

@@ -18,7 +18,7 @@ from tasks.models import Annotation, Prediction, Task
 from polardb_bridge.errors import RowError
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.results import StoredResult, read_results
+from polardb_bridge.table.results import StoredResult, Unreadable, read_results
 
 MODEL_VERSION = "table"
 _REGION_KEYS = {"type": str, "value": dict, "from_name": str, "to_name": str}
@@ -61,8 +61,12 @@ def _checked(result: StoredResult, controls: Mapping[str, Any]) -> ExistingResul
     def error(problem: str) -> RowError:
         return RowError(f"annotation_data {problem}; it stays in the row and is not imported")
 
+    if isinstance(result.data, Unreadable):
+        raise error(result.data.problem)
     if not isinstance(result.data, list):
         raise error("is not a list of regions")
+    if result.created_at is None or result.updated_at is None:
+        raise error("stands beside a time that is none (0000-00-00)")
     for number, region in enumerate(result.data, 1):
         if not isinstance(region, dict):
             raise error(f"has a region {number} that is not an object")

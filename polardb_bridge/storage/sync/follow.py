@@ -8,75 +8,117 @@ half-done, and the next one goes on with what is still to do.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import sqlalchemy as sa
+from django.db import DataError, IntegrityError
 
-from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.errors import RowError
 from polardb_bridge.storage.sync import task_writer
-from polardb_bridge.storage.sync.changes import Changes, find_changes
+from polardb_bridge.storage.sync.changes import Changes, LinkedRow, find_changes, settle
+from polardb_bridge.storage.sync.doubt import Doubt
 from polardb_bridge.storage.sync.report import SyncReport
-from polardb_bridge.storage.sync.task_data import read_task_data, with_existing_results
-from polardb_bridge.storage.sync.task_writer import NumberBlock
-from polardb_bridge.table.rows import ALL_KEYS, KeyRange
+from polardb_bridge.storage.sync.task_data import TaskData, read_task_data, with_existing_results
+from polardb_bridge.storage.sync.task_writer import Writer
+from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey
 
 # After each batch: SQLite has no queue of writers, and a request that waits to write looks every 2 ms
 # (databases/sqlite/base.py).
 OTHERS_TURN_S = 0.005
+# What Label Studio, Django and the databases raise for a value that they cannot hold.
+_REFUSED = (DataError, IntegrityError, ValueError, OverflowError, TypeError, RecursionError)
+
+_Item = TypeVar("_Item")
 
 
-def follow_rows(
-    storage: PolarDBImportStorage,
-    connection: sa.Connection,
-    table: sa.Table,
-    report: SyncReport,
-    progress: Callable[[], None],
-    within: KeyRange = ALL_KEYS,
-    numbers: NumberBlock | None = None,
-) -> None:
-    """Bring the tasks of a range of rows in step with them; `report` counts along, `progress` is called often.
+@dataclass
+class Follower:
+    """Brings the tasks of rows in step with them; `report` counts along, `progress` is called often."""
 
-    numbers: for the new tasks; without, they get those after the project's last.
+    connection: sa.Connection
+    table: sa.Table
+    writer: Writer
+    doubt: Doubt
+    report: SyncReport
+    progress: Callable[[], None]
 
-    Raises:
-        BridgeError: the table cannot be read.
-    """
-    for changes in find_changes(storage, connection, table, within):
-        report.existed += changes.unchanged
-        report.rows += changes.unchanged
-        progress()
-        _write_tasks(storage, connection, table, changes, report, progress, numbers)
-        for batch in task_writer.removable_batches(changes.missing):
-            removed, kept = task_writer.remove_tasks(storage.project, batch)
-            report.removed += removed
-            report.kept += kept
-            progress()
+    def follow(self, within: KeyRange = ALL_KEYS) -> None:
+        """The rows of a range.
+
+        Raises:
+            BridgeError: the table cannot be read, or the sync is no longer this process'.
+        """
+        for changes in find_changes(self.writer.storage, self.connection, self.table, within):
+            self.doubt.forget(settle(changes, self.connection, self.table))
+            self.report.existed += changes.unchanged
+            self.report.rows += changes.unchanged
+            self._refuse(changes.bad)
+            self.progress()
+            self._write(changes)
+            for batch in task_writer.removable_batches(changes.missing):
+                removed, kept = self.writer.remove(batch)
+                self.report.removed += removed
+                self.report.kept += kept
+                self.progress()
+
+    def _refuse(self, keys: Sequence[RowKey]) -> None:
+        for key in keys:
+            self.report.rows += 1
+            self.report.add_error(key.id, key.original_name, RowError(key.problem))
+
+    def _write(self, changes: Changes) -> None:
+        linked = {key.id: link for key, link in changes.changed}
+        annotated = {key.id for key in changes.new if key.is_annotated}
+        keys = sorted([*changes.new, *(key for key, _ in changes.changed)], key=lambda key: key.id)
+        self.doubt.expect(keys, self.connection, self.table)
+        storage = self.writer.storage
+        reading = read_task_data(storage, self.connection, self.table, keys, linked, self.doubt.horizon, self.report)
+        with closing(reading) as batches:
+            for batch in batches:
+                new = [data for data in batch if data.row_id not in linked]
+                changed = [(data, linked[data.row_id]) for data in batch if data.row_id in linked]
+                if new:
+                    self._create(with_existing_results(storage, new, annotated, self.report))
+                if changed:
+                    self._refresh(changed)
+                self.progress()
+                time.sleep(OTHERS_TURN_S)
+
+    def _create(self, batch: Sequence[TaskData]) -> None:
+        try:
+            created = self.writer.create(batch)
+        except _REFUSED as error:
+            if len(batch) > 1:
+                for half in _halves(batch):
+                    self._create(half)
+                return
+            [data] = batch
+            self._add_refused(data, error)
+            if data.existing:  # it may be the result alone
+                self._create([replace(data, existing=None)])
+            return
+        self.report.created += created
+        self.report.existed += len(batch) - created
+
+    def _refresh(self, batch: Sequence[tuple[TaskData, LinkedRow]]) -> None:
+        try:
+            self.report.updated += self.writer.refresh(batch)
+        except _REFUSED as error:
+            if len(batch) > 1:
+                for half in _halves(batch):
+                    self._refresh(half)
+            else:
+                self._add_refused(batch[0][0], error)
+
+    def _add_refused(self, data: TaskData, error: Exception) -> None:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        problem = RowError(f"Label Studio's database does not accept the row: {said[0][:200]}")
+        self.report.add_error(data.row_id, data.original_name, problem)
 
 
-def _write_tasks(
-    storage: PolarDBImportStorage,
-    connection: sa.Connection,
-    table: sa.Table,
-    changes: Changes,
-    report: SyncReport,
-    progress: Callable[[], None],
-    numbers: NumberBlock | None,
-) -> None:
-    links = {key.id: link for key, link in changes.changed}
-    annotated = {key.id for key in changes.new if key.is_annotated}
-    keys = sorted([*changes.new, *(key for key, _ in changes.changed)], key=lambda key: key.id)
-    with closing(read_task_data(storage, connection, table, keys, report)) as batches:
-        for batch in batches:
-            new = [data for data in batch if data.row_id not in links]
-            changed = [(data, links[data.row_id]) for data in batch if data.row_id in links]
-            if new:
-                new = with_existing_results(storage, new, annotated, report)
-                created = task_writer.create_tasks(storage, new, numbers)
-                report.created += created
-                report.existed += len(new) - created
-            if changed:
-                task_writer.refresh_tasks(changed)
-            report.updated += len(changed)
-            progress()
-            time.sleep(OTHERS_TURN_S)
+def _halves(batch: Sequence[_Item]) -> Iterable[Sequence[_Item]]:
+    middle = len(batch) // 2
+    return batch[:middle], batch[middle:]

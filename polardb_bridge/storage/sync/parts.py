@@ -1,6 +1,6 @@
 """One large sync in several processes: its rows are cut into ranges of keys, which workers take one by one.
 
-The process that began the sync works too, and takes over the ranges of workers that died, so that it needs none of the
+The process that does the sync works too, and takes over the ranges of workers that died, so that it needs none of the
 others; it alone sets the storage's status. A range that two processes work on for a while gives no task twice: a row
 has one link (models.py, `polardb_one_task_per_row_id`).
 """
@@ -8,23 +8,23 @@ has one link (models.py, `polardb_one_task_per_row_id`).
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import asdict
-from datetime import timedelta
+from dataclasses import asdict, dataclass, field, replace
 
 import sqlalchemy as sa
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from polardb_bridge.conf import configuration
-from polardb_bridge.errors import RetryableError
-from polardb_bridge.storage.models import PolarDBImportStorage, SyncPart
-from polardb_bridge.storage.sync.follow import follow_rows
+from polardb_bridge.storage.models import PolarDBImportStorage, alive
+from polardb_bridge.storage.sync.doubt import Doubt
+from polardb_bridge.storage.sync.follow import Follower
+from polardb_bridge.storage.sync.lease import PartLostError, SyncLease
+from polardb_bridge.storage.sync.models import SyncPart
+from polardb_bridge.storage.sync.numbers import Numbers
 from polardb_bridge.storage.sync.report import Progress, SyncReport
-from polardb_bridge.storage.sync.task_writer import NumberBlock, next_number
+from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.rows import KeyRange, cut_into_ranges
 
 # Of the rows from which on a sync is shared: small enough that no worker waits long for the last one.
@@ -35,127 +35,101 @@ _WAIT_INTERVAL_S = 0.2
 AskHelpers = Callable[[int], None]
 
 
-class PartLostError(Exception):
-    """Another process has taken this part, or the sync has ended."""
-
-
-class TakenOverError(RetryableError):
-    """This sync was taken for dead, and another has begun."""
-
-
-def _cut(storage: PolarDBImportStorage, connection: sa.Connection, table: sa.Table) -> list[int]:
-    """Cut the rows of a sync into parts, if many of them are new; the ids of the parts.
+def cut(storage: PolarDBImportStorage, connection: sa.Connection, table: sa.Table) -> bool:
+    """Cut the rows of a sync into parts, if many of them are new; whether they are.
 
     Raises:
         BridgeError: the table cannot be read.
     """
-    SyncPart.objects.filter(storage=storage).delete()
     least = configuration().shared_sync_rows
     rows = max(1, least // _PARTS_OF_THE_LEAST)
     ranges = cut_into_ranges(connection, table, rows)
     if (len(ranges) - 1) * rows - storage.links.count() < least:
-        return []
-    with transaction.atomic():
-        first = next_number(storage.project)
-        parts = SyncPart.objects.bulk_create(
-            SyncPart(
-                storage=storage,
-                after=keys.after,
-                until=keys.until,
-                first_number=first + number * rows,
-                last_number=first + (number + 1) * rows - 1,
-            )
-            for number, keys in enumerate(ranges)
-        )
-    return [part.pk for part in parts]
+        return False
+    SyncPart.objects.bulk_create(SyncPart(storage=storage, after=keys.after, until=keys.until) for keys in ranges)
+    return True
 
 
-def follow_together(
-    storage: PolarDBImportStorage,
-    connection: sa.Connection,
-    table: sa.Table,
-    ask_helpers: AskHelpers,
-    progress: Progress,
-) -> SyncReport | None:
-    """Cut a sync with many new rows into parts, have them done, and do what nobody else does; the sum of their reports.
+@dataclass
+class SharedSync:
+    """What one process does of a sync that is cut into parts."""
 
-    None if there is too little to do to share it; then nothing was done. If a worker died, the tasks that it had
-    created count as existing ones.
+    storage: PolarDBImportStorage
+    connection: sa.Connection
+    table: sa.Table
+    doubt: Doubt
+    lease: SyncLease
+    numbers: Numbers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.numbers = Numbers(self.storage)
+
+
+def follow_together(sync: SharedSync, ask_helpers: AskHelpers | None, progress: Progress) -> SyncReport:
+    """Have the parts of a sync done, and do what nobody else does; the sum of their reports.
 
     Raises:
-        TakenOverError: another sync of this storage has begun.
-        BridgeError: the table cannot be read.
+        BridgeError: the table cannot be read, or the sync is no longer this process'.
     """
-    part_ids = _cut(storage, connection, table)
-    if not part_ids:
-        return None
-    parts = SyncPart.objects.filter(pk__in=part_ids)
-    ask_helpers(len(part_ids) - 1)
-    try:
-        while parts.filter(done=False).exists():
-            if not _take_one(storage, connection, table, lambda: progress(_sum(parts))):
-                time.sleep(_WAIT_INTERVAL_S)
-                progress(_sum(parts))
-        if parts.count() < len(part_ids):
-            raise TakenOverError(f"This sync of storage {storage.pk} has stopped, because another one has begun.")
-        return _sum(parts)
-    finally:
-        parts.delete()
+    parts = SyncPart.objects.filter(storage=sync.storage)
+    if ask_helpers:
+        ask_helpers(parts.filter(done=False).count() - 1)
+    while parts.filter(done=False).exists():
+        if not _take_one(sync, lambda: progress(_sum(sync))):
+            time.sleep(_WAIT_INTERVAL_S)
+            progress(_sum(sync))
+    sync.lease.check()  # the parts go with their sync, or storage
+    return _sum(sync)
 
 
-def help_out(storage: PolarDBImportStorage, connection: sa.Connection, table: sa.Table) -> None:
+def help_out(sync: SharedSync) -> None:
     """Take parts until there is none left, or the sync has ended.
 
     Raises:
         BridgeError: the table cannot be read; the part is free again.
     """
-    while _take_one(storage, connection, table, lambda: None):
+    while _take_one(sync, lambda: None):
         pass
 
 
-def _sum(parts: QuerySet[SyncPart]) -> SyncReport:
-    reports = parts.order_by("pk").values_list("report", flat=True)
+def _sum(sync: SharedSync) -> SyncReport:
+    reports = SyncPart.objects.filter(storage=sync.storage).order_by("pk").values_list("report", flat=True)
     return sum((SyncReport(**report) for report in reports), SyncReport())
 
 
-def _take_one(
-    storage: PolarDBImportStorage, connection: sa.Connection, table: sa.Table, progress: Callable[[], None]
-) -> bool:
+def _take_one(sync: SharedSync, progress: Callable[[], None]) -> bool:
     """Do one part that nobody works on; False if there is none."""
-    part = _lease(storage)
+    part = _lease(sync)
     if part is None:
         return False
-    mine = SyncPart.objects.filter(pk=part.pk, lease=part.lease)
+    lease = replace(sync.lease, part=part.pk)
     report = SyncReport()
-    next_ping = time.monotonic() + settings.STORAGE_IN_PROGRESS_TIMER
+    next_look = time.monotonic() + settings.STORAGE_IN_PROGRESS_TIMER
 
-    def ping() -> None:
-        nonlocal next_ping
-        if time.monotonic() >= next_ping:
-            next_ping = time.monotonic() + settings.STORAGE_IN_PROGRESS_TIMER
-            if not mine.update(pinged_at=timezone.now(), report=asdict(report)):
-                raise PartLostError
+    def look() -> None:
+        nonlocal next_look
+        if time.monotonic() >= next_look:
+            next_look = time.monotonic() + settings.STORAGE_IN_PROGRESS_TIMER
+            lease.check()
+            lease.parts.update(report=asdict(report))
             progress()
 
-    numbers = NumberBlock(part.first_number, part.last_number)
+    writer = Writer(sync.storage, lease, sync.numbers)
     try:
-        follow_rows(storage, connection, table, report, ping, KeyRange(part.after, part.until), numbers)
+        Follower(sync.connection, sync.table, writer, sync.doubt, report, look).follow(KeyRange(part.after, part.until))
     except PartLostError:
         return True
     except BaseException:
-        mine.update(lease=None)
+        lease.parts.update(lease=None)
         raise
-    mine.update(done=True, report=asdict(report))
+    lease.parts.update(done=True, report=asdict(report))
     return True
 
 
-def _lease(storage: PolarDBImportStorage) -> SyncPart | None:
-    # As long as Label Studio gives a whole sync before it takes it for dead.
-    dead = timezone.now() - timedelta(seconds=5 * settings.STORAGE_IN_PROGRESS_TIMER)
-    free = SyncPart.objects.filter(Q(lease=None) | Q(pinged_at__lt=dead), storage=storage, done=False)
+def _lease(sync: SharedSync) -> SyncPart | None:
+    free = SyncPart.objects.filter(storage=sync.storage, done=False).filter(Q(lease=None) | ~Q(beat_at__range=alive()))
     part: SyncPart
     for part in free.order_by("pk"):
-        part.lease = uuid.uuid4()
-        if free.filter(pk=part.pk).update(lease=part.lease, pinged_at=timezone.now()):
+        if free.filter(pk=part.pk).update(lease=sync.lease.token, beat_at=Now()):
             return part
     return None

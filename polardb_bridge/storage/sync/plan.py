@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync import task_writer
-from polardb_bridge.storage.sync.changes import find_changes
+from polardb_bridge.storage.sync.changes import find_changes, settle
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import open_source_table
@@ -73,9 +73,13 @@ def _compare(
 ) -> bool:
     """Count into `report`; False if the time is up before the end."""
     for changes in find_changes(storage, connection, table):
-        if until is not None and time.monotonic() > until:
+        if until is None:
+            settle(changes, connection, table)
+        elif time.monotonic() > until:
             return False
-        report.rows += changes.unchanged + len(changes.new) + len(changes.changed)
+        changes.unchanged += len(changes.in_doubt)
+        report.rows += changes.unchanged + len(changes.new) + len(changes.changed) + len(changes.bad)
+        report.failed += len(changes.bad)
         report.existed += changes.unchanged
         report.created += len(changes.new)
         report.updated += len(changes.changed)

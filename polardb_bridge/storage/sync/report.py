@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table.text import shown
 
 MAX_LISTED_ERRORS = 100
 
@@ -31,7 +32,7 @@ class SyncReport:
     def add_error(self, row_id: int, name: str, error: RowError) -> None:
         self.failed += 1
         if len(self.errors) < MAX_LISTED_ERRORS:
-            self.errors.append(f"row {row_id} ({name}): {error}")
+            self.errors.append(f"row {row_id} ({shown(name)}): {error}")
 
     def __add__(self, other: SyncReport) -> SyncReport:
         together = {part.name: getattr(self, part.name) + getattr(other, part.name) for part in fields(self)}

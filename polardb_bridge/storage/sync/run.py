@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
+import time
+from dataclasses import replace
 
 import sqlalchemy as sa
 from django.db import transaction
-from io_storages.base_models import storage_background_failure
 
 from polardb_bridge.choices import ImageDelivery
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
 from polardb_bridge.storage.models import PolarDBImportStorage
-from polardb_bridge.storage.sync import parts
-from polardb_bridge.storage.sync.follow import follow_rows
+from polardb_bridge.storage.sync import lease, parts
+from polardb_bridge.storage.sync.doubt import Doubt
+from polardb_bridge.storage.sync.follow import Follower
+from polardb_bridge.storage.sync.lease import SyncLease
+from polardb_bridge.storage.sync.models import SyncPart, SyncState
 from polardb_bridge.storage.sync.report import Progress, SyncReport
+from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import open_source_table
 from polardb_bridge.table.size import estimate_table_size
@@ -39,18 +44,22 @@ def run_sync(storage: PolarDBImportStorage, *, force: bool = False, on_progress:
     if force:
         type(storage).objects.filter(pk=storage.pk).update(status=storage.Status.INITIALIZED)
     with transaction.atomic():  # nobody else sees it queued, and begins it
-        if not storage.begin_sync() and not (storage.info_set_queued() and storage.begin_sync()):
+        mine = lease.begin(storage)
+        if mine is None and storage.info_set_queued():
+            mine = lease.begin(storage)
+        if mine is None:
             raise InvalidInputError(f"Storage {storage.pk} is being synced now. If that sync has died, use --force.")
-    return sync_rows(storage, on_progress=on_progress)
+    return sync_rows(storage, mine, on_progress=on_progress)
 
 
 def sync_rows(
     storage: PolarDBImportStorage,
+    mine: SyncLease,
     *,
     ask_helpers: parts.AskHelpers | None = None,
     on_progress: Progress | None = None,
 ) -> SyncReport:
-    """Bring the tasks of `storage`, whose sync must have begun, in step with its rows.
+    """Bring the tasks of `storage` in step with its rows, to the end of the sync that this process has begun.
 
     ask_helpers: how to have other processes take a part if there is much to do.
 
@@ -58,40 +67,74 @@ def sync_rows(
         BridgeError: the table cannot be read; the storage is then marked as failed with the same message.
     """
     try:
-        report = _sync_rows(storage, ask_helpers, on_progress)
-    except parts.TakenOverError:
-        raise  # the status is that of the other sync
+        with lease.beating(mine):
+            report = _sync_rows(storage, mine, ask_helpers, on_progress)
+            _finish(storage, mine, report)
     except BaseException:
-        storage_background_failure(storage)
+        lease.fail(storage, mine)
         raise
-    _finish(storage, report)
     return report
 
 
 def _sync_rows(
-    storage: PolarDBImportStorage, ask_helpers: parts.AskHelpers | None, on_progress: Progress | None
+    storage: PolarDBImportStorage,
+    mine: SyncLease,
+    ask_helpers: parts.AskHelpers | None,
+    on_progress: Progress | None,
 ) -> SyncReport:
     logger.info("Sync of storage %s from %s begins", storage.pk, storage.table_address)
     return_large_blocks()
+    before = SyncState.objects.get(storage=storage).created
+    next_look = 0.0
 
     def progress(report: SyncReport) -> None:
-        # Without this, Label Studio takes a sync of more than 25 s for a dead one (base_models.py, health_check).
-        storage.info_update_progress(last_sync_count=report.created, tasks_existed=report.existed)
+        nonlocal next_look
+        if time.monotonic() >= next_look:
+            next_look = time.monotonic() + lease.BEAT_INTERVAL_S
+            mine.check()
+        storage.info_update_progress(last_sync_count=before + report.created, tasks_existed=report.existed)
         if on_progress:
             on_progress(report)
 
     with acting_user(storage.project.created_by), connect(storage.connection_parameters()) as connection:
         table = open_source_table(connection, storage.table)
         _decide_delivery(storage, connection, table)
-        report = parts.follow_together(storage, connection, table, ask_helpers, progress) if ask_helpers else None
-        if report is None:
-            report = SyncReport()
-            follow_rows(storage, connection, table, report, lambda report=report: progress(report))
+        report = _follow(storage, mine, connection, table, ask_helpers, progress)
         # What Label Studio's own sync does at its end (io_storages/base_models.py, _scan_and_create_links).
         storage.project.update_tasks_states(
             maximum_annotations_changed=False, overlap_cohort_percentage_changed=False, tasks_number_changed=True
         )
     return report
+
+
+def _follow(
+    storage: PolarDBImportStorage,
+    mine: SyncLease,
+    connection: sa.Connection,
+    table: sa.Table,
+    ask_helpers: parts.AskHelpers | None,
+    progress: Progress,
+) -> SyncReport:
+    is_shared = SyncPart.objects.filter(storage=storage).exists()  # by a process that has died
+    doubt = Doubt.join(storage, connection) if is_shared else Doubt.begin(storage, connection)
+    if not is_shared and ask_helpers and parts.cut(storage, connection, table):
+        doubt.narrow(connection, table)
+        is_shared = True
+    if is_shared:
+        report = parts.follow_together(parts.SharedSync(storage, connection, table, doubt, mine), ask_helpers, progress)
+    else:
+        report = SyncReport()
+        Follower(connection, table, Writer(storage, mine), doubt, report, lambda: progress(report)).follow()
+    doubt.forget_older()
+    return _of_all_processes(report, storage) if is_shared or mine.is_resumed else report
+
+
+def _of_all_processes(report: SyncReport, storage: PolarDBImportStorage) -> SyncReport:
+    """What the sync did in all: those who went on with it have found the tasks of the dead in step."""
+    state = SyncState.objects.get(storage=storage)
+    created = lease.links_of(state).count()
+    existed = report.existed - (created - report.created) - (state.updated - report.updated)
+    return replace(report, created=created, existed=max(0, existed), updated=state.updated, removed=state.removed)
 
 
 def _decide_delivery(storage: PolarDBImportStorage, connection: sa.Connection, table: sa.Table) -> None:
@@ -115,24 +158,27 @@ def return_large_blocks() -> None:
         ctypes.CDLL(None).mallopt(-3, 1024 * 1024)
 
 
-def _finish(storage: PolarDBImportStorage, report: SyncReport) -> None:
-    logger.info("Sync of storage %s ended: %s", storage.pk, report)
+def _finish(storage: PolarDBImportStorage, mine: SyncLease, report: SyncReport) -> None:
     counts = {
         "tasks_existed": report.existed,
         "tasks_updated": report.updated,
         "tasks_removed": report.removed,
         "tasks_kept": report.kept,
     }
-    if report.failed:
-        hidden = report.failed - len(report.errors)
-        more = [f"… and {hidden} more rows"] if hidden else []
-        storage.info_set_completed_with_errors(
-            last_sync_count=report.created,
-            validation_errors=[*report.errors, *more],
-            tasks_failed_validation=report.failed,
-            **counts,
-        )
-    else:
-        storage.traceback = ""
-        storage.save(update_fields=["traceback"])
-        storage.info_set_completed(last_sync_count=report.created, **counts)
+    with transaction.atomic():
+        if not lease.end(mine):
+            mine.check()
+        if report.failed:
+            hidden = report.failed - len(report.errors)
+            more = [f"… and {hidden} more rows"] if hidden else []
+            storage.info_set_completed_with_errors(
+                last_sync_count=report.created,
+                validation_errors=[*report.errors, *more],
+                tasks_failed_validation=report.failed,
+                **counts,
+            )
+        else:
+            storage.traceback = ""
+            storage.save(update_fields=["traceback"])
+            storage.info_set_completed(last_sync_count=report.created, **counts)
+    logger.info("Sync of storage %s ended: %s", storage.pk, report)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from projects.models import Project, ProjectSummary
 from tasks.models import AnnotationDraft, Task
@@ -15,11 +16,13 @@ from webhooks.models import WebhookAction
 from webhooks.utils import emit_webhooks_for_instance
 
 from polardb_bridge.choices import ExistingAnnotations
-from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.label_studio.tasks import create_task_states
-from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink, SyncPart
+from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync.changes import LinkedRow
 from polardb_bridge.storage.sync.existing_results import create_annotations, create_predictions
+from polardb_bridge.storage.sync.lease import SyncLease
+from polardb_bridge.storage.sync.models import RowMemory, SyncState
+from polardb_bridge.storage.sync.numbers import Numbers, next_number
 from polardb_bridge.storage.sync.task_data import COLUMNS, TaskData
 
 META_KEY = "polardb"
@@ -27,83 +30,119 @@ _REMOVED_BATCH_SIZE = 500
 
 
 @dataclass
-class NumberBlock:
-    """Inner ids set aside for one part of a sync, from `first` to `last`."""
+class Writer:
+    """What writes the tasks of one process of a sync. numbers: inner ids, if several processes take them at once."""
 
-    first: int
-    last: int
+    storage: PolarDBImportStorage
+    lease: SyncLease
+    numbers: Numbers | None = None
 
-    def take(self, count: int) -> int | None:
-        """The first of `count` numbers; None if fewer are left."""
-        if self.last - self.first + 1 < count:
-            return None
-        self.first += count
-        return self.first - count
+    def create(self, batch: Sequence[TaskData]) -> int:
+        """Tasks and their links, all or none; how many.
 
+        Rows that another process, such as one that was taken for dead, has meanwhile created tasks for are left out.
+        """
+        numbers = self.numbers.take(len(batch)) if self.numbers else None
+        try:
+            tasks = self._create(batch, numbers)
+        except Exception as error:
+            if self.numbers and numbers:
+                self.numbers.give_back(numbers)
+            rows = [data.row_id for data in batch]
+            taken = set(self.storage.links.filter(row_id__in=rows).values_list("row_id", flat=True))
+            if not isinstance(error, IntegrityError) or not taken:
+                raise
+            missing = [data for data in batch if data.row_id not in taken]
+            return self.create(missing) if missing else 0
+        project = self.storage.project
+        ids = [task.pk for task in tasks]
+        for start in range(0, len(ids), settings.WEBHOOK_BATCH_SIZE):
+            part = ids[start : start + settings.WEBHOOK_BATCH_SIZE]
+            emit_webhooks_for_instance(project.organization, project, WebhookAction.TASKS_CREATED, part)
+        return len(ids)
 
-def create_tasks(storage: PolarDBImportStorage, batch: Sequence[TaskData], numbers: NumberBlock | None = None) -> int:
-    """Tasks and their links, all or none; how many.
-
-    Rows that another process, such as one that was taken for dead, has meanwhile created tasks for are left out.
-
-    numbers: for tasks that several processes create at once. Without, they get those after the project's last, and no
-    other process creates tasks of this project until they are saved.
-    """
-    try:
-        tasks = _create_tasks(storage, batch, numbers)
-    except IntegrityError:
-        rows = [data.row_id for data in batch]
-        taken = set(storage.links.filter(row_id__in=rows).values_list("row_id", flat=True))
-        if not taken:
-            raise
-        missing = [data for data in batch if data.row_id not in taken]
-        return create_tasks(storage, missing, numbers) if missing else 0
-    project = storage.project
-    ids = [task.pk for task in tasks]
-    for start in range(0, len(ids), settings.WEBHOOK_BATCH_SIZE):
-        part = ids[start : start + settings.WEBHOOK_BATCH_SIZE]
-        emit_webhooks_for_instance(project.organization, project, WebhookAction.TASKS_CREATED, part)
-    return len(ids)
-
-
-def _create_tasks(
-    storage: PolarDBImportStorage, batch: Sequence[TaskData], numbers: NumberBlock | None
-) -> Sequence[Task]:
-    project = storage.project
-    with transaction.atomic():
-        first = (numbers and numbers.take(len(batch))) or next_number(project)
-        if not PolarDBImportStorage.objects.filter(pk=storage.pk, synchronizable=True).exists():
-            raise InvalidInputError("The storage is being removed; its sync has stopped.")
-        tasks: Sequence[Task] = Task.objects.bulk_create(
-            _new_task(storage, data, number) for number, data in enumerate(batch, first)
-        )
-        PolarDBImportStorageLink.objects.bulk_create(
-            PolarDBImportStorageLink(
-                storage=storage,
-                task_id=task.pk,  # not the task: they would hold one another, and its image, until a collection
-                key=str(data.row_id),
-                row_id=data.row_id,
-                version=data.version,
-                has_result=task.total_annotations > 0,
+    def _create(self, batch: Sequence[TaskData], numbers: Sequence[int] | None) -> Sequence[Task]:
+        storage, project = self.storage, self.storage.project
+        with transaction.atomic():
+            first = 0 if numbers else next_number(project)
+            self.lease.check()
+            tasks: Sequence[Task] = Task.objects.bulk_create(
+                _new_task(storage, data, number)
+                for data, number in zip(batch, numbers or itertools.count(first), strict=False)
             )
-            for task, data in zip(tasks, batch, strict=True)
-        )
-        existing = [(task, data.existing) for task, data in zip(tasks, batch, strict=True) if data.existing]
-        if existing:
-            create = create_annotations if _as_annotations(storage) else create_predictions
-            create(storage, existing)
-        create_task_states(tasks, project.organization_id, project.created_by)
-        # Last: whoever else creates tasks of this project waits for it.
-        _summary(project).update_data_columns(tasks)
-    return tasks
+            links = PolarDBImportStorageLink.objects.bulk_create(
+                PolarDBImportStorageLink(
+                    storage=storage,
+                    task_id=task.pk,  # not the task: they would hold one another, and its image, until a collection
+                    key=str(data.row_id),
+                    row_id=data.row_id,
+                    version=data.version,
+                    has_result=task.total_annotations > 0,
+                )
+                for task, data in zip(tasks, batch, strict=True)
+            )
+            RowMemory.objects.bulk_create(
+                RowMemory(link_id=link.pk, digest=data.digest)
+                for link, data in zip(links, batch, strict=True)
+                if data.digest
+            )
+            existing = [(task, data.existing) for task, data in zip(tasks, batch, strict=True) if data.existing]
+            if existing:
+                create = create_annotations if _as_annotations(storage) else create_predictions
+                create(storage, existing)
+            create_task_states(tasks, project.organization_id, project.created_by)
+            # Last: whoever else creates tasks of this project waits for it.
+            _summary(project).update_data_columns(tasks)
+        return tasks
 
+    def refresh(self, batch: Sequence[tuple[TaskData, LinkedRow]]) -> int:
+        """Put the rows' present images and names into their tasks; annotations and other data stay. How many."""
+        with transaction.atomic():
+            self.lease.check()
+            tasks = Task.objects.select_for_update().in_bulk([link.task_id for _, link in batch])
+            links = PolarDBImportStorageLink.objects.in_bulk(list(tasks), field_name="task_id")
+            memories = []
+            for data, old in batch:
+                task, link = tasks.get(old.task_id), links.get(old.task_id)
+                if task is None or link is None:
+                    continue  # deleted meanwhile
+                task.data = {**task.data, **data.values}
+                task.updated_at = timezone.now()
+                task.meta = {key: value for key, value in (task.meta or {}).items() if key != META_KEY}
+                link.version, link.is_missing = data.version, False
+                memories.append(RowMemory(link_id=link.pk, digest=data.digest, revision=data.revision))
+            Task.objects.bulk_update(tasks.values(), ["data", "meta", "updated_at"], batch_size=100)
+            PolarDBImportStorageLink.objects.bulk_update(links.values(), ["version", "is_missing"], batch_size=200)
+            RowMemory.objects.bulk_create(
+                memories, update_conflicts=True, unique_fields=["link"], update_fields=["digest", "revision"]
+            )
+            self._count("updated", len(tasks))
+        return len(tasks)
 
-def next_number(project: Project) -> int:
-    """The inner id after the last that is used or set aside; nobody else gets one before this transaction ends."""
-    Project.objects.select_for_update().only("pk").get(pk=project.pk)
-    used = Task.objects.filter(project=project).order_by("-inner_id").values_list("inner_id", flat=True).first()
-    reserved = SyncPart.objects.filter(storage__project=project).aggregate(last=Max("last_number"))["last"]
-    return max(used or 0, reserved or 0) + 1
+    def remove(self, batch: Sequence[LinkedRow]) -> tuple[int, int]:
+        """Remove the tasks of missing rows, but keep and mark those that somebody has worked on.
+
+        Returns:
+            How many were removed, and how many kept.
+        """
+        project = self.storage.project
+        with transaction.atomic():
+            self.lease.check()
+            tasks = Task.objects.select_for_update().filter(pk__in=[link.task_id for link in batch])
+            worked_on = _worked_on(tasks)
+            removed = [link.task_id for link in batch if link.task_id not in worked_on]
+            _mark_missing([link for link in batch if link.task_id in worked_on and not link.is_missing])
+            if removed:
+                _summary(project).remove_data_columns([{"data": dict.fromkeys(COLUMNS)}] * len(removed))
+                Task.delete_tasks_without_signals_from_task_ids(removed)
+                self._count("removed", len(removed))
+        if removed:
+            deleted = [{"id": task_id} for task_id in removed]
+            emit_webhooks_for_instance(project.organization, project, WebhookAction.TASKS_DELETED, deleted)
+        return len(removed), len(batch) - len(removed)
+
+    def _count(self, what: str, count: int) -> None:
+        SyncState.objects.filter(storage=self.storage).update(**{what: F(what) + count})
 
 
 def _new_task(storage: PolarDBImportStorage, data: TaskData, number: int) -> Task:
@@ -124,51 +163,14 @@ def _as_annotations(storage: PolarDBImportStorage) -> bool:
     return bool(storage.existing_annotations == ExistingAnnotations.ANNOTATIONS)
 
 
-def refresh_tasks(batch: Sequence[tuple[TaskData, LinkedRow]]) -> None:
-    """Put the rows' present images and names into their tasks; annotations and other data stay."""
-    with transaction.atomic():
-        tasks = Task.objects.select_for_update().in_bulk([link.task_id for _, link in batch])
-        for data, link in batch:
-            task = tasks[link.task_id]
-            task.data = {**task.data, **data.values}
-            task.updated_at = timezone.now()
-            task.meta = {key: value for key, value in (task.meta or {}).items() if key != META_KEY}
-        Task.objects.bulk_update(tasks.values(), ["data", "meta", "updated_at"], batch_size=100)
-        links = PolarDBImportStorageLink.objects.in_bulk(list(tasks), field_name="task_id")
-        for data, link in batch:
-            links[link.task_id].version = data.version
-            links[link.task_id].is_missing = False
-        PolarDBImportStorageLink.objects.bulk_update(links.values(), ["version", "is_missing"], batch_size=200)
-
-
 def removable_batches(missing: Sequence[LinkedRow]) -> Iterator[Sequence[LinkedRow]]:
-    """Parts of a size for `remove_tasks`."""
+    """Parts of a size for `Writer.remove`."""
     for start in range(0, len(missing), _REMOVED_BATCH_SIZE):
         yield missing[start : start + _REMOVED_BATCH_SIZE]
 
 
-def remove_tasks(project: Project, batch: Sequence[LinkedRow]) -> tuple[int, int]:
-    """Remove the tasks of missing rows, but keep and mark those that somebody has worked on.
-
-    Returns:
-        How many were removed, and how many kept.
-    """
-    with transaction.atomic():
-        tasks = Task.objects.select_for_update().filter(pk__in=[link.task_id for link in batch])
-        worked_on = _worked_on(tasks)
-        removed = [link.task_id for link in batch if link.task_id not in worked_on]
-        _mark_missing([link for link in batch if link.task_id in worked_on and not link.is_missing])
-        if removed:
-            _summary(project).remove_data_columns([{"data": dict.fromkeys(COLUMNS)}] * len(removed))
-            Task.delete_tasks_without_signals_from_task_ids(removed)
-    if removed:
-        deleted = [{"id": task_id} for task_id in removed]
-        emit_webhooks_for_instance(project.organization, project, WebhookAction.TASKS_DELETED, deleted)
-    return len(removed), len(batch) - len(removed)
-
-
 def count_removable(batch: Sequence[LinkedRow]) -> tuple[int, int]:
-    """What `remove_tasks` would return."""
+    """What `Writer.remove` would return."""
     kept = len(_worked_on(Task.objects.filter(pk__in=[link.task_id for link in batch])))
     return len(batch) - kept, kept
 

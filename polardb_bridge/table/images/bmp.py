@@ -11,7 +11,7 @@ import struct
 
 from PIL import Image
 
-from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, check_size
+from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Data, check_size
 from polardb_bridge.table.images.problems import damaged, not_shown, without_all_pixels
 
 _FILE_HEADER = 14
@@ -22,7 +22,7 @@ _RGB, _RLE8, _RLE4, _BITFIELDS, _ALPHA_BITFIELDS = 0, 1, 2, 3, 6
 _DEPTHS = {_RGB: (1, 2, 4, 8, 16, 24, 32), _RLE8: (8,), _RLE4: (4,), _BITFIELDS: (16, 32), _ALPHA_BITFIELDS: (16, 32)}
 
 
-def check_bmp(data: bytes) -> None:
+def check_bmp(data: Data) -> None:
     """Check that `data` is a BMP image with all of its pixels.
 
     Raises:
@@ -46,7 +46,7 @@ def check_bmp(data: bytes) -> None:
     height = abs(height)  # negative: the first line is the uppermost
     check_size((width, height))
     if compression in (_RLE8, _RLE4):
-        _check_runs(data, width, height)
+        _check_runs(data[:], width, height)
     elif offset + height * ((width * depth + 31) // 32 * 4) > len(data):
         raise without_all_pixels()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import mmap
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from PIL import Image, UnidentifiedImageError
 
@@ -31,6 +32,8 @@ _T = TypeVar("_T")
 # Characters of base64, whole groups of four: most photos have their headers in these, and end with the last.
 _JPEG_START = 16 * 1024
 _JPEG_END = 16
+# Of a file, what tells its kind.
+_HEADERS = 1024
 # Images that are decoded at once, in all threads: each can take 160 MB.
 DECODING = threading.BoundedSemaphore(2)
 
@@ -106,7 +109,7 @@ def shown_image(data: bytes) -> DecodedImage:
     Raises:
         RowError: not an image, one that browsers do not show, or a damaged or truncated one.
     """
-    kind = _recognized(data)
+    kind = _recognized(data[:_HEADERS])
     with _decoders_errors():
         if kind.converted is not None:
             media_type, convert = kind.converted
@@ -114,6 +117,26 @@ def shown_image(data: bytes) -> DecodedImage:
                 return DecodedImage(convert(data), media_type)
         kind.check(data)
     return DecodedImage(data, kind.media_type)
+
+
+def shown_file(file: BinaryIO) -> DecodedImage | str:
+    """Like `shown_image`, for a large image in a file: its media type, if it is shown as it is.
+
+    Raises:
+        RowError: as `shown_image`.
+    """
+    try:
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except ValueError:
+        raise RowError("base64_data is empty") from None
+    with data:
+        kind = _recognized(data[:_HEADERS])
+        if not kind.needs_no_memory:
+            shown = shown_image(data[:])
+            return shown if kind.converted else kind.media_type
+        with _decoders_errors():
+            kind.check(data)
+    return kind.media_type
 
 
 def check_image(data: bytes) -> str:
@@ -125,23 +148,28 @@ def check_image(data: bytes) -> str:
         RowError: as `shown_image`.
     """
     shown_image(data)
-    return _recognized(data).media_type
+    return _recognized(data[:_HEADERS]).media_type
 
 
 @dataclass(frozen=True)
 class _Format:
-    """check: raises if an image is not whole. converted: what it is shown as, by media type and function."""
+    """One format.
+
+    check: raises if an image is not whole. converted: what it is shown as, by media type and function.
+    needs_no_memory: `check` looks at few bytes, and can do so where they are on the disk.
+    """
 
     media_type: str
-    check: Callable[[bytes], object]
+    check: Callable[[Any], object]
     converted: tuple[str, Callable[[bytes], bytes]] | None = None
+    needs_no_memory: bool = False
 
 
-def _recognized(data: bytes) -> _Format:
-    name = image_format(data[:32])
+def _recognized(start: bytes) -> _Format:
+    name = image_format(start[:32])
     if name is not None:
         return _FORMATS[name]
-    other = other_kind(data)
+    other = other_kind(start)
     if other is None:
         raise RowError("base64_data is not an image")
     raise RowError(f"base64_data is not an image, but {other}; store one of {', '.join(sorted(_FORMATS))}")
@@ -184,11 +212,11 @@ def _check_webp(data: bytes) -> None:
 
 
 _FORMATS = {
-    "JPEG": _Format("image/jpeg", check_jpeg),
-    "PNG": _Format("image/png", check_png),
+    "JPEG": _Format("image/jpeg", check_jpeg, needs_no_memory=True),
+    "PNG": _Format("image/png", check_png, needs_no_memory=True),
     "GIF": _Format("image/gif", _check_gif),
     "WEBP": _Format("image/webp", _check_webp),
-    "BMP": _Format("image/bmp", check_bmp),
+    "BMP": _Format("image/bmp", check_bmp, needs_no_memory=True),
     "AVIF": _Format("image/avif", _check_by_decoding("AVIF")),
     "ICO": _Format("image/x-icon", check_ico),
     "TIFF": _Format("image/tiff", tiff_to_png, ("image/png", tiff_to_png)),

@@ -84,7 +84,7 @@ def other_kind(data: bytes) -> str | None:
         return "a DICOM file"
     if data[4:8] == b"ftyp":
         return "a video (MP4 or QuickTime)"
-    return _kind_of_text(data[:1024])
+    return _kind_of_text(data)
 
 
 def _kind_of_text(start: bytes) -> str | None:

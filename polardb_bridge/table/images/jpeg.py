@@ -10,7 +10,7 @@ import io
 
 from PIL import Image
 
-from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Size, check_size
+from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Data, Size, check_size
 from polardb_bridge.table.images.problems import damaged, not_shown, without_all_pixels
 
 _EOI, _SOS = 0xD9, 0xDA
@@ -22,7 +22,7 @@ _WITHOUT_LENGTH = {0x00, 0x01, 0xD8, *_RESTARTS}
 _FILLINGS = (b"\x2a", b"\x55", b"\x93")
 
 
-def check_jpeg(data: bytes) -> None:
+def check_jpeg(data: Data) -> None:
     """Check that `data` is a JPEG image with all of its pixels. An end marker may be missing, as browsers allow.
 
     Raises:
@@ -36,7 +36,7 @@ def check_jpeg(data: bytes) -> None:
         raise damaged("it ends before its pixels")
     if marker == _EOI:
         return
-    if not walk.has_all_scans or walk.is_cut or not _pixels_are_settled(data, walk.size):
+    if not walk.has_all_scans or walk.is_cut or not _pixels_are_settled(data[:], walk.size):
         raise without_all_pixels()
 
 
@@ -59,7 +59,7 @@ def is_whole(start: bytes, end: bytes) -> bool:
 class _Walk:
     """One pass over the segments of a file. size: width and height; is_cut: a segment ends behind the end."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Data) -> None:
         self._data = data
         self._position = 2
         self._unstuffed = b""
@@ -136,7 +136,7 @@ class _Walk:
             position = data.find(b"\xff\xd9", self._position)
         else:
             # Without stuffed zeros, what is found is a marker: far fewer steps than one for each of them.
-            self._unstuffed = self._unstuffed or data.replace(b"\xff\0", b"\0\0")
+            self._unstuffed = self._unstuffed or data[:].replace(b"\xff\0", b"\0\0")
             position = self._unstuffed.find(b"\xff", self._position)
             while 0 <= position < len(data) - 1 and data[position + 1] in _RESTARTS:
                 position = self._unstuffed.find(b"\xff", position + 2)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
+
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.images.problems import damaged
 
 Size = tuple[int, int]
+# The bytes of a file, in memory or where they are on the disk.
+Data = bytes | mmap.mmap
 
 # Pillow's own limit for what it opens; the largest photos and scans that people label are below it.
 MAX_PIXELS = 178_956_970

@@ -7,9 +7,9 @@ no damage (https://www.w3.org/TR/png-3/, 13.2).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from polardb_bridge.table.images.limits import Size, check_size
+from polardb_bridge.table.images.limits import Data, Size, check_size
 from polardb_bridge.table.images.problems import damaged, not_shown, without_all_pixels
 
 # Bits a sample that each colour type may have.
@@ -22,46 +22,41 @@ _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
 _INFLATED_AT_ONCE = 1 << 20
 
 
-def check_png(data: bytes) -> None:
+def check_png(data: Data) -> None:
     """Check that `data` is a PNG image with all of its pixels.
 
     Raises:
         RowError: it is damaged, truncated, too large or of a kind that browsers do not show.
     """
     header = b""
-    pixels: list[bytes] = []
-    for kind, content, is_right in _chunks(data):
+    pixels: list[tuple[int, int]] = []  # where they are
+    for kind, start, stop, is_right in _chunks(data):
         _check_kind(kind, is_first=not header)
         if kind == b"IEND":
             break
         if not kind[0] & _ANCILLARY and not is_right:
             raise damaged(f"its chunk {_name(kind)} is not what its checksum says")
         if kind == b"IHDR":
-            _check_header(content)
-            header = content
+            header = data[start:stop]
+            _check_header(header)
         elif kind == b"IDAT":
-            pixels.append(content)
+            pixels.append((start, stop))
     else:
-        if header and not _holds(pixels, _bytes_of_pixels(header)):
+        if header and not _holds((data[start:stop] for start, stop in pixels), _bytes_of_pixels(header)):
             raise without_all_pixels()
     if not header or not pixels:
         raise damaged("it ends before its pixels")
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Kind and content of each chunk, and whether its checksum is right; one that is cut off counts as right."""
-    position = 8
-    while position + 8 < len(data):
-        length = int.from_bytes(data[position : position + 4], "big")
-        kind = data[position + 4 : position + 8]
-        content = data[position + 8 : position + 8 + length]
-        checksum = data[position + 8 + length : position + 12 + length]
-        yield (
-            kind,
-            content,
-            len(checksum) < 4 or zlib.crc32(content, zlib.crc32(kind)) == int.from_bytes(checksum, "big"),
-        )
-        position += 12 + length
+def _chunks(data: Data) -> Iterator[tuple[bytes, int, int, bool]]:
+    """Kind of each chunk, where its content is, and whether its checksum is right, as far as it is there."""
+    start = 16
+    while start < len(data):
+        stop = start + int.from_bytes(data[start - 8 : start - 4], "big")
+        kind = data[start - 4 : start]
+        found = zlib.crc32(data[start:stop], zlib.crc32(kind))
+        yield kind, start, stop, stop + 4 > len(data) or found == int.from_bytes(data[stop : stop + 4], "big")
+        start = stop + 12
 
 
 def _check_kind(kind: bytes, *, is_first: bool) -> None:
@@ -103,7 +98,7 @@ def _bytes_of_pixels(header: bytes) -> int:
     return total
 
 
-def _holds(pixels: list[bytes], wanted: int) -> bool:
+def _holds(pixels: Iterable[bytes], wanted: int) -> bool:
     """Whether the compressed data inflate to that many bytes; nothing is kept."""
     inflating = zlib.decompressobj()
     found = 0

@@ -94,7 +94,7 @@ function Row({ file }) {
     h("td", { className: "polardb-name", title: file.name }, file.name, h(RowProblem, { text: file.problem })),
     h("td", null, readableSize(file.size)),
     h("td", null, file.media_type),
-    h("td", null, new Date(file.last_modified).toLocaleString()),
+    h("td", null, file.last_modified ? new Date(file.last_modified).toLocaleString() : ""),
     h("td", null, file.annotated ? "Yes" : "No"),
   );
 }
