@@ -29,6 +29,8 @@ COMMON_MODELS = {
     "core.AsyncMigrationStatus": "the state of migrations",
     "core.DeletedRow": "rows that a migration put aside",
     "django_rq.Queue": "no table",
+    "polardb_io_storages.ServerState": "a server of tables that is down, and when it is tried next",
+    "polardb_io_storages.WritebackLease": "a number and a time",
     "projects.ProjectOnboardingSteps": "the steps of a tour",
     "sessions.Session": "sessions are in cookies",
     "users.User_groups": "groups of Django, which Label Studio does not use",
@@ -289,6 +291,7 @@ def _make_storages(tenant: Tenant, name: str, task: Any, annotation: Any) -> Non
         tenant.make(f"{app}.WritebackMark", task=task, storage=target)
         tenant.make(f"{app}.SyncPart", storage=source)
         tenant.make(f"{app}.SyncState", storage=source)
+        tenant.make(f"{app}.AnnotationSequence", annotation=annotation)
         tenant.make(f"{app}.WritebackState", storage=target)
     else:
         tenant.make(f"{app}.{prefix}ImportStorageLink", task=task, storage=source)
