@@ -135,6 +135,16 @@ def project(provisioned: Provisioned, source: Source, api: Any) -> LabelingProje
 
 
 @pytest.fixture(autouse=True)
+def no_heartbeats(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None where a test has one transaction for all: other threads see none of it, and on SQLite wait for its end."""
+    marker = request.node.get_closest_marker("django_db")
+    is_transactional = "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction"))
+    if "db" in request.fixturenames and not is_transactional:
+        monkeypatch.setattr("polardb_bridge.storage.sync.lease.BEAT_INTERVAL_S", 3600.0)
+        monkeypatch.setattr("polardb_bridge.webhooks.leases._HEARTBEAT_INTERVAL_S", 3600.0)
+
+
+@pytest.fixture(autouse=True)
 def clear_request_context() -> Iterator[None]:
     """Label Studio keeps the acting user in a thread-local; the next test has no such user."""
     yield
