@@ -77,7 +77,9 @@ def test_a_deployment_from_its_statement_to_its_end(
     [region] = wait_for_row(photos, 2)["annotation_data"]
     assert region["value"]["rectanglelabels"] == ["cat"]
     [row] = run("/*polar4ai*/SHOW DEPLOYMENTS;")
-    assert (row["status"], row["tasks"], row["annotated"], row["pending_writebacks"]) == ("Serving", 3, 1, 0)
+    assert row["status"] == "Degraded: 1 row could not be read; the storages of the project list them"
+    counts = ("rows", "tasks", "failed_rows", "annotated", "pending_writebacks")
+    assert [row[name] for name in counts] == [4, 3, 1, 1, 0]
 
     run(OPEN_ELSEWHERE)
     answer = page.goto(address)
@@ -104,7 +106,8 @@ def test_the_operators_page(label_studio: LabelStudio, photos: Source, context: 
     page.get_by_role("button", name="Deploy").click()
     deployment = page.locator("article")
     # The page follows the sync by itself.
-    expect(deployment).to_contain_text("Serving")
+    expect(deployment).to_contain_text("Degraded")
+    expect(deployment).to_contain_text("Rows that could not be read: 1")
     expect(deployment).to_contain_text("0/3")
     expect(deployment).to_contain_text("closed: no address is allowed yet")
 
@@ -118,7 +121,7 @@ def test_the_operators_page(label_studio: LabelStudio, photos: Source, context: 
     expect(deployment).to_contain_text("open to every address")
 
     page.get_by_role("link", name="简体中文").click()
-    expect(deployment).to_contain_text("运行中")
+    expect(deployment).to_contain_text("部分异常")
     page.get_by_role("link", name="语句记录").click()
     expect(page.locator("tbody tr")).to_have_count(3)
     expect(page.locator("tbody tr").nth(1)).to_contain_text("已拒绝")
