@@ -11,7 +11,6 @@ import os
 import random
 import statistics
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -23,9 +22,10 @@ from typing import Any
 import requests
 from rich.console import Console
 
+from bench.label_studio import own_label_studio
 from bench.writeback import EMAIL, PASSWORD, result
 from dev.label_studio import LabelStudio
-from dev.servers import MariaDB, PostgreSQL
+from dev.servers import MariaDB
 from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.schema import create_table, source_table, template_table
@@ -216,21 +216,7 @@ class Bench:
 
 def main() -> int:
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polardb-bridge-outages-")))
-        folder.chmod(0o755)  # PostgreSQL's own user must get through
-        os.environ |= {
-            "LABEL_STUDIO_BASE_DATA_DIR": str(folder / "data"),
-            "SECRET_KEY": "only-for-the-benchmark, and as long as a key must be",
-            "POLARDB_ALLOWED_HOSTS": "127.0.0.1",
-            "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings",
-            "DJANGO_DB": "sqlite",
-        }
-        for name in ("POLARDB_URL", "REDIS_URL"):
-            os.environ.pop(name, None)
-        if os.environ.get("BENCH_DATABASE") == "postgresql":
-            postgresql = PostgreSQL(folder / "postgresql")
-            stack.enter_context(postgresql)
-            os.environ |= {"DJANGO_DB": "default", "POSTGRE_HOST": "127.0.0.1", "POSTGRE_PORT": str(postgresql.port)}
+        folder = own_label_studio("outages", stack)
         bench = Bench(folder, stack)
         bench.prepare()
         bench.run()

@@ -12,7 +12,6 @@ import io
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +21,9 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from bench.label_studio import own_label_studio
 from dev.label_studio import LabelStudio, Worker
-from dev.servers import MariaDB, PostgreSQL, Redis
+from dev.servers import MariaDB, Redis
 from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.schema import create_table, source_table, template_table
@@ -265,21 +265,7 @@ def run(folder: Path, stack: contextlib.ExitStack) -> None:
 
 def main() -> int:
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polardb-bridge-bench-")))
-        folder.chmod(0o755)  # PostgreSQL's own user must get through
-        os.environ |= {
-            "LABEL_STUDIO_BASE_DATA_DIR": str(folder / "data"),
-            "SECRET_KEY": "only-for-the-benchmark",
-            "POLARDB_ALLOWED_HOSTS": "127.0.0.1",
-            "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings",
-            "DJANGO_DB": "sqlite",
-        }
-        for name in ("POLARDB_URL", "REDIS_URL"):
-            os.environ.pop(name, None)
-        if os.environ.get("BENCH_DATABASE") == "postgresql":
-            postgresql = PostgreSQL(folder / "postgresql")
-            stack.enter_context(postgresql)
-            os.environ |= {"DJANGO_DB": "default", "POSTGRE_HOST": "127.0.0.1", "POSTGRE_PORT": str(postgresql.port)}
+        folder = own_label_studio("bench", stack)
         run(folder, stack)
     return 0
 

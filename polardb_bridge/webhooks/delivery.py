@@ -126,7 +126,7 @@ class _Delivery:
 
     def _write(self, batch: Batch) -> None:
         try:
-            with leases.heartbeat(batch.lease):
+            with leases.kept(batch.lease):
                 batch.write()
         except BridgeError as error:
             outbox.release(batch.lease)

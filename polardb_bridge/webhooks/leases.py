@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.db import DatabaseError, connection, models
+from django.db import models
 
 from polardb_bridge.errors import RetryableError
+from polardb_bridge.storage.heartbeat import heartbeat
 from polardb_bridge.webhooks import clock
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackLease
 
@@ -85,23 +84,12 @@ def drop_dead() -> None:
         WritebackLease.objects.exclude(pk__in=living_ids).delete()
 
 
-@contextmanager
-def heartbeat(lease: Lease) -> Iterator[None]:
+def kept(lease: Lease) -> AbstractContextManager[None]:
     """Keep `lease` meanwhile."""
-    done = threading.Event()
-    threading.Thread(target=_beat, args=(lease, done), name="polardb-heartbeat", daemon=True).start()
-    try:
-        yield
-    finally:
-        done.set()
-
-
-def _beat(lease: Lease, done: threading.Event) -> None:
-    while not done.wait(_HEARTBEAT_INTERVAL_S):
-        try:
-            lease.renew()
-        except DatabaseError as error:
-            # Label Studio's database is away or locked. Whether the lease was lost, the delivery finds out (check).
-            logger.debug("No heartbeat: %s", error)
-            connection.close()
-    connection.close()
+    return heartbeat(
+        lease.renew,
+        every_s=_HEARTBEAT_INTERVAL_S,
+        name="polardb-heartbeat",
+        # Whether the lease was lost, the delivery finds out (check).
+        failed=lambda error: logger.debug("No heartbeat: %s", error),
+    )

@@ -107,9 +107,13 @@ def _deploy(statement: syntax.DeployModel) -> Answer:
             f"{database.database!r} (POLARDB_URL): leave out the database, or change that setting.",
             field="annotation_source",
         )
-    if statement.if_not_exists and Deployment.objects.filter(name__iexact=statement.name).exists():
+    try:
+        deployment = deploy(statement, database)
+    except DeploymentExistsError:
+        # Asked afterwards: of two statements at once, the second finds out in there only.
+        if not (statement.if_not_exists and Deployment.objects.filter(name__iexact=statement.name).exists()):
+            raise
         return message(f"There already is a deployment {statement.name}; nothing was done.")
-    deployment = deploy(statement, database)
     return message(
         f"Deployment {deployment.name} is created. It is closed to everybody until "
         f"{syntax.UpdateWhiteIps.verb} `{deployment.white_ip_name}` WITH (ips='…') opens it; "

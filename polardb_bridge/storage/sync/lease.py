@@ -7,18 +7,17 @@ machine stood still) finds before each batch that the sync is no longer its own,
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from django.db import DatabaseError, connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from io_storages.base_models import storage_background_failure
 
 from polardb_bridge.errors import InvalidInputError, RetryableError
+from polardb_bridge.storage.heartbeat import heartbeat
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink, alive
 from polardb_bridge.storage.sync.models import SyncPart, SyncState
 
@@ -153,24 +152,14 @@ def fail(storage: PolarDBImportStorage, lease: SyncLease) -> None:
             storage_background_failure(storage)
 
 
-@contextmanager
-def beating(lease: SyncLease) -> Iterator[None]:
+def beating(lease: SyncLease) -> AbstractContextManager[None]:
     """Give signs of life until the end, whatever this thread waits for meanwhile."""
-    stopped = threading.Event()
-
-    def run() -> None:
-        while not stopped.wait(BEAT_INTERVAL_S):
-            try:
-                lease.beat()
-            except DatabaseError as error:
-                logger.warning("Sync of storage %s: no sign of life could be given: %s", lease.storage_id, error)
-                connection.close()
-        connection.close()
-
-    thread = threading.Thread(target=run, name=f"polardb-sync-{lease.storage_id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        thread.join(_END_TIMEOUT_S)
+    return heartbeat(
+        lease.beat,
+        every_s=BEAT_INTERVAL_S,
+        name=f"polardb-sync-{lease.storage_id}",
+        failed=lambda error: logger.warning(
+            "Sync of storage %s: no sign of life could be given: %s", lease.storage_id, error
+        ),
+        end_timeout_s=_END_TIMEOUT_S,
+    )
