@@ -25,6 +25,7 @@ from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportSto
 from polardb_bridge.storage.sync.lease import dead
 from polardb_bridge.storage.sync.models import SyncPart, SyncState
 from polardb_bridge.storage.sync.task_data import MAX_BATCH_ROWS
+from support.frozen import frozen_between_transactions
 from support.labeling import Provisioned
 from support.source_data import Source
 
@@ -291,19 +292,18 @@ def test_a_sync_that_stood_still_writes_nothing_after_another_has_gone_on(
 ) -> None:
     label_studio = start_label_studio(**IMPATIENT)
     manage = [sys.executable, "-m", "polardb_bridge", "manage", "sync_storage", "--storage-id", str(storage.pk)]
-    command = subprocess.Popen(
+    with subprocess.Popen(
         manage,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    wait_until(lambda: PolarDBImportStorageLink.objects.exists())
-    command.send_signal(signal.SIGSTOP)
-    session = label_studio.session(EMAIL, PASSWORD)
-    end = ended(session, f"{label_studio.url}/api/storages/polardb/{storage.pk}")
-    command.send_signal(signal.SIGCONT)
-    said, _ = command.communicate(timeout=90)
+    ) as command:
+        wait_until(lambda: PolarDBImportStorageLink.objects.exists())
+        with frozen_between_transactions(command):
+            session = label_studio.session(EMAIL, PASSWORD)
+            end = ended(session, f"{label_studio.url}/api/storages/polardb/{storage.pk}")
+        said, _ = command.communicate(timeout=90)
     assert command.returncode != 0
     assert "has stopped, because another one has begun" in said
     assert_ended_right(end)
