@@ -26,6 +26,7 @@ DEFAULTS: Mapping[str, str] = {
     "POLARDB_TLS_CA": "",
     "POLARDB_SALT_KEY": "polardb-bridge",
     "POLARDB_TRUSTED_PROXIES": "",
+    "POLARDB_FRAME_ANCESTORS": "'self'",
     "POLARDB_SHARED_SYNC_ROWS": "100000",
     "POLARDB_RECONCILE_MINUTES": "60",
     "REDIS_URL": "",
@@ -35,6 +36,8 @@ MAX_RECONCILE_MINUTES = 366 * 24 * 60
 MAX_SHARED_SYNC_ROWS = 10**12
 
 _HOST_NAME = re.compile(r"[\w.-]+")
+
+_SOURCE = re.compile(r"'self'|'none'|\*|(https?://)?[\w.*:-]+/?", re.ASCII)
 
 _Value = TypeVar("_Value")
 
@@ -64,6 +67,7 @@ class Configuration:
     tls_ca: file with the certificate authorities that sign database servers; the system's if None.
     salt_key: sets the key of stored passwords, which comes from Label Studio's SECRET_KEY, apart from others.
     trusted_proxies: from `POLARDB_TRUSTED_PROXIES`.
+    frame_ancestors: who may show our pages in a frame, as sources of a Content-Security-Policy.
     shared_sync_rows: from how many new rows on workers share a sync.
     reconcile_every: how often rows are compared with Label Studio; never if None.
     redis_url: Redis for background jobs; everything runs in the serving process if None.
@@ -74,6 +78,7 @@ class Configuration:
     tls_ca: str | None
     salt_key: str
     trusted_proxies: TrustedProxies
+    frame_ancestors: tuple[str, ...]
     shared_sync_rows: int
     reconcile_every: timedelta | None
     redis_url: str | None
@@ -135,6 +140,7 @@ def _parse(values: tuple[str, ...]) -> Configuration:
         tls_ca=read("POLARDB_TLS_CA", _file),
         salt_key=texts["POLARDB_SALT_KEY"],
         trusted_proxies=read("POLARDB_TRUSTED_PROXIES", _trusted_proxies),
+        frame_ancestors=read("POLARDB_FRAME_ANCESTORS", _sources),
         shared_sync_rows=read("POLARDB_SHARED_SYNC_ROWS", _rows),
         reconcile_every=read("POLARDB_RECONCILE_MINUTES", _minutes),
         redis_url=texts["REDIS_URL"] or None,
@@ -162,6 +168,17 @@ def _trusted_proxies(text: str) -> TrustedProxies:
     entries = [entry.strip() for entry in text.split(",")]
     networks = [entry for entry in entries if entry.lower() != UNIX_SOCKET]
     return TrustedProxies(parse_networks(",".join(networks)), unix_socket=len(networks) < len(entries))
+
+
+def _sources(text: str) -> tuple[str, ...]:
+    sources = tuple(text.replace(",", " ").split())
+    for source in sources:
+        if not _SOURCE.fullmatch(source):
+            raise InvalidInputError(
+                f"{source[:100]!r} is not a source of a Content-Security-Policy: write 'self', 'none', or addresses "
+                "such as https://portal.example.com with spaces between them."
+            )
+    return sources
 
 
 def _file(text: str) -> str | None:

@@ -70,5 +70,15 @@ def disable_telemetry() -> None:
     Call before `load_settings`: Sentry starts while the settings are imported.
     """
     for name in ("SENTRY_DSN", "FRONTEND_SENTRY_DSN", "COLLECT_ANALYTICS", "LATEST_VERSION_CHECK"):
-        if not any(prefix + name in os.environ for prefix in ENVIRONMENT_PREFIXES):
-            os.environ[name] = "" if name.endswith("DSN") else "false"
+        set_default(name, "" if name.endswith("DSN") else "false")
+
+
+def enforce_content_policy() -> None:
+    """Have browsers keep to the Content-Security-Policy unless the environment asks for reports only."""
+    set_default("LS_CSP_REPORT_ONLY", "false")
+
+
+def set_default(name: str, value: str) -> None:
+    """Set a variable of Label Studio's that the environment does not set; call it before `load_settings`."""
+    if not any(prefix + name in os.environ for prefix in ENVIRONMENT_PREFIXES):
+        os.environ[name] = value
