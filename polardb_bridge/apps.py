@@ -14,10 +14,11 @@ class PolarDBBridgeConfig(AppConfig):
     def ready(self) -> None:
         from polardb_bridge.checks import check_storage_form
         from polardb_bridge.deployments.access.admission import admit, admit_token
+        from polardb_bridge.deployments.identities import backends, sessions, tokens
         from polardb_bridge.deployments.tenancy import organizations
         from polardb_bridge.deployments.tenancy.isolation import may_see
-        from polardb_bridge.deployments.tenancy.signup import check_may_invite
-        from polardb_bridge.label_studio import annotations, authentication, redis, tasks, tenancy
+        from polardb_bridge.deployments.tenancy.signup import check_may_change_token_settings, check_may_invite
+        from polardb_bridge.label_studio import annotations, authentication, ml, redis, tasks, tenancy
         from polardb_bridge.storage.models import PolarDBImportStorageLink
         from polardb_bridge.storage.sync import jobs
         from polardb_bridge.webhooks import capture, signals
@@ -32,6 +33,10 @@ class PolarDBBridgeConfig(AppConfig):
         tenancy.check_invitations(check_may_invite)
         tenancy.hide_other_organizations()
         authentication.watch_identities(admit, admit_token)
+        authentication.check_tokens(tokens.may_use_legacy_token, tokens.is_void)
+        tenancy.check_token_settings(check_may_change_token_settings)
+        ml.send_token_of(backends.backend_user, backends.revoke)
+        sessions.connect_signals()
         jobs.connect_signals()
         signals.connect_signals()
         organizations.connect_signals()

@@ -27,6 +27,7 @@ DEFAULTS: Mapping[str, str] = {
     "POLARDB_SALT_KEY": "polardb-bridge",
     "POLARDB_TRUSTED_PROXIES": "",
     "POLARDB_FRAME_ANCESTORS": "'self'",
+    "POLARDB_LEGACY_TOKENS_OF_ADMINISTRATORS": "false",
     "POLARDB_SHARED_SYNC_ROWS": "100000",
     "POLARDB_RECONCILE_MINUTES": "60",
     "REDIS_URL": "",
@@ -68,6 +69,7 @@ class Configuration:
     salt_key: sets the key of stored passwords, which comes from Label Studio's SECRET_KEY, apart from others.
     trusted_proxies: from `POLARDB_TRUSTED_PROXIES`.
     frame_ancestors: who may show our pages in a frame, as sources of a Content-Security-Policy.
+    legacy_tokens_of_administrators: whether they let in.
     shared_sync_rows: from how many new rows on workers share a sync.
     reconcile_every: how often rows are compared with Label Studio; never if None.
     redis_url: Redis for background jobs; everything runs in the serving process if None.
@@ -79,6 +81,7 @@ class Configuration:
     salt_key: str
     trusted_proxies: TrustedProxies
     frame_ancestors: tuple[str, ...]
+    legacy_tokens_of_administrators: bool
     shared_sync_rows: int
     reconcile_every: timedelta | None
     redis_url: str | None
@@ -141,6 +144,7 @@ def _parse(values: tuple[str, ...]) -> Configuration:
         salt_key=texts["POLARDB_SALT_KEY"],
         trusted_proxies=read("POLARDB_TRUSTED_PROXIES", _trusted_proxies),
         frame_ancestors=read("POLARDB_FRAME_ANCESTORS", _sources),
+        legacy_tokens_of_administrators=read("POLARDB_LEGACY_TOKENS_OF_ADMINISTRATORS", _flag),
         shared_sync_rows=read("POLARDB_SHARED_SYNC_ROWS", _rows),
         reconcile_every=read("POLARDB_RECONCILE_MINUTES", _minutes),
         redis_url=texts["REDIS_URL"] or None,
@@ -179,6 +183,13 @@ def _sources(text: str) -> tuple[str, ...]:
                 "such as https://portal.example.com with spaces between them."
             )
     return sources
+
+
+def _flag(text: str) -> bool:
+    try:
+        return {"true": True, "false": False}[text.lower()]
+    except KeyError:
+        raise InvalidInputError(f"{text[:50]!r} is neither true nor false.") from None
 
 
 def _file(text: str) -> str | None:

@@ -50,6 +50,12 @@ AUTHENTICATION_BACKENDS: list[str] = [
     *globals()["AUTHENTICATION_BACKENDS"],
 ]
 
+# It finds nothing wrong with a password; a changed one ends tokens.
+AUTH_PASSWORD_VALIDATORS: list[dict[str, object]] = [
+    *globals()["AUTH_PASSWORD_VALIDATORS"],
+    {"NAME": "polardb_bridge.deployments.identities.tokens.EndsTokens"},
+]
+
 # The port in the urls that are shown while LABEL_STUDIO_HOST is not set: that of `polardb-bridge start`.
 INTERNAL_PORT = os.environ.get("PORT") or globals()["INTERNAL_PORT"]
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from organizations.models import Organization
 from users.models import User
 
-from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.deployments.models import LOGIN_DOMAIN, Deployment
 from polardb_bridge.deployments.projects import check_title, create_project, prepare, title_from_name
 from polardb_bridge.errors import DeploymentExistsError, InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
@@ -21,7 +21,6 @@ from polardb_bridge.table.parameters import ConnectionParameters
 logger = logging.getLogger(__name__)
 
 PASSWORD_LENGTH = 20
-LOGIN_DOMAIN = "deployments.local"
 
 
 def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployment:

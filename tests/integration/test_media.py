@@ -110,6 +110,8 @@ def test_only_people_of_the_project_see_it(client: Client, linked: str, user: An
 
 
 def test_a_token_is_enough(client: Client, linked: str, user: Any) -> None:
+    user.is_superuser = False
+    user.save()
     user.active_organization.jwt.legacy_api_tokens_enabled = True
     user.active_organization.jwt.save()
     answer = client.get(linked, HTTP_AUTHORIZATION=f"Token {user.auth_token.key}")

@@ -29,6 +29,8 @@ COMMON_MODELS = {
     "core.AsyncMigrationStatus": "the state of migrations",
     "core.DeletedRow": "rows that a migration put aside",
     "django_rq.Queue": "no table",
+    "polardb_io_storages.BackendUser": "whom ML backends act as: tests/security/test_identities.py",
+    "polardb_io_storages.EndedSession": "numbers of sessions, which name nobody",
     "projects.ProjectOnboardingSteps": "the steps of a tour",
     "sessions.Session": "sessions are in cookies",
     "users.User_groups": "groups of Django, which Label Studio does not use",
