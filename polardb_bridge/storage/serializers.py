@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -15,6 +14,7 @@ from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.openapi import WritebackSerializer
 from polardb_bridge.storage.writeback_status import parked_tasks, writeback_status
+from polardb_bridge.table.name_filter import compile_name_filter
 from polardb_bridge.table.schema import check_table_name
 
 
@@ -84,9 +84,9 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
 
     def validate_regex_filter(self, value: str) -> str:
         try:
-            re.compile(value)
-        except re.error as error:
-            raise serializers.ValidationError(f"This is not a regular expression: {error}.") from None
+            compile_name_filter(value)
+        except InvalidInputError as error:
+            raise serializers.ValidationError(str(error)) from None
         return value
 
     class Meta:
