@@ -6,12 +6,16 @@ import binascii
 import io
 import string
 import struct
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table.image_container import avif_size, webp_size
 
 # What Chromium, Firefox and Safari all show in an <img>.
 MEDIA_TYPES = {
@@ -23,6 +27,15 @@ MEDIA_TYPES = {
     "BMP": "image/bmp",
     "AVIF": "image/avif",
 }
+# Of an image that is shown as it is.
+MAX_PIXELS = 178_956_970  # Pillow's own limit
+# Of one that is decoded here: its pixels take up to eight bytes each meanwhile.
+MAX_DECODED_PIXELS = 15_000_000
+_SMALL_PIXELS = 1_000_000
+_one_large_decode = threading.Lock()
+# What Pillow opens: its readers of WebP and AVIF, which take room at once, are not among them.
+_READ = ("JPEG", "PNG", "GIF", "BMP", TiffImagePlugin.TiffImageFile.format)
+
 _URL_SAFE_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\v\f"
 _ALPHABET = (string.ascii_letters + string.digits + "+/").encode()
@@ -115,26 +128,56 @@ def _is_whole_jpeg(plain: bytes) -> bool:
 def check_image(data: bytes) -> str:
     """The media type of the image in `data`, decided by its bytes.
 
-    Pixels are decoded only if the format has no cheaper proof that nothing is missing at the end.
+    Pixels are decoded only if the format has no cheaper proof that nothing is missing at the end, and few of them:
+    a file of some bytes may stand for gigabytes.
 
     Raises:
-        RowError: not an image, one that browsers do not show, or a truncated one.
+        RowError: not an image, one that browsers do not show, a truncated one, or one that is too large.
     """
+    for media_type, size in (("image/webp", webp_size(data)), ("image/avif", avif_size(data))):
+        if size is not None:
+            check_pixels(*size, MAX_PIXELS)
+            return media_type
+    with _opened(data) as image:
+        check_pixels(*image.size, MAX_PIXELS)
+        media_type = MEDIA_TYPES[image.format or ""]
+        if image.format == "PNG":
+            image.verify()
+        elif media_type != "image/jpeg" or b"\xff\xd9" not in data[-65536:]:
+            check_pixels(*image.size, MAX_DECODED_PIXELS)
+            with large_decode(image.size):
+                image.load()
+    return media_type
+
+
+def check_pixels(width: int, height: int, most: int) -> None:
+    """Raise RowError if there are more than `most`."""
+    if width * height > most:
+        raise RowError("the image has too many pixels")
+
+
+@contextmanager
+def large_decode(size: tuple[int, int]) -> Iterator[None]:
+    """Decode within: large images one at a time, so that many requests take no more memory than one."""
+    if size[0] * size[1] <= _SMALL_PIXELS:
+        yield
+        return
+    with _one_large_decode:
+        yield
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """The image, of a kind that browsers show, not decoded yet; what Pillow raises within comes out as RowError."""
     try:
         with warnings.catch_warnings():
-            # A very large image is the annotators' choice; Pillow still refuses a decompression bomb.
+            # We have limits of our own.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
-                media_type = MEDIA_TYPES.get(image.format or "")
-                if media_type is None:
+            with Image.open(io.BytesIO(data), formats=_READ) as image:
+                if image.format not in MEDIA_TYPES:
                     shown = ", ".join(sorted(set(MEDIA_TYPES) - {"MPO"}))
                     raise RowError(f"{image.format} images are not shown by browsers; store one of {shown}")
-                if image.format == "PNG":
-                    image.verify()
-                elif media_type != "image/jpeg" or b"\xff\xd9" not in data[-65536:]:
-                    image.load()
-    except RowError:
-        raise
+                yield image
     except UnidentifiedImageError:
         raise RowError("base64_data is not an image") from None
     except Image.DecompressionBombError:
@@ -142,4 +185,3 @@ def check_image(data: bytes) -> str:
     except (OSError, SyntaxError, EOFError, ValueError, IndexError, KeyError, TypeError, struct.error) as error:
         # What Pillow's readers raise for bad files.
         raise RowError(f"the image is damaged or truncated ({error})") from None
-    return media_type

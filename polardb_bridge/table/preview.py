@@ -11,14 +11,15 @@ import sqlalchemy as sa
 from PIL import Image
 
 from polardb_bridge.errors import RowError
-from polardb_bridge.table.images import decode_image
+from polardb_bridge.table.image_container import avif_size, webp_size
+from polardb_bridge.table.images import MAX_DECODED_PIXELS, decode_image, large_decode
 
 # What is read at most for the pictures, in bytes of base64: of one row, and of all rows together.
 MAX_ROW_BYTES = 8 * 1024 * 1024
 MAX_BYTES = 32 * 1024 * 1024
 THUMBNAIL_PIXELS = 64
-# An image takes four bytes a pixel while it is scaled down.
-MAX_PIXELS = 50_000_000
+# Scaled down while it is decoded.
+MAX_JPEG_PIXELS = 24_000_000
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,11 @@ def make_thumbnail(text: str | bytes | None) -> Thumbnail:
     """
     decoded = decode_image(text)
     try:
-        with Image.open(io.BytesIO(decoded.data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise RowError(f"the image is too large for the preview ({image.width} x {image.height} pixels)")
+        size = webp_size(decoded.data) or avif_size(decoded.data)
+        if size is not None:
+            _check_size(*size)  # before their decoders take room for all pixels
+        with Image.open(io.BytesIO(decoded.data)) as image, large_decode(image.size):
+            _check_size(*image.size, MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_DECODED_PIXELS)
             image.draft("RGB", (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))  # JPEG: decode at a smaller scale
             image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
             buffer = io.BytesIO()
@@ -106,5 +109,12 @@ def make_thumbnail(text: str | bytes | None) -> Thumbnail:
     except (OSError, SyntaxError, ValueError) as error:
         # What Pillow's decoders raise for bad pixels behind a good header.
         raise RowError(f"the image is damaged ({error})") from None
+    except Image.DecompressionBombError:
+        raise RowError("the image has too many pixels") from None
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return Thumbnail(f"data:image/webp;base64,{data}", decoded.media_type)
+
+
+def _check_size(width: int, height: int, most: int = MAX_DECODED_PIXELS) -> None:
+    if width * height > most:
+        raise RowError(f"the image is too large for the preview ({width} x {height} pixels)")
