@@ -101,7 +101,7 @@ def make_thumbnail(text: str | bytes | None) -> Thumbnail:
         if size is not None:
             _check_size(*size)  # before their decoders take room for all pixels
         with Image.open(io.BytesIO(decoded.data)) as image, large_decode(image.size):
-            _check_size(*image.size, MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_DECODED_PIXELS)
+            _check_size(*image.size, most=MAX_JPEG_PIXELS if image.format in ("JPEG", "MPO") else MAX_DECODED_PIXELS)
             image.draft("RGB", (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))  # JPEG: decode at a smaller scale
             image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
             buffer = io.BytesIO()
