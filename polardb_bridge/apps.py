@@ -1,7 +1,7 @@
 """The Django app."""
 
 from django.apps import AppConfig
-from django.core.checks import register
+from django.core.checks import Tags, register
 
 
 class PolarDBBridgeConfig(AppConfig):
@@ -12,7 +12,7 @@ class PolarDBBridgeConfig(AppConfig):
     label = "polardb_io_storages"
 
     def ready(self) -> None:
-        from polardb_bridge.checks import check_storage_form
+        from polardb_bridge.checks import check_storage_form, check_what_is_open
         from polardb_bridge.deployments.access.admission import admit, admit_token
         from polardb_bridge.deployments.identities import backends, sessions, tokens
         from polardb_bridge.deployments.tenancy import organizations
@@ -24,6 +24,7 @@ class PolarDBBridgeConfig(AppConfig):
         from polardb_bridge.webhooks import capture, signals
 
         register(check_storage_form)
+        register(check_what_is_open, Tags.security, deploy=True)
         tasks.prefetch_import_links(PolarDBImportStorageLink)
         annotations.capture_bulk_changes(capture.tasks_changed)
         annotations.capture_removed_duplicates(signals.move_links)

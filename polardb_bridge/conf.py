@@ -27,6 +27,7 @@ DEFAULTS: Mapping[str, str] = {
     "POLARDB_SALT_KEY": "polardb-bridge",
     "POLARDB_TRUSTED_PROXIES": "",
     "POLARDB_FRAME_ANCESTORS": "'self'",
+    "POLARDB_HSTS_SECONDS": "31536000",
     "POLARDB_LEGACY_TOKENS_OF_ADMINISTRATORS": "false",
     "POLARDB_SHARED_SYNC_ROWS": "100000",
     "POLARDB_RECONCILE_MINUTES": "60",
@@ -69,6 +70,7 @@ class Configuration:
     salt_key: sets the key of stored passwords, which comes from Label Studio's SECRET_KEY, apart from others.
     trusted_proxies: from `POLARDB_TRUSTED_PROXIES`.
     frame_ancestors: who may show our pages in a frame, as sources of a Content-Security-Policy.
+    hsts_seconds: how long browsers come by HTTPS only, if LABEL_STUDIO_HOST is https://…; 0: not told.
     legacy_tokens_of_administrators: whether they let in.
     shared_sync_rows: from how many new rows on workers share a sync.
     reconcile_every: how often rows are compared with Label Studio; never if None.
@@ -81,6 +83,7 @@ class Configuration:
     salt_key: str
     trusted_proxies: TrustedProxies
     frame_ancestors: tuple[str, ...]
+    hsts_seconds: int
     legacy_tokens_of_administrators: bool
     shared_sync_rows: int
     reconcile_every: timedelta | None
@@ -144,6 +147,7 @@ def _parse(values: tuple[str, ...]) -> Configuration:
         salt_key=texts["POLARDB_SALT_KEY"],
         trusted_proxies=read("POLARDB_TRUSTED_PROXIES", _trusted_proxies),
         frame_ancestors=read("POLARDB_FRAME_ANCESTORS", _sources),
+        hsts_seconds=read("POLARDB_HSTS_SECONDS", _seconds),
         legacy_tokens_of_administrators=read("POLARDB_LEGACY_TOKENS_OF_ADMINISTRATORS", _flag),
         shared_sync_rows=read("POLARDB_SHARED_SYNC_ROWS", _rows),
         reconcile_every=read("POLARDB_RECONCILE_MINUTES", _minutes),
@@ -207,6 +211,12 @@ def _file(text: str) -> str | None:
 def _rows(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 13 and 1 <= int(text) <= MAX_SHARED_SYNC_ROWS):
         raise InvalidInputError(f"{text[:50]!r} is not a number of rows from 1 to {MAX_SHARED_SYNC_ROWS}.")
+    return int(text)
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise InvalidInputError(f"{text[:50]!r} is not a number of seconds.")
     return int(text)
 
 

@@ -10,14 +10,14 @@ from typing import Any
 from polardb_bridge.conf import configuration
 from polardb_bridge.label_studio.content_policy import content_policy
 from polardb_bridge.label_studio.frontend import storage_form_environment
-from polardb_bridge.label_studio.settings import disable_telemetry, enforce_content_policy, load_settings
+from polardb_bridge.label_studio.settings import disable_telemetry, load_settings, secure_defaults
 from polardb_bridge.label_studio.tenancy import ORGANIZATION_MIDDLEWARE
 
 # First: what is wrong with it is all that is said then; Label Studio's settings print.
 configuration()
 os.environ.setdefault("DJANGO_DB", "sqlite")
 disable_telemetry()
-enforce_content_policy()
+secure_defaults()
 globals().update(load_settings())
 
 # For linters and readers: what is extended below comes from Label Studio.
@@ -80,6 +80,24 @@ if _CSP_MIDDLEWARE in MIDDLEWARE:
     MIDDLEWARE.remove(_CSP_MIDDLEWARE)
     # First: what other middleware answers has a policy, too.
     MIDDLEWARE[:0] = [_CSP_MIDDLEWARE, "polardb_bridge.label_studio.content_policy.admit_own_scripts"]
+MIDDLEWARE.append("polardb_bridge.web.forms.refuse_forms")
+# For browsers that know no frame-ancestors.
+_FRAMES = {"'self'": "SAMEORIGIN", "'none'": "DENY"}.get(" ".join(configuration().frame_ancestors))
+if _FRAMES:
+    X_FRAME_OPTIONS = _FRAMES
+    MIDDLEWARE.append("django.middleware.clickjacking.XFrameOptionsMiddleware")
+# HTTPS mostly ends at a proxy, which Django does not see: web/transport.py sends it for every answer then.
+if str(globals()["HOSTNAME"]).startswith("https://"):
+    SECURE_HSTS_SECONDS = configuration().hsts_seconds
+    MIDDLEWARE.insert(0, "polardb_bridge.web.transport.strict_transport")
+SILENCED_SYSTEM_CHECKS: list[str] = [
+    *globals()["SILENCED_SYSTEM_CHECKS"],
+    *("security.W005", "security.W021"),  # other hosts of the domain are not ours to decide on
+    "security.W008",  # the proxy that ends HTTPS redirects
+    "security.W019",  # framed by itself; POLARDB_FRAME_ANCESTORS='none' denies it
+    *("drf_spectacular.W001", "drf_spectacular.W002"),  # how Label Studio describes its API
+]
+
 # The API's documentation with scripts of our own, not with the newest of a content network.
 _API_DOCS = f"{globals()['HOSTNAME']}/polardb-ui/api-docs"
 # In place: drf-spectacular has read the settings while Label Studio's were imported.

@@ -29,6 +29,7 @@ class LabelStudio(dev.label_studio.LabelStudio):
             "LABEL_STUDIO_BASE_DATA_DIR": str(self.folder),
             "DJANGO_DB": "sqlite",
             "POLARDB_ALLOWED_HOSTS": "127.0.0.1",
+            "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "false",
             "LOCAL_FILES_SERVING_ENABLED": "true",
             "LOCAL_FILES_DOCUMENT_ROOT": str(self.local_files),
             **({"LABEL_STUDIO_HOST": self.url, "SCRIPT_NAME": path} if path else {}),

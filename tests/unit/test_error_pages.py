@@ -38,6 +38,7 @@ NO_PAGE = {
 PASSED_ON = {
     "str(error)": "another message, which has a page",
     "{error.field or 'non_field_errors': [str(error)]}": "another message, which has a page",
+    "message": "a warning of `check --deploy`, whose hint says what to do",
     "reason": "a line of a sync's report: the reasons in it have pages",
     "name_rule(max_length)": "ends '… must be 1 to 64 letters', which has a page",
 }
