@@ -1,4 +1,4 @@
-"""Users of ML backends; sessions and tokens that have been ended."""
+"""Users of ML backends; sessions and tokens that have been ended; tries of connections."""
 
 import django.db.models.deletion
 from django.conf import settings
@@ -28,6 +28,30 @@ class Migration(migrations.Migration):
                 ),
                 ("uid", models.CharField(max_length=64, unique=True)),
                 ("at", models.DateTimeField(auto_now_add=True, db_index=True)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ConnectionTrial",
+            fields=[
+                (
+                    "id",
+                    models.AutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("server", models.CharField(max_length=300)),
+                ("at", models.DateTimeField(auto_now_add=True, db_index=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(

@@ -58,8 +58,30 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
             )
         return data
 
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        request = self.context.get("request")
+        if request is None or instance.may_be_changed_by(request.user):
+            return shown
+        # The account of a deployment is shared with others, and where it leads to is the administrators' to know.
+        hidden = {"host": "", "port": None, "database": "", "user": ""}
+        secrets = [str(shown[name]) for name in ("host", "database", "user") if shown.get(name)]
+        return {name: _without(secrets, value) for name, value in (shown | hidden).items()}
+
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
         return super().update(instance, keep_password(validated_data))
+
+
+def _without(secrets: list[str], value: Any) -> Any:
+    """The value, and texts in it, without these words."""
+    if isinstance(value, dict):
+        return {name: _without(secrets, part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without(secrets, part) for part in value]
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "…")
+    return value
 
 
 def keep_password(values: dict[str, Any]) -> dict[str, Any]:

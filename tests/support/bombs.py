@@ -97,21 +97,21 @@ def _show(text: str) -> None:
 
 
 def main() -> None:
-    """Show each, then the largest ones that are decoded, at once: prints seconds and MB that each took, as CSV."""
+    """Show each, then the largest ones that are decoded, at once: prints seconds of work and MB that each took, as CSV."""
     texts = {name: base64_text(data) for name, data in bombs().items()}
-    crowd = [base64_text(_encoded("GIF", (3_870, 3_870))), base64_text(_encoded("WEBP", (3_870, 3_870)))] * 4
+    crowd = [base64_text(_encoded("GIF", (3_870, 3_870))), base64_text(_encoded("WEBP", (3_870, 3_870)))] * 2
     before = _peak_mb()
     for name, text in texts.items():
-        started = time.monotonic()
+        started = time.process_time()
         _show(text)
-        sys.stdout.write(f"{name},{time.monotonic() - started:.2f},{_peak_mb() - before}\n")
-    started = time.monotonic()
+        sys.stdout.write(f"{name},{time.process_time() - started:.2f},{_peak_mb() - before}\n")
+    started = time.process_time()
     threads = [threading.Thread(target=_show, args=(text,)) for text in crowd]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    sys.stdout.write(f"many at once,{time.monotonic() - started:.2f},{_peak_mb() - before}\n")
+    sys.stdout.write(f"many at once,{time.process_time() - started:.2f},{_peak_mb() - before}\n")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ COMMON_MODELS = {
     "core.DeletedRow": "rows that a migration put aside",
     "django_rq.Queue": "no table",
     "polardb_io_storages.BackendUser": "whom ML backends act as: tests/security/test_identities.py",
+    "polardb_io_storages.ConnectionTrial": "counted by the minute: tests/security/test_server_acts.py",
     "polardb_io_storages.EndedSession": "numbers of sessions, which name nobody",
     "projects.ProjectOnboardingSteps": "the steps of a tour",
     "sessions.Session": "sessions are in cookies",

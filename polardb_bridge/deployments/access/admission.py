@@ -13,12 +13,13 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework.exceptions import PermissionDenied
 from users.models import User
 
 from polardb_bridge.deployments.access.allow_list import check_allow_list, check_allow_list_of, is_open
 from polardb_bridge.deployments.access.client_ip import client_ip
+from polardb_bridge.deployments.access.lent import check_lent
 from polardb_bridge.deployments.access.refusal import Refusal, refusal_of, refusal_page, refuse
 from polardb_bridge.deployments.identities import backends
 from polardb_bridge.deployments.identities.models import BackendUser
@@ -45,7 +46,9 @@ class AccessMiddleware:
             admit_to_url(request)
             if request.user.is_authenticated:
                 admit(request, request.user)
-        except PermissionDenied:
+        except PermissionDenied as error:
+            if refusal_of(request) is None:
+                return JsonResponse({"detail": str(error.detail), "status_code": 403}, status=403)
             return refusal_page(request)
         response = self.get_response(request)
         return refusal_page(request) if refusal_of(request) else response
@@ -91,7 +94,10 @@ def admit(request: HttpRequest, user: Any) -> None:
         if membership is None and signup_is_closed():
             refuse(request, Refusal(client_ip(request), None))
         if membership:
-            check_allow_list(request, getattr(membership.organization, "deployment", None))
+            deployment = getattr(membership.organization, "deployment", None)
+            check_allow_list(request, deployment)
+            if deployment:
+                check_lent(request)
     request._polardb_admitted = user
     return None
 
