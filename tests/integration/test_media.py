@@ -44,7 +44,7 @@ def test_the_image_is_the_rows_bytes_with_the_type_that_they_show(api: Any, link
     assert answer.content == PNG
     assert answer["Content-Type"] == "image/png"
     assert answer["X-Content-Type-Options"] == "nosniff"
-    assert answer["Cache-Control"] == "private, max-age=86400"
+    assert answer["Cache-Control"] == "private, no-cache"
     assert answer["Content-Length"] == str(len(PNG))
 
 

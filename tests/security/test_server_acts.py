@@ -155,9 +155,7 @@ def test_the_servers_own_credentials_go_to_amazon_only(monkeypatch: pytest.Monke
     for endpoint in ("https://attacker.example", "https://amazonaws.com.attacker.example", "https://notamazonaws.com"):
         with pytest.raises(InvalidInputError, match="keys of its own"):
             models.get_client_and_resource(s3_endpoint=endpoint)
-    theirs = models.S3ImportStorage(
-        bucket="b", s3_endpoint="https://storage.example.com", aws_access_key_id="k", aws_secret_access_key="s"
-    )
-    assert theirs.get_client()._request_signer._credentials.token is None
+    theirs, _ = models.get_client_and_resource("key", "secret", None, None, "https://1.1.1.1")
+    assert theirs._request_signer._credentials.token is None
     check_amazon("https://s3.eu-central-1.amazonaws.com")
     check_amazon(None)

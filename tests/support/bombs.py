@@ -97,7 +97,7 @@ def _show(text: str) -> None:
 
 
 def main() -> None:
-    """Show each, then the largest ones that are decoded, at once: prints seconds of work and MB that each took, as CSV."""
+    """Show each, then the largest that are decoded, at once: prints seconds of work and MB that each took, as CSV."""
     texts = {name: base64_text(data) for name, data in bombs().items()}
     crowd = [base64_text(_encoded("GIF", (3_870, 3_870))), base64_text(_encoded("WEBP", (3_870, 3_870)))] * 2
     before = _peak_mb()

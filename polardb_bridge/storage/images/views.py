@@ -107,8 +107,9 @@ def _content(request: HttpRequest | Request, image: DecodedImage) -> HttpRespons
 
 def _with_headers(answer: HttpResponse, link: ImageLink) -> HttpResponse:
     answer["ETag"] = _etag(link)
-    # The url has the image's version: what a browser holds never gets old. Shared caches must not keep it.
-    answer["Cache-Control"] = "private, max-age=86400"
+    # Asked for again each time, and sent again if it has changed: who may see it can have changed, too. Shared caches
+    # must not keep it.
+    answer["Cache-Control"] = "private, no-cache"
     answer["Accept-Ranges"] = "bytes"
     return _harmless(answer)
 
