@@ -27,6 +27,10 @@ _EMBEDDED = tuple(
 # The inline handlers in Label Studio's own templates: a browser runs these texts and no others.
 INLINE_HANDLERS = (
     "smart_submit()",
+    # Its pages for what does not exist, and for what went wrong.
+    "history.back()",
+    "location.reload()",
+    "window.location.href='/'",
     "document.getElementById('allow_newsletters').value=document.getElementById('allow_newsletters_visual').checked",
 )
 # Django's own pages for administrators name their scripts from Python, where no nonce can be put in.

@@ -136,6 +136,12 @@ PAGES = [
 ]
 
 
+def test_the_buttons_of_the_page_for_what_does_not_exist_work(storage_page: StoragePage, page: Page) -> None:
+    page.goto(f"{storage_page.url}/nothing-here")
+    page.get_by_role("button", name="Go to Home").click()
+    page.wait_for_url(f"{storage_page.url}/")
+
+
 def test_all_pages_keep_to_the_policy(
     context: BrowserContext, label_studio: LabelStudio, storage_page: StoragePage, page: Page
 ) -> None:
