@@ -1,6 +1,6 @@
 """Many people label while everything fails at random; in the end the table equals Label Studio.
 
-FAULT_ANNOTATIONS: how many they submit (default: 500). FAULT_SEED: repeats the choices of a run.
+FAULT_ANNOTATIONS: how many they submit (default: 240). FAULT_SEED: repeats the choices of a run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from support.source_data import Source, region
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql_too]
 
-ANNOTATIONS = int(os.environ.get("FAULT_ANNOTATIONS", "500"))
+ANNOTATIONS = int(os.environ.get("FAULT_ANNOTATIONS", "240"))
 SUBMITTERS = 8
 ROWS = 60
 LABELS = ["cat", "dog", "猫", "🐕"]
@@ -216,7 +216,7 @@ class Faults:
         submitted = self.submitted()
         if submitted < self.next_kill_at or not self.label_studio.is_ready():
             return
-        self.next_kill_at = submitted + ANNOTATIONS // 15
+        self.next_kill_at = submitted + ANNOTATIONS // 6
         for pid in self.label_studio.children():
             os.kill(pid, signal.SIGKILL)
 
@@ -249,7 +249,7 @@ def test_annotations_under_random_faults(
         submitter.start()
     faults.run(until=lambda: not any(submitter.is_alive() for submitter in submitters))
     assert [submitter.error for submitter in submitters if submitter.error] == []
-    assert faults.submitted() == ANNOTATIONS
+    assert faults.submitted() == share * SUBMITTERS
     assert faults.done == faults.kinds
 
     label_studio.stop()

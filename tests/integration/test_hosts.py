@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from polardb_bridge.errors import ReconfigureError
+from polardb_bridge.errors import ReconfigureError, ServerDownError
 from polardb_bridge.storage.hosts import resolved_ip
 
 
@@ -52,7 +52,7 @@ def test_the_host_of_polardb_url_is_let_through(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_unknown_name_is_named() -> None:
-    with pytest.raises(ReconfigureError, match=r"'no-such-host.invalid' is not known"):
+    with pytest.raises(ServerDownError, match=r"'no-such-host.invalid' is not known"):
         resolved_ip("no-such-host.invalid", 3306)
 
 
