@@ -1,7 +1,7 @@
 """The Django app."""
 
 from django.apps import AppConfig
-from django.core.checks import register
+from django.core.checks import Tags, register
 
 
 class PolarDBBridgeConfig(AppConfig):
@@ -12,17 +12,20 @@ class PolarDBBridgeConfig(AppConfig):
     label = "polardb_io_storages"
 
     def ready(self) -> None:
-        from polardb_bridge.checks import check_storage_form
+        from polardb_bridge.checks import check_storage_form, check_what_is_open
         from polardb_bridge.deployments.access.admission import admit, admit_token
+        from polardb_bridge.deployments.access.lent import check_import_urls
+        from polardb_bridge.deployments.identities import backends, sessions, tokens
         from polardb_bridge.deployments.tenancy import organizations
         from polardb_bridge.deployments.tenancy.isolation import may_see
-        from polardb_bridge.deployments.tenancy.signup import check_may_invite
-        from polardb_bridge.label_studio import annotations, authentication, redis, tasks, tenancy
+        from polardb_bridge.deployments.tenancy.signup import check_may_change_token_settings, check_may_invite
+        from polardb_bridge.label_studio import annotations, authentication, ml, redis, storages, tasks, tenancy
         from polardb_bridge.storage.models import PolarDBImportStorageLink
         from polardb_bridge.storage.sync import jobs
         from polardb_bridge.webhooks import capture, signals
 
         register(check_storage_form)
+        register(check_what_is_open, Tags.security, deploy=True)
         tasks.prefetch_import_links(PolarDBImportStorageLink)
         annotations.capture_bulk_changes(capture.tasks_changed)
         annotations.capture_removed_duplicates(signals.move_links)
@@ -32,6 +35,12 @@ class PolarDBBridgeConfig(AppConfig):
         tenancy.check_invitations(check_may_invite)
         tenancy.hide_other_organizations()
         authentication.watch_identities(admit, admit_token)
+        authentication.check_tokens(tokens.may_use_legacy_token, tokens.is_void)
+        tenancy.check_token_settings(check_may_change_token_settings)
+        ml.send_token_of(backends.backend_user, backends.revoke)
+        sessions.connect_signals()
+        storages.guard_credentials()
+        storages.check_imports_by_url(check_import_urls)
         jobs.connect_signals()
         signals.connect_signals()
         organizations.connect_signals()

@@ -26,15 +26,23 @@ DEFAULTS: Mapping[str, str] = {
     "POLARDB_TLS_CA": "",
     "POLARDB_SALT_KEY": "polardb-bridge",
     "POLARDB_TRUSTED_PROXIES": "",
+    "POLARDB_FRAME_ANCESTORS": "'self'",
+    "POLARDB_TENANTS_MAY": "",
+    "POLARDB_HSTS_SECONDS": "31536000",
+    "POLARDB_LEGACY_TOKENS_OF_ADMINISTRATORS": "false",
     "POLARDB_SHARED_SYNC_ROWS": "100000",
     "POLARDB_RECONCILE_MINUTES": "60",
     "REDIS_URL": "",
 }
+# What makes the server act for whoever sets it up.
+LENDABLE = frozenset({"storages", "ml-backends", "webhooks", "import-urls"})
 UNIX_SOCKET = "unix"
 MAX_RECONCILE_MINUTES = 366 * 24 * 60
 MAX_SHARED_SYNC_ROWS = 10**12
 
 _HOST_NAME = re.compile(r"[\w.-]+")
+
+_SOURCE = re.compile(r"'self'|'none'|\*|(https?://)?[\w.*:-]+/?", re.ASCII)
 
 _Value = TypeVar("_Value")
 
@@ -64,6 +72,10 @@ class Configuration:
     tls_ca: file with the certificate authorities that sign database servers; the system's if None.
     salt_key: sets the key of stored passwords, which comes from Label Studio's SECRET_KEY, apart from others.
     trusted_proxies: from `POLARDB_TRUSTED_PROXIES`.
+    frame_ancestors: who may show our pages in a frame, as sources of a Content-Security-Policy.
+    tenants_may: what deployments' users may set up themselves, of LENDABLE.
+    hsts_seconds: how long browsers come by HTTPS only, if LABEL_STUDIO_HOST is https://…; 0: not told.
+    legacy_tokens_of_administrators: whether they let in.
     shared_sync_rows: from how many new rows on workers share a sync.
     reconcile_every: how often rows are compared with Label Studio; never if None.
     redis_url: Redis for background jobs; everything runs in the serving process if None.
@@ -74,6 +86,10 @@ class Configuration:
     tls_ca: str | None
     salt_key: str
     trusted_proxies: TrustedProxies
+    frame_ancestors: tuple[str, ...]
+    tenants_may: frozenset[str]
+    hsts_seconds: int
+    legacy_tokens_of_administrators: bool
     shared_sync_rows: int
     reconcile_every: timedelta | None
     redis_url: str | None
@@ -135,6 +151,10 @@ def _parse(values: tuple[str, ...]) -> Configuration:
         tls_ca=read("POLARDB_TLS_CA", _file),
         salt_key=texts["POLARDB_SALT_KEY"],
         trusted_proxies=read("POLARDB_TRUSTED_PROXIES", _trusted_proxies),
+        frame_ancestors=read("POLARDB_FRAME_ANCESTORS", _sources),
+        tenants_may=read("POLARDB_TENANTS_MAY", _kinds),
+        hsts_seconds=read("POLARDB_HSTS_SECONDS", _seconds),
+        legacy_tokens_of_administrators=read("POLARDB_LEGACY_TOKENS_OF_ADMINISTRATORS", _flag),
         shared_sync_rows=read("POLARDB_SHARED_SYNC_ROWS", _rows),
         reconcile_every=read("POLARDB_RECONCILE_MINUTES", _minutes),
         redis_url=texts["REDIS_URL"] or None,
@@ -164,6 +184,24 @@ def _trusted_proxies(text: str) -> TrustedProxies:
     return TrustedProxies(parse_networks(",".join(networks)), unix_socket=len(networks) < len(entries))
 
 
+def _sources(text: str) -> tuple[str, ...]:
+    sources = tuple(text.replace(",", " ").split())
+    for source in sources:
+        if not _SOURCE.fullmatch(source):
+            raise InvalidInputError(
+                f"{source[:100]!r} is not a source of a Content-Security-Policy: write 'self', 'none', or addresses "
+                "such as https://portal.example.com with spaces between them."
+            )
+    return sources
+
+
+def _flag(text: str) -> bool:
+    try:
+        return {"true": True, "false": False}[text.lower()]
+    except KeyError:
+        raise InvalidInputError(f"{text[:50]!r} is neither true nor false.") from None
+
+
 def _file(text: str) -> str | None:
     if not text:
         return None
@@ -179,6 +217,20 @@ def _file(text: str) -> str | None:
 def _rows(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 13 and 1 <= int(text) <= MAX_SHARED_SYNC_ROWS):
         raise InvalidInputError(f"{text[:50]!r} is not a number of rows from 1 to {MAX_SHARED_SYNC_ROWS}.")
+    return int(text)
+
+
+def _kinds(text: str) -> frozenset[str]:
+    kinds = frozenset(text.replace(",", " ").split())
+    unknown = kinds - LENDABLE
+    if unknown:
+        raise InvalidInputError(f"{min(unknown)[:50]!r} is none of {', '.join(sorted(LENDABLE))}.")
+    return kinds
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise InvalidInputError(f"{text[:50]!r} is not a number of seconds.")
     return int(text)
 
 

@@ -1,7 +1,13 @@
 """All models of the app, where Django looks for them."""
 
+from polardb_bridge.deployments.identities.models import BackendUser, EndedSession, TokenCutoff
 from polardb_bridge.deployments.models import Deployment, StatementRecord
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.models import (
+    ConnectionTrial,
+    PolarDBExportStorage,
+    PolarDBImportStorage,
+    PolarDBImportStorageLink,
+)
 from polardb_bridge.storage.sync.models import RowMemory, SyncPart, SyncState
 from polardb_bridge.webhooks.models import (
     AnnotationSequence,
@@ -14,7 +20,10 @@ from polardb_bridge.webhooks.models import (
 
 __all__ = [
     "AnnotationSequence",
+    "BackendUser",
+    "ConnectionTrial",
     "Deployment",
+    "EndedSession",
     "PendingWriteback",
     "PolarDBExportStorage",
     "PolarDBImportStorage",
@@ -24,6 +33,7 @@ __all__ = [
     "StatementRecord",
     "SyncPart",
     "SyncState",
+    "TokenCutoff",
     "WritebackLease",
     "WritebackMark",
     "WritebackState",

@@ -5,16 +5,19 @@ Label Studio's environment variables keep their meaning (`DJANGO_DB`, `POSTGRE_*
 
 import os
 from pathlib import Path
+from typing import Any
 
 from polardb_bridge.conf import configuration
+from polardb_bridge.label_studio.content_policy import content_policy
 from polardb_bridge.label_studio.frontend import storage_form_environment
-from polardb_bridge.label_studio.settings import disable_telemetry, load_settings
+from polardb_bridge.label_studio.settings import disable_telemetry, load_settings, secure_defaults
 from polardb_bridge.label_studio.tenancy import ORGANIZATION_MIDDLEWARE
 
 # First: what is wrong with it is all that is said then; Label Studio's settings print.
 configuration()
 os.environ.setdefault("DJANGO_DB", "sqlite")
 disable_telemetry()
+secure_defaults()
 globals().update(load_settings())
 
 # For linters and readers: what is extended below comes from Label Studio.
@@ -49,6 +52,12 @@ AUTHENTICATION_BACKENDS: list[str] = [
     *globals()["AUTHENTICATION_BACKENDS"],
 ]
 
+# It finds nothing wrong with a password; a changed one ends tokens.
+AUTH_PASSWORD_VALIDATORS: list[dict[str, object]] = [
+    *globals()["AUTH_PASSWORD_VALIDATORS"],
+    {"NAME": "polardb_bridge.deployments.identities.tokens.EndsTokens"},
+]
+
 # The port in the urls that are shown while LABEL_STUDIO_HOST is not set: that of `polardb-bridge start`.
 INTERNAL_PORT = os.environ.get("PORT") or globals()["INTERNAL_PORT"]
 
@@ -58,9 +67,47 @@ INTERNAL_PORT = os.environ.get("PORT") or globals()["INTERNAL_PORT"]
 SALT_KEY = configuration().salt_key
 
 # Our base.html extends Label Studio's: it brings the scripts of storage/ui/ into every page.
-TEMPLATES: list[dict[str, list[object]]] = globals()["TEMPLATES"]
+TEMPLATES: list[dict[str, Any]] = globals()["TEMPLATES"]
 TEMPLATES[0]["DIRS"].insert(0, Path(__file__).parent / "storage" / "ui" / "templates")
 TEMPLATES[0]["DIRS"].append(Path(__file__).parent / "deployments" / "templates")
+
+# Browsers run only what pages name themselves (label_studio/content_policy.py). LS_CSP_REPORT_ONLY=true has them report
+# only, as Label Studio does by itself; ENABLE_CSP=false sends no policy.
+_loaders = [f"polardb_bridge.label_studio.content_policy.{name}Loader" for name in ("Filesystem", "AppDirectories")]
+TEMPLATES[0]["APP_DIRS"] = False
+TEMPLATES[0]["OPTIONS"]["loaders"] = [("django.template.loaders.cached.Loader", _loaders)]
+_CSP_MIDDLEWARE = "core.middleware.HumanSignalCspMiddleware"
+if _CSP_MIDDLEWARE in MIDDLEWARE:
+    globals().update(content_policy(configuration().frame_ancestors, analytics=globals()["COLLECT_ANALYTICS"]))
+    MIDDLEWARE.remove(_CSP_MIDDLEWARE)
+    # First: what other middleware answers has a policy, too.
+    MIDDLEWARE[:0] = [_CSP_MIDDLEWARE, "polardb_bridge.label_studio.content_policy.admit_own_scripts"]
+MIDDLEWARE.append("polardb_bridge.web.forms.refuse_forms")
+# For browsers that know no frame-ancestors.
+_FRAMES = {"'self'": "SAMEORIGIN", "'none'": "DENY"}.get(" ".join(configuration().frame_ancestors))
+if _FRAMES:
+    X_FRAME_OPTIONS = _FRAMES
+    MIDDLEWARE.append("django.middleware.clickjacking.XFrameOptionsMiddleware")
+# HTTPS mostly ends at a proxy, which Django does not see: web/transport.py sends it for every answer then.
+if str(globals()["HOSTNAME"]).startswith("https://"):
+    SECURE_HSTS_SECONDS = configuration().hsts_seconds
+    MIDDLEWARE.insert(0, "polardb_bridge.web.transport.strict_transport")
+SILENCED_SYSTEM_CHECKS: list[str] = [
+    *globals()["SILENCED_SYSTEM_CHECKS"],
+    *("security.W005", "security.W021"),  # other hosts of the domain are not ours to decide on
+    "security.W008",  # the proxy that ends HTTPS redirects
+    "security.W019",  # framed by itself; POLARDB_FRAME_ANCESTORS='none' denies it
+    *("drf_spectacular.W001", "drf_spectacular.W002"),  # how Label Studio describes its API
+]
+
+# The API's documentation with scripts of our own, not with the newest of a content network.
+_API_DOCS = f"{globals()['HOSTNAME']}/polardb-ui/api-docs"
+# In place: drf-spectacular has read the settings while Label Studio's were imported.
+globals()["SPECTACULAR_SETTINGS"].update(
+    REDOC_DIST=f"{_API_DOCS}/redoc",
+    SWAGGER_UI_DIST=f"{_API_DOCS}/swagger-ui-dist",
+    SWAGGER_UI_FAVICON_HREF=f"{_API_DOCS}/swagger-ui-dist/favicon-32x32.png",
+)
 
 # Pages of ours speak English and Chinese (web/language.py). Label Studio's are English only, and so are the messages of
 # its API that its frontend reads: its middleware would translate those that come from Django.

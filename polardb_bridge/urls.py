@@ -18,7 +18,11 @@ urlpatterns = [
     path("polardb-ui/", include("polardb_bridge.storage.ui.urls")),
     path("api/storages/", include("polardb_bridge.storage.urls")),
     path("api/polardb/statements", StatementsAPI.as_view(), name="polardb-statements"),
-    path("deployments/<str:name>/", DeploymentView.as_view(), name="polardb-deployment"),
+    path(
+        "deployments/<str:name>/",
+        enforce_csrf_checks(in_readers_language(DeploymentView.as_view())),
+        name="polardb-deployment",
+    ),
     path(
         "deployments/<str:name>/password/",
         enforce_csrf_checks(in_readers_language(PasswordView.as_view())),

@@ -10,18 +10,17 @@ from django.db import IntegrityError, transaction
 from organizations.models import Organization
 from users.models import User
 
-from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.deployments.models import LOGIN_DOMAIN, Deployment
 from polardb_bridge.deployments.projects import check_title, create_project, prepare
 from polardb_bridge.errors import DeploymentExistsError, InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
-from polardb_bridge.statements.names import is_name, name_rule
+from polardb_bridge.statements.names import ALLOW_LIST_PREFIX, is_name, name_rule
 from polardb_bridge.statements.syntax import DEFAULT_TITLE, DeployModel
 from polardb_bridge.table.parameters import ConnectionParameters
 
 logger = logging.getLogger(__name__)
 
 PASSWORD_LENGTH = 20
-LOGIN_DOMAIN = "deployments.local"
 
 
 def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployment:
@@ -78,6 +77,11 @@ def _checked_title(statement: DeployModel) -> str:
     """The project's title, once the statement's names make sense."""
     if not is_name(statement.name):
         raise InvalidInputError(f"The deployment name {statement.name!r} is not valid: use {name_rule()}.")
+    if statement.name.lower().startswith(ALLOW_LIST_PREFIX):
+        raise InvalidInputError(
+            f"The deployment name {statement.name!r} begins with {ALLOW_LIST_PREFIX!r}, as names of allow-lists do: "
+            "choose another."
+        )
     return check_title(statement.title or DEFAULT_TITLE)
 
 

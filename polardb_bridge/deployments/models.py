@@ -14,6 +14,9 @@ from polardb_bridge.errors import NoSuchDeploymentError
 from polardb_bridge.statements.names import MAX_NAME_LENGTH, allow_list_name
 from polardb_bridge.statements.syntax import ShowDeployments
 
+# What the logins of deployments' users end in.
+LOGIN_DOMAIN = "deployments.local"
+
 
 class DeploymentQuerySet(models.QuerySet["Deployment"]):
     def find(self, name: str) -> Deployment:

@@ -31,21 +31,37 @@ def _find(name: str) -> Deployment:
 
 
 class DeploymentView(View):
-    """Who may use the project lands on it; anybody else sees Label Studio's login with the user filled in."""
+    """Who may use the project lands on it; anybody else sees Label Studio's login with the user filled in.
+
+    Whoever is signed in as somebody else, or works elsewhere as an administrator, is asked first: a link that others
+    send signs nobody out, and moves nobody into another organization.
+    """
 
     def get(self, request: HttpRequest, name: str) -> HttpResponse:
         deployment = _find(name)
-        target = reverse("data_manager:project-data", args=[deployment.project_id])
+        if not request.user.is_authenticated:
+            form = load_func(settings.USER_LOGIN_FORM)()
+            form.data = {"email": deployment.user.email}
+            target = quote(_project_path(deployment))
+            return render(request, "users/new-ui/user_login.html", {"form": form, "next": target})
+        if deployment.organization_id in (None, request.user.active_organization_id) and (
+            deployment.project.has_permission(request.user)
+        ):
+            return redirect(_project_path(deployment))
+        return render(request, "polardb/enter.html", {"deployment": deployment})
+
+    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+        deployment = _find(name)
         if request.user.is_superuser and deployment.organization:
             work_in(request.user, deployment.organization)
-        if request.user.is_authenticated:
-            if deployment.project.has_permission(request.user):
-                return redirect(target)
-            # Label Studio's login sends whoever is signed in on to the target, which is not for this user.
-            auth.logout(request)
-        form = load_func(settings.USER_LOGIN_FORM)()
-        form.data = {"email": deployment.user.email}
-        return render(request, "users/new-ui/user_login.html", {"form": form, "next": quote(target)})
+            return redirect(_project_path(deployment))
+        # Label Studio's login sends whoever is signed in on to the target, which is not for this user.
+        auth.logout(request)
+        return redirect(reverse("polardb-deployment", args=[deployment.name]))
+
+
+def _project_path(deployment: Deployment) -> str:
+    return str(reverse("data_manager:project-data", args=[deployment.project_id]))
 
 
 class PasswordView(PasswordChangeView):

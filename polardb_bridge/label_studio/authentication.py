@@ -51,3 +51,34 @@ def watch_identities(identified: Callable[[Any, Any], None], token_read: Callabl
     # By setattr, because mypy lets no method be assigned.
     setattr(Token, "__init__", read)  # noqa: B010
     setattr(TruncatedLSAPIToken, "__init__", read_truncated)  # noqa: B010
+
+
+def check_tokens(may_use_legacy: Callable[[Any], bool], is_void: Callable[[Any, float], bool]) -> None:
+    """Refuse the legacy token of a user for whom `may_use_legacy(user)` is false, and access tokens that are void.
+
+    `is_void(user, seconds since 1970)` tells by when the personal token was made that an access token comes from:
+    nothing else ends an access token before its time.
+    """
+    from jwt_auth.auth import TokenAuthenticationPhaseout
+    from rest_framework.exceptions import AuthenticationFailed
+    from rest_framework_simplejwt.authentication import JWTAuthentication
+    from rest_framework_simplejwt.exceptions import InvalidToken
+
+    authenticate = TokenAuthenticationPhaseout.authenticate
+    get_user = JWTAuthentication.get_user
+
+    def authenticate_legacy(self: Any, request: Any) -> Any:
+        found = authenticate(self, request)
+        if found is not None and not may_use_legacy(found[0]):
+            raise AuthenticationFailed("Administrators use personal access tokens: legacy ones are refused.")
+        return found
+
+    def get_user_of_token(self: Any, validated_token: Any) -> Any:
+        user = get_user(self, validated_token)
+        if is_void(user, validated_token.get("iat", 0)):
+            raise InvalidToken("The token is older than the user's password.")
+        return user
+
+    # By setattr, because mypy lets no method be assigned.
+    setattr(TokenAuthenticationPhaseout, "authenticate", authenticate_legacy)  # noqa: B010
+    setattr(JWTAuthentication, "get_user", get_user_of_token)  # noqa: B010

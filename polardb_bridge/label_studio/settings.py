@@ -9,6 +9,7 @@ import sys
 import warnings
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from polardb_bridge.errors import ReconfigureError
 
@@ -70,5 +71,35 @@ def disable_telemetry() -> None:
     Call before `load_settings`: Sentry starts while the settings are imported.
     """
     for name in ("SENTRY_DSN", "FRONTEND_SENTRY_DSN", "COLLECT_ANALYTICS", "LATEST_VERSION_CHECK"):
-        if not any(prefix + name in os.environ for prefix in ENVIRONMENT_PREFIXES):
-            os.environ[name] = "" if name.endswith("DSN") else "false"
+        set_default(name, "" if name.endswith("DSN") else "false")
+
+
+def secure_defaults() -> None:
+    """Set what Label Studio leaves open, unless the environment says otherwise. Call before `load_settings`.
+
+    Browsers keep to the policy of pages (and do not only report), nobody signs up without an invitation, and pages of
+    other hosts do not call the API. If the address that people type is https://…, cookies travel over that only, and
+    requests for other hosts are refused.
+    """
+    set_default("LS_CSP_REPORT_ONLY", "false")
+    set_default("DISABLE_SIGNUP_WITHOUT_LINK", "true")
+    if not (variable("CORS_ALLOWED_ORIGINS") or variable("CORS_ALLOWED_ORIGIN_REGEXES")):
+        set_default("CORS_ALLOW_ALL_ORIGINS", "false")
+    address = urlsplit(variable("HOST") or "")
+    if address.scheme == "https" and address.hostname:
+        set_default("SESSION_COOKIE_SECURE", "1")
+        set_default("CSRF_COOKIE_SECURE", "1")
+        set_default("CSRF_COOKIE_HTTPONLY", "0")  # else it follows SESSION_COOKIE_SECURE, and scripts need it
+        set_default("ALLOWED_HOSTS", f"{address.hostname},localhost,127.0.0.1,[::1]")
+        set_default("CSRF_TRUSTED_ORIGINS", f"https://{address.netloc}")
+
+
+def variable(name: str) -> str | None:
+    """A variable of Label Studio's, under whichever of its prefixes it is set."""
+    return next((os.environ[prefix + name] for prefix in ENVIRONMENT_PREFIXES if prefix + name in os.environ), None)
+
+
+def set_default(name: str, value: str) -> None:
+    """Set a variable of Label Studio's that the environment does not set; call it before `load_settings`."""
+    if variable(name) is None:
+        os.environ[name] = value

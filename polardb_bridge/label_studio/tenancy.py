@@ -69,19 +69,31 @@ def check_invitations(check: Callable[[Any], None]) -> None:
     from organizations.api import OrganizationInviteAPI, OrganizationResetTokenAPI
     from users.api import UserAPI
 
-    def guard(view: Any, name: str) -> None:
-        original = getattr(view, name)
+    _guard(UserAPI, "create", check)
+    _guard(OrganizationInviteAPI, "get", check)
+    _guard(OrganizationResetTokenAPI, "post", check)
 
-        @wraps(original)  # its description for the API's schema hangs on it
-        def guarded(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-            check(request.user)
-            return original(self, request, *args, **kwargs)
 
-        setattr(view, name, guarded)
+def check_token_settings(check: Callable[[Any], None]) -> None:
+    """Call `check(user)` before somebody changes which tokens their organization takes: it raises if they may not.
 
-    guard(UserAPI, "create")
-    guard(OrganizationInviteAPI, "get")
-    guard(OrganizationResetTokenAPI, "post")
+    Any member may (jwt_auth/views.py, JWTSettingsAPI).
+    """
+    from jwt_auth.views import JWTSettingsAPI
+
+    _guard(JWTSettingsAPI, "post", check)
+
+
+def _guard(view: Any, name: str, check: Callable[[Any], None]) -> None:
+    """Call `check(user)` before the method of the view."""
+    original = getattr(view, name)
+
+    @wraps(original)  # its description for the API's schema hangs on it
+    def guarded(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        check(request.user)
+        return original(self, request, *args, **kwargs)
+
+    setattr(view, name, guarded)
 
 
 def hide_other_organizations() -> None:

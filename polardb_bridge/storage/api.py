@@ -40,6 +40,7 @@ from polardb_bridge.storage.serializers import (
     keep_password,
 )
 from polardb_bridge.storage.sync import jobs
+from polardb_bridge.storage.trials import count_trial
 
 # A sync that takes longer goes on after the answer, which then says "queued" or "in progress".
 SYNC_ANSWER_TIMEOUT_S = 10.0
@@ -60,6 +61,10 @@ def _check_may_change(request: Request, storage: Any) -> None:
         raise PermissionDenied("Only administrators may change or remove the storages of a deployment.")
 
 
+def _count_trial(request: Request, storage: Any) -> None:
+    count_trial(request.user, f"{storage.host}:{storage.port}")
+
+
 class _DetailMixin(_BridgeErrorsMixin):
     """Who may see a storage may not always change it."""
 
@@ -77,9 +82,13 @@ class _DetailMixin(_BridgeErrorsMixin):
 class _CreateMixin(_BridgeErrorsMixin):
     """Nothing is saved that does not work."""
 
+    request: Request
+
     def perform_create(self, serializer: Any) -> None:
         # Who may use the project, the serializer has checked.
-        serializer.Meta.model(**serializer.validated_data).validate_connection()
+        storage = serializer.Meta.model(**serializer.validated_data)
+        _count_trial(self.request, storage)
+        storage.validate_connection()
         serializer.save()
 
 
@@ -106,6 +115,7 @@ class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
         serializer.is_valid(raise_exception=True)
         for name, value in keep_password(serializer.validated_data).items():
             setattr(storage, name, value)
+        _count_trial(self.request, storage)
         return storage
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from core.utils.io import read_yaml
 from django.db.models import Model
 
+from polardb_bridge.choices import TlsMode
+from polardb_bridge.conf import configuration
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 
 _LAYOUT_FILE = Path(__file__).with_name("form_layout.yml")
@@ -34,6 +36,9 @@ def complete(layout: FormLayout) -> FormLayout:
 def _complete_field(model: type[Model], field: dict[str, Any]) -> dict[str, Any]:
     if field["type"] != "select":
         return field
+    if field["name"] == "tls" and configuration().tls_ca:
+        # There is an authority that signs the certificates of these servers.
+        field = {**field, "value": TlsMode.VERIFY_IDENTITY.value}
     explanations = field.get("explanations", {})
     return {
         **{key: value for key, value in field.items() if key != "explanations"},

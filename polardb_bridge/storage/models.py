@@ -286,3 +286,14 @@ class PolarDBImportStorageLink(ImportStorageLink):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_one_task_per_row_id")]
+
+
+class ConnectionTrial(models.Model):
+    """A person had this server try a connection to a database server (`host:port`); kept for a minute (`trials`)."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    server = models.CharField(max_length=300)
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"user {self.user_id} at {self.server}"

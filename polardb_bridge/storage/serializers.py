@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -15,6 +14,7 @@ from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.openapi import WritebackSerializer
 from polardb_bridge.storage.writeback_status import problems, writeback_status
+from polardb_bridge.table.name_filter import compile_name_filter
 from polardb_bridge.table.schema import check_table_name
 
 
@@ -58,8 +58,30 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
             )
         return data
 
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        request = self.context.get("request")
+        if request is None or instance.may_be_changed_by(request.user):
+            return shown
+        # The account of a deployment is shared with others, and where it leads to is the administrators' to know.
+        hidden = {"host": "", "port": None, "database": "", "user": ""}
+        secrets = [str(shown[name]) for name in ("host", "database", "user") if shown.get(name)]
+        return {name: _without(secrets, value) for name, value in (shown | hidden).items()}
+
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
         return super().update(instance, keep_password(validated_data))
+
+
+def _without(secrets: list[str], value: Any) -> Any:
+    """The value, and texts in it, without these words."""
+    if isinstance(value, dict):
+        return {name: _without(secrets, part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without(secrets, part) for part in value]
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "…")
+    return value
 
 
 def keep_password(values: dict[str, Any]) -> dict[str, Any]:
@@ -84,9 +106,9 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
 
     def validate_regex_filter(self, value: str) -> str:
         try:
-            re.compile(value)
-        except re.error as error:
-            raise serializers.ValidationError(f"This is not a regular expression: {error}.") from None
+            compile_name_filter(value)
+        except InvalidInputError as error:
+            raise serializers.ValidationError(str(error)) from None
         return value
 
     class Meta:

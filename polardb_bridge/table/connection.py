@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +31,8 @@ _TABLE_LOCK_TIMEOUT_S = 3
 # A process that is stopped between its UPDATE and its COMMIT would hold its locks for ever.
 _IDLE_TRANSACTION_TIMEOUT_S = 10
 
+
+_CLIENT_OPTIONS = Path(__file__).with_name("client.cnf")
 
 # The least recently used go first: storages are changed and deleted, and passwords tried.
 _MAX_ENGINES = 32
@@ -139,6 +142,9 @@ def _connect_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
         # certificate, so nothing is lost against connecting to the checked IP address.
         arguments["host"] = parameters.host
         arguments["ssl"] = {"ca": parameters.tls_ca or ssl.get_default_verify_paths().cafile}
+    else:
+        # Whoever is in between could ask for the password in clear text (tests/security/test_hostile_server.py).
+        arguments |= {"read_default_file": str(_CLIENT_OPTIONS), "read_default_group": "polardb-bridge"}
     return arguments
 
 

@@ -48,7 +48,9 @@ def _translate(error: exc.DBAPIError, parameters: ConnectionParameters, seconds:
     original = error.orig
     arguments = getattr(original, "args", ())
     code = arguments[0] if arguments and isinstance(arguments[0], int) else 0
-    said = str(arguments[1]) if len(arguments) > 1 else type(original).__name__
+    # Where the server's message is no UTF-8, mysqlclient leaves a hole: to touch it ends the process.
+    is_readable = len(arguments) > 1 and "<NULL>" not in repr(arguments)
+    said = str(arguments[1]) if is_readable else type(original).__name__
     server = parameters.server
     if code in (2002, 2003):
         return _unreachable(parameters, said, seconds)
@@ -100,6 +102,11 @@ _REACTIONS: dict[int, _Reaction] = {
     1146: (ReconfigureError, "table", "The table does not exist: {said}"),
     1054: (ReconfigureError, "table", "The table lacks a column: {said}"),
     2005: (ServerDownError, "host", "The host name {p.host!r} is not known"),
+    5010: (
+        ReconfigureError,
+        "tls",
+        "{server} asks for the password in clear text: it is sent if TLS is set to verify the certificate",
+    ),
     2026: (ReconfigureError, "tls", "The TLS connection to {server} failed: {said}"),
     1153: (RowError, None, "The value is larger than the server accepts: raise max_allowed_packet there"),
     1406: (RowError, None, "The value is longer than its column: {said}"),

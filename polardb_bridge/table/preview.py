@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from PIL import Image
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table.images.container import container_size
 from polardb_bridge.table.images.decode import DECODING, DecodedImage, decode_image
-from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS
+from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Size
 from polardb_bridge.table.rows import read_image
 from polardb_bridge.table.text import shown, utf8
 
@@ -20,6 +21,8 @@ from polardb_bridge.table.text import shown, utf8
 MAX_ROW_BYTES = 8 * 1024 * 1024
 MAX_BYTES = 32 * 1024 * 1024
 THUMBNAIL_PIXELS = 64
+# Scaled down while it is decoded.
+MAX_JPEG_PIXELS = 24_000_000
 
 
 @dataclass(frozen=True)
@@ -106,11 +109,18 @@ def make_thumbnail(text: str | bytes | None) -> Thumbnail:
 
 
 def _scaled_down(decoded: DecodedImage) -> bytes:
+    if decoded.media_type in ("image/webp", "image/avif"):
+        _check_size(container_size(decoded.data), MAX_DECODED_PIXELS)  # their decoders take room for all pixels at once
     with DECODING, Image.open(io.BytesIO(decoded.data)) as image:
+        _check_size(image.size, MAX_JPEG_PIXELS if decoded.media_type == "image/jpeg" else MAX_DECODED_PIXELS)
         image.draft("RGB", (2 * THUMBNAIL_PIXELS, 2 * THUMBNAIL_PIXELS))  # JPEG: decode at a smaller scale
-        if image.width * image.height > MAX_DECODED_PIXELS:
-            raise RowError(f"the image is too large for the preview ({image.width} x {image.height} pixels)")
         image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
         buffer = io.BytesIO()
         image.convert("RGBA" if image.has_transparency_data else "RGB").save(buffer, "WEBP", quality=70)
         return buffer.getvalue()
+
+
+def _check_size(size: Size, limit: int) -> None:
+    width, height = size
+    if width * height > limit:
+        raise RowError(f"the image is too large for the preview ({width} x {height} pixels)")

@@ -72,20 +72,21 @@ def browser(label_studio_database: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """What our scripts complained about in the browser, and all uncaught errors."""
+    """What our scripts complained about in the browser, what the pages' policy refused, and all uncaught errors."""
     return []
 
 
 @pytest.fixture
 def context(browser: Browser, complaints: list[str]) -> Iterator[BrowserContext]:
-    """A clean browser; the test fails if our scripts complain in it."""
+    """A clean browser; the test fails if our scripts complain in it, or a page breaks its own policy."""
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
     context.set_default_timeout(20_000)
 
     def on_message(message: ConsoleMessage) -> None:
-        ours = "polardb-ui" in f"{message.location}{message.text}" or message.text.startswith("PolarDB table:")
-        if ours and message.type in ("error", "warning"):
-            complaints.append(message.text)
+        ours = "polardb-ui/wizard" in f"{message.location}{message.text}" or message.text.startswith("PolarDB table:")
+        refused = "Content Security Policy" in message.text
+        if (ours or refused) and message.type in ("error", "warning"):
+            complaints.append(f"{message.text} {message.location}")
 
     def on_page(page: Page) -> None:
         page.on("console", on_message)

@@ -45,13 +45,16 @@ def test_the_address_of_another_deployment_asks_for_its_own_login(deployment: De
     open_here(cars)
     browser = signed_in(cars.user.email, first_password_of(cars))
     assert browser.get("/api/current-user/whoami").status_code == 200
+    assert "Sign out" in browser.get("/deployments/mark_animal/").text
+    assert browser.get("/api/current-user/whoami").status_code == 200
+    browser.post("/deployments/mark_animal/")
     assert "mark_animal@deployments.local" in browser.get("/deployments/mark_animal/").text
     assert browser.get("/api/current-user/whoami").status_code == 401
 
 
 def test_an_unknown_address_is_not_found(deployment: Deployment) -> None:
     browser = Client()
-    assert browser.get("/deployments/other/").status_code == 404
+    assert browser.get("/deployments/other/").status_code == 403, "as one that is closed to this address"
     drop(deployment)
     assert browser.get("/deployments/mark_animal/").status_code == 404
 
@@ -134,14 +137,14 @@ def test_nobody_else_changes_the_password(deployment: Deployment, api: Any) -> N
 def test_administrators_look_into_a_deployment_and_come_back(deployment: Deployment, api: Any, user: Any) -> None:
     own = user.active_organization
     assert api.get(f"/api/projects/{deployment.project_id}/").status_code == 404, "Label Studio shows the active one"
-    assert api.get("/deployments/mark_animal/")["Location"] == f"/projects/{deployment.project_id}/data/"
+    assert api.post("/deployments/mark_animal/")["Location"] == f"/projects/{deployment.project_id}/data/"
     assert api.get(f"/api/projects/{deployment.project_id}/").status_code == 200
     task = deployment.project.tasks.first()
     assert api.get(f"/api/tasks/{task.pk}/").status_code == 200
-    assert api.get("/polardb/label-studio")["Location"] == "/projects/"
+    assert api.post("/polardb/label-studio")["Location"] == "/projects/"
     user.refresh_from_db()
     assert user.active_organization == own
-    api.get("/deployments/mark_animal/")
+    api.post("/deployments/mark_animal/")
     drop(Deployment.objects.find("mark_animal"))
     assert api.get("/api/projects/").status_code == 200
     user.refresh_from_db()

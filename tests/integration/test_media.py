@@ -45,7 +45,7 @@ def test_the_image_is_the_rows_bytes_with_the_type_that_they_show(api: Any, link
     assert answer.content == PNG
     assert answer["Content-Type"] == "image/png"
     assert answer["X-Content-Type-Options"] == "nosniff"
-    assert answer["Cache-Control"] == "private, max-age=86400"
+    assert answer["Cache-Control"] == "private, no-cache"
     assert answer["Content-Length"] == str(len(PNG))
 
 
@@ -111,6 +111,8 @@ def test_only_people_of_the_project_see_it(client: Client, linked: str, user: An
 
 
 def test_a_token_is_enough(client: Client, linked: str, user: Any) -> None:
+    user.is_superuser = False
+    user.save()
     user.active_organization.jwt.legacy_api_tokens_enabled = True
     user.active_organization.jwt.save()
     answer = client.get(linked, HTTP_AUTHORIZATION=f"Token {user.auth_token.key}")

@@ -76,17 +76,26 @@ def test_all_options_reach_the_project(source: Source, actor: Actor) -> None:
 
 def test_an_allow_list_has_two_names(source: Source, actor: Actor) -> None:
     execute(DEPLOY, actor)
-    source.execute(f"CREATE TABLE second LIKE {TABLE}")
-    execute(DEPLOY.replace(TABLE, "second").replace("mark_animal", "model_mark_animal"), actor)
-    execute("UPDATE WHITEIPS model_mark_animal WITH (ips='10.0.0.1')", actor)
-    execute("UPDATE WHITEIPS MODEL_model_mark_animal WITH (ips='10.0.0.2')", actor)
-    lists = dict(Deployment.objects.values_list("name", "allowed_networks"))
-    assert lists == {"mark_animal": ["10.0.0.1/32"], "model_mark_animal": ["10.0.0.2/32"]}
+    execute("UPDATE WHITEIPS MODEL_mark_animal WITH (ips='10.0.0.1')", actor)
     [shown] = execute("SHOW WHITEIPS `mark_animal`", actor)
     assert row_of(shown) == {"white_ip_name": "model_mark_animal", "ips": "10.0.0.1"}
     execute("DROP DEPLOYMENT mark_animal", actor)
     with pytest.raises(StatementError, match="1305"):
         execute("SHOW WHITEIPS `mark_animal`", actor)
+
+
+def test_the_list_of_one_deployment_never_opens_another(source: Source, actor: Actor) -> None:
+    source.execute(f"CREATE TABLE second LIKE {TABLE}")
+    execute(DEPLOY, actor)
+    with pytest.raises(StatementError, match=r"1210.*as names of allow-lists do"):
+        execute(DEPLOY.replace(TABLE, "second").replace("mark_animal", "Model_mark_animal"), actor)
+    execute(DEPLOY.replace(TABLE, "second").replace("mark_animal", "other"), actor)
+    Deployment.objects.filter(name="other").update(name="model_mark_animal")  # made by an earlier version
+    execute("DROP DEPLOYMENT mark_animal", actor)
+    with pytest.raises(StatementError, match="1305"):
+        execute("UPDATE WHITEIPS model_mark_animal WITH (ips='10.0.0.1')", actor)
+    execute("UPDATE WHITEIPS model_model_mark_animal WITH (ips='10.0.0.2')", actor)
+    assert Deployment.objects.get().allowed_networks == ["10.0.0.2/32"]
 
 
 @pytest.mark.parametrize(

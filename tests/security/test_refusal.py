@@ -61,4 +61,5 @@ def test_a_refusal_is_logged_once(ways_in: WaysIn, caplog: pytest.LogCaptureFixt
             assert request(OUTSIDE).status_code == 403
         [record] = [record for record in caplog.records if record.name == "polardb_bridge.deployments.access.refusal"]
         assert isinstance(record.args, tuple)
-        assert record.args[2:] == (OUTSIDE, "deployment mark_animal"), name
+        address, deployment = record.args[2:]
+        assert (address, str(deployment).lower()) == (OUTSIDE, "deployment mark_animal"), name

@@ -46,7 +46,8 @@ def users() -> Any:
     return User.objects.filter(email=NEW)
 
 
-def test_without_a_deployment_it_is_open(first: Tenant) -> None:
+def test_without_a_deployment_it_is_open_if_label_studio_is_told_so(first: Tenant, settings: Settings) -> None:
+    settings.DISABLE_SIGNUP_WITHOUT_LINK = False
     assert Client().get("/user/signup/").status_code == 200
     assert sign_up().status_code == 302
     assert users().get().active_organization == first.organization
@@ -159,6 +160,10 @@ def test_nobody_makes_himself_a_user_of_another_organization(first: Tenant, depl
     assert first.owner.active_organization == first.organization
 
 
-def test_when_the_last_deployment_is_gone_label_studios_settings_count_again(first: Tenant, deployed: Tenant) -> None:
+@pytest.mark.parametrize(("link_needed", "status"), [(True, 403), (False, 302)])
+def test_when_the_last_deployment_is_gone_label_studios_settings_count_again(
+    first: Tenant, deployed: Tenant, settings: Settings, link_needed: bool, status: int
+) -> None:
+    settings.DISABLE_SIGNUP_WITHOUT_LINK = link_needed
     Deployment.objects.all().delete()
-    assert sign_up().status_code == 302
+    assert sign_up().status_code == status

@@ -19,7 +19,7 @@ LABELING_CONFIG = """<View><Image name="image" value="$image"/>
 
 
 class LabelStudio(dev.label_studio.LabelStudio):
-    """Served as in production, under a strict Content-Security-Policy; `folder` holds its database."""
+    """Served as in production; `folder` holds its database."""
 
     def __init__(self, folder: Path, path: str = "") -> None:
         """path: where it is mounted on its host, such as "/label-studio"; "" for the root."""
@@ -28,8 +28,8 @@ class LabelStudio(dev.label_studio.LabelStudio):
         self.environment = {
             "LABEL_STUDIO_BASE_DATA_DIR": str(self.folder),
             "DJANGO_DB": "sqlite",
-            "LS_CSP_REPORT_ONLY": "False",
             "POLARDB_ALLOWED_HOSTS": "127.0.0.1",
+            "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK": "false",
             "LOCAL_FILES_SERVING_ENABLED": "true",
             "LOCAL_FILES_DOCUMENT_ROOT": str(self.local_files),
             **({"LABEL_STUDIO_HOST": self.url, "SCRIPT_NAME": path} if path else {}),

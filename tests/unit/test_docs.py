@@ -89,7 +89,10 @@ def test_every_link_of_a_readme_leads_to_a_file(name: str) -> None:
 def test_the_table_of_formats_is_that_of_the_code(language: str) -> None:
     rows = re.findall(r"^\| ([A-Z]+) \| ([A-Z]+) \|.*\| ([\d,]+|–) \|$", pages(language)["reference/images.md"], re.M)
     assert {row[0] for row in rows} == set(decode._FORMATS)
-    assert {row[2] for row in rows} == {f"{limits.MAX_PIXELS:,}", f"{limits.MAX_DECODED_PIXELS:,}", "–"}
+    assert {row[2] for row in rows} == {
+        *(f"{n:,}" for n in (limits.MAX_PIXELS, limits.MAX_DECODED_PIXELS, limits.MAX_CONVERTED_PIXELS)),
+        "–",
+    }
     for name, shown, _ in rows:
         converted = decode._FORMATS[name].converted
         media_type = converted[0] if converted else decode._FORMATS[name].media_type

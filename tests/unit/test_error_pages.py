@@ -39,6 +39,7 @@ PASSED_ON = {
     "str(error)": "another message, which has a page",
     "{error.field or 'non_field_errors': [str(error)]}": "another message, which has a page",
     "key.problem": "why a row cannot be a task: a message of table/rows.py, which has a page",
+    "message": "a warning of `check --deploy`, whose hint says what to do",
     "reason": "a line of a sync's report: the reasons in it have pages",
     "name_rule(max_length)": "ends '… must be 1 to 64 letters', which has a page",
 }

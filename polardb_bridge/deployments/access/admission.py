@@ -12,13 +12,18 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework.exceptions import PermissionDenied
 from users.models import User
 
-from polardb_bridge.deployments.access.allow_list import check_allow_list, check_allow_list_of
+from polardb_bridge.deployments.access.allow_list import check_allow_list, check_allow_list_of, is_open
 from polardb_bridge.deployments.access.client_ip import client_ip
+from polardb_bridge.deployments.access.lent import check_lent
 from polardb_bridge.deployments.access.refusal import Refusal, refusal_of, refusal_page, refuse
+from polardb_bridge.deployments.identities import backends
+from polardb_bridge.deployments.identities.models import BackendUser
+from polardb_bridge.deployments.identities.sessions import has_ended, session_uid
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.deployments.tenancy.isolation import settle
 from polardb_bridge.deployments.tenancy.organizations import ensure_organization
@@ -41,7 +46,9 @@ class AccessMiddleware:
             admit_to_url(request)
             if request.user.is_authenticated:
                 admit(request, request.user)
-        except PermissionDenied:
+        except PermissionDenied as error:
+            if refusal_of(request) is None:
+                return JsonResponse({"detail": str(error.detail), "status_code": 403}, status=403)
             return refusal_page(request)
         response = self.get_response(request)
         return refusal_page(request) if refusal_of(request) else response
@@ -54,28 +61,58 @@ def admit_to_url(request: HttpRequest) -> None:
         PermissionDenied: it is closed to this client.
     """
     match = _DEPLOYMENT_PATH.match(request.path_info)
-    if match and not request.user.is_superuser:
-        check_allow_list(request, Deployment.objects.without_secrets().filter(name__iexact=match["name"]).first())
+    if match and not request.user.is_superuser and signup_is_closed():
+        found = Deployment.objects.without_secrets().filter(name__iexact=match["name"]).first()
+        if found is None or not is_open(found, client_ip(request)):
+            # The same answer whether there is such a deployment or not: nobody finds names by guessing.
+            refuse(request, Refusal(client_ip(request), Deployment(name=match["name"])))
 
 
 def admit(request: HttpRequest, user: Any) -> None:
     """Let the user act in this request, with an active organization that they are a member of.
 
+    Who comes with the cookie of a session that has been ended is nobody, and goes on as that.
+
     Raises:
         PermissionDenied: their deployment is closed to this client, or they have no organization.
     """
     if _admitted(request) == user:
-        return
-    if user.is_superuser:
+        return None
+    session = session_uid(request)
+    backend = backends.project_of(user)
+    if backend is not None:
+        _admit_backend(request, user, backend)
+    elif user.is_superuser:
+        if has_ended(session):
+            return _forget_session(request)
         if user.active_organization_id is None:
             ensure_organization(user)
     else:
-        membership = settle(user)
+        membership = settle(user, session)
+        if membership.session_ended if membership else has_ended(session):
+            return _forget_session(request)
         if membership is None and signup_is_closed():
             refuse(request, Refusal(client_ip(request), None))
         if membership:
-            check_allow_list(request, getattr(membership.organization, "deployment", None))
+            deployment = getattr(membership.organization, "deployment", None)
+            check_allow_list(request, deployment)
+            if deployment:
+                check_lent(request)
     request._polardb_admitted = user
+    return None
+
+
+def _forget_session(request: HttpRequest) -> None:
+    request.session.flush()
+    request.user = AnonymousUser()
+
+
+def _admit_backend(request: HttpRequest, user: Any, backend: BackendUser) -> None:
+    """Let an ML backend do its part of the project's work, from anywhere: the project's people have chosen it."""
+    if backend.project is None or not backends.may_ask(request):
+        raise PermissionDenied("The token of an ML backend reads tasks and files of its project, and no more.")
+    user.polardb_backend_project = backend.project_id
+    user.active_organization = backend.project.organization  # for this request only: it is not saved
 
 
 def admit_token(request: HttpRequest, user_id: Any, signed: bool) -> None:

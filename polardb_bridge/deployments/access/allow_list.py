@@ -28,7 +28,7 @@ def check_allow_list(request: HttpRequest, deployment: Deployment | None, *, nam
     if deployment is None:
         return
     ip = client_ip(request)
-    if deployment.is_dropping or not allows(deployment.allowed_networks, ip):
+    if not is_open(deployment, ip):
         refuse(request, Refusal(ip, deployment, named))
 
 
@@ -40,6 +40,11 @@ def check_allow_list_of(request: HttpRequest, user: User) -> None:
     """
     if not user.is_superuser:
         check_allow_list(request, Deployment.objects.without_secrets().of_user(user).first(), named=False)
+
+
+def is_open(deployment: Deployment, client_ip: str | None) -> bool:
+    """Whether the deployment lets `client_ip` in."""
+    return not deployment.is_dropping and allows(deployment.allowed_networks, client_ip)
 
 
 def allows(networks: Iterable[str], client_ip: str | None) -> bool:

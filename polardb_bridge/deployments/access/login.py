@@ -11,6 +11,10 @@ from rest_framework.exceptions import PermissionDenied
 from users.models import User
 
 from polardb_bridge.deployments.access.allow_list import check_allow_list_of
+from polardb_bridge.deployments.access.client_ip import client_ip
+from polardb_bridge.deployments.access.refusal import Refusal, refuse
+from polardb_bridge.deployments.models import LOGIN_DOMAIN, Deployment
+from polardb_bridge.deployments.tenancy.signup import signup_is_closed
 
 
 class AddressBackend:
@@ -24,9 +28,18 @@ class AddressBackend:
         request = request or CurrentContext.get_request()
         name = credentials.get("email") or credentials.get(User.USERNAME_FIELD) or credentials.get("username")
         user = User.objects.filter(email__iexact=name).first() if request is not None and name else None
-        if request is None or user is None:
+        if request is None:
             return
         try:
+            if user is None:
+                self._check_no_user(request, name)
+                return
             check_allow_list_of(request, user)
         except PermissionDenied:
             raise LoginRefused from None
+
+    @staticmethod
+    def _check_no_user(request: HttpRequest, name: str | None) -> None:
+        """Answer for the user of a deployment that is not there as for one that is closed: nobody finds names so."""
+        if name and name.lower().endswith(f"@{LOGIN_DOMAIN}") and signup_is_closed():
+            refuse(request, Refusal(client_ip(request), Deployment(name=""), named=False))

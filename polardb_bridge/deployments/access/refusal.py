@@ -55,7 +55,7 @@ class Refusal:
                 Text("en", "No organization", "Your account belongs to no organization.", "Ask an administrator."),
                 Text("zh", "没有所属组织", "您的账号不属于任何组织。", "请联系管理员。"),
             )
-        if self.deployment.is_dropping:
+        if self.deployment.is_dropping and self.named:
             return (
                 Text("en", "Closed", "This deployment is being removed.", "Ask an administrator."),
                 Text("zh", "已关闭", "该部署正在删除。", "请联系管理员。"),

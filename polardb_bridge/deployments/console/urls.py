@@ -14,5 +14,6 @@ urlpatterns = [
     path("console.css", views.styles, name="styles"),
     path("console.js", views.script, name="script"),
     path("<str:name>/allow-list", views.allow_list, name="allow-list"),
+    path("<str:name>/password", views.password, name="password"),
     path("<str:name>/drop", views.drop, name="drop"),
 ]

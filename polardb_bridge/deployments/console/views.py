@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from core.middleware import enforce_csrf_checks
-from django.contrib import messages
+from django.contrib import auth, messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -23,6 +23,7 @@ from polardb_bridge.conf import command_database
 from polardb_bridge.deployments.access.allow_list import open_to_all
 from polardb_bridge.deployments.access.client_ip import client_ip
 from polardb_bridge.deployments.console.forms import DeployForm
+from polardb_bridge.deployments.execution.answers import Answer
 from polardb_bridge.deployments.execution.audit import Actor
 from polardb_bridge.deployments.execution.execute import run
 from polardb_bridge.deployments.models import Deployment, StatementRecord
@@ -31,7 +32,7 @@ from polardb_bridge.deployments.tenancy.organizations import leave_deployment
 from polardb_bridge.errors import BridgeError, NoSuchDeploymentError
 from polardb_bridge.statements.errors import StatementError
 from polardb_bridge.statements.names import allow_list_name
-from polardb_bridge.statements.syntax import DropDeployment, Statement, UpdateWhiteIps
+from polardb_bridge.statements.syntax import DropDeployment, ShowDeployment, Statement, UpdateWhiteIps
 from polardb_bridge.table import catalog
 from polardb_bridge.table.catalog import Offer
 from polardb_bridge.table.connection import connect
@@ -112,6 +113,22 @@ def drop(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "polardb/console/drop.html", context, status=400 if request.method == "POST" else 200)
 
 
+@require_http_methods(["GET", "POST"])
+@_for_administrators
+def password(request: HttpRequest, name: str) -> HttpResponse:
+    """The first password of a deployment, to whoever types their own: a page left open, or a script in it, cannot."""
+    context: dict[str, object] = {"name": name}
+    if request.method == "POST":
+        # Not by login(): nothing else of the session changes.
+        if auth.authenticate(request, email=request.user.email, password=request.POST.get("own", "")) != request.user:
+            return render(request, "polardb/console/password.html", {**context, "wrong": True}, status=403)
+        answer = _run(request, ShowDeployment(name))
+        if answer is None:
+            return redirect("polardb-console:deployments")
+        context["password"] = dict(zip(answer.columns, answer.rows[0], strict=True))["password"]
+    return render(request, "polardb/console/password.html", context)
+
+
 @require_GET
 @_for_administrators
 def statements(request: HttpRequest) -> HttpResponse:
@@ -120,7 +137,7 @@ def statements(request: HttpRequest) -> HttpResponse:
     return render(request, "polardb/console/statements.html", {"page": page})
 
 
-@require_GET
+@require_POST
 @_for_administrators
 def label_studio(request: HttpRequest) -> HttpResponse:
     """Back to the administrator's own projects."""
@@ -165,16 +182,17 @@ class _Offered:
         return DeployForm(self.templates, self.tables, *data)
 
 
-def _run(request: HttpRequest, statement: Statement) -> bool:
-    """Run the statement; whether it succeeded. What came of it is shown on the next page."""
+def _run(request: HttpRequest, statement: Statement) -> Answer | None:
+    """Run the statement; its answer, if it succeeded. What came of it is shown on the next page."""
     actor = Actor(user=request.user, client_ip=client_ip(request), via="console")
     try:
         answer = run(statement, actor)
     except StatementError as error:
         messages.error(request, str(error))
-        return False
-    messages.success(request, answer.message)
-    return True
+        return None
+    if answer.message:
+        messages.success(request, answer.message)
+    return answer
 
 
 def _page(

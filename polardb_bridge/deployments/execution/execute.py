@@ -131,15 +131,19 @@ def _is_like(name: str, pattern: str | None) -> bool:
 
 
 def _find_by_allow_list(name: str) -> Deployment:
-    """The deployment that an allow-list belongs to; a deployment's own name will do as well."""
-    has_prefix = name.lower().startswith(ALLOW_LIST_PREFIX)
-    for candidate in [name[len(ALLOW_LIST_PREFIX) :], name] if has_prefix else [name]:
-        try:
-            deployment: Deployment = Deployment.objects.find(candidate)
-        except NoSuchDeploymentError:
-            continue
-        return deployment
-    raise NoSuchDeploymentError(f"There is no allow-list {name!r}. {syntax.ShowDeployments.verb} lists them.")
+    """The deployment that an allow-list belongs to; a deployment's own name will do as well.
+
+    After the prefix there is one deployment's name and no other: the list of one that was dropped must not open the
+    deployment that is called like the list.
+    """
+    owner = name[len(ALLOW_LIST_PREFIX) :] if name.lower().startswith(ALLOW_LIST_PREFIX) else name
+    try:
+        deployment: Deployment = Deployment.objects.find(owner)
+    except NoSuchDeploymentError:
+        raise NoSuchDeploymentError(
+            f"There is no allow-list {name!r}. {syntax.ShowDeployments.verb} lists them."
+        ) from None
+    return deployment
 
 
 def _set_allow_list(deployment: Deployment, networks: tuple[str, ...]) -> Answer:

@@ -28,7 +28,19 @@ class ProjectMixin(LabelStudioProjectMixin):
 
     def has_permission(self, user: Any) -> bool:
         user.project = self  # for Label Studio's log of activity
+        backend = backend_project(user)
+        if backend is not None:
+            return bool(backend == self.pk)
         return works_in(user, self.organization_id)
+
+
+def backend_project(user: Any) -> int | None:
+    """The id of the project that `user` serves as its ML backend (`identities.backends`); None for people.
+
+    Admission has looked it up.
+    """
+    found: int | None = getattr(user, "polardb_backend_project", None)
+    return found
 
 
 def works_in(user: Any, organization_id: int | None) -> bool:
@@ -56,6 +68,9 @@ def may_see(user: Any, row: Any) -> bool:
     active = getattr(user, "active_organization_id", None)
     if active is None:
         return False
+    backend = backend_project(user)
+    if backend is not None:
+        return any(value == backend for value in _ids_of_project(row))
     members = OrganizationMember.objects.all()
     if isinstance(row, User):
         # Former members too: annotations of theirs remain.
@@ -77,6 +92,15 @@ def _has_no_tenants() -> bool:
     from polardb_bridge.deployments.tenancy.signup import signup_is_closed
 
     return not signup_is_closed()
+
+
+def _ids_of_project(row: Any) -> Iterator[Any]:
+    """The ids of the projects that a row says it is of."""
+    if row._meta.label == "projects.Project":
+        yield row.pk
+    yield getattr(row, "project_id", None)
+    task = getattr(row, "task", None)
+    yield getattr(task, "project_id", None)
 
 
 def organization_of(row: Model) -> int | None:
@@ -110,20 +134,24 @@ def _paths(model: type[Any], steps: int) -> Iterator[tuple[str, ...]]:
                 yield (key.name, *path)
 
 
-def settle(user: Any) -> OrganizationMember | None:
+def settle(user: Any, session_uid: str | None = None) -> OrganizationMember | None:
     """Have the user's active organization be one that they are a member of, and return that membership.
 
     Label Studio makes a former member's organization active again when they sign in (users/views.py, user_login), and
     puts users without one into the first organization (organizations/middleware.py): that remains while there are no
     deployments. None: the user has no organization.
+
+    session_uid: the session that the user is signed in by; the membership's `session_ended` tells whether it has ended.
     """
     from organizations.models import Organization, OrganizationMember
 
+    from polardb_bridge.deployments.identities.sessions import is_ended
     from polardb_bridge.deployments.tenancy.signup import signup_is_closed
 
     # All that a request needs to know of its user's tenant, in one query; decrypting the password takes longer.
     members = OrganizationMember.objects.filter(user=user, deleted_at=None)
     members = members.select_related("organization__deployment").defer("organization__deployment__first_password")
+    members = members.annotate(session_ended=is_ended(session_uid))
     membership: OrganizationMember | None = None
     if user.active_organization_id is not None:
         membership = members.filter(organization=user.active_organization_id).first()

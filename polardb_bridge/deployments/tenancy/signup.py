@@ -33,6 +33,19 @@ def check_may_invite(user: Any) -> None:
         raise PermissionDenied("Only administrators may invite people or create users here.")
 
 
+def check_may_change_token_settings(user: Any) -> None:
+    """Let administrators alone decide which tokens an organization takes, and its owner while there are no tenants.
+
+    Raises:
+        PermissionDenied: the user may not.
+    """
+    organization = user.active_organization
+    # A plain installation may have no administrator: whoever made the organization is in charge of it.
+    is_owner = organization is not None and organization.created_by_id == user.pk and not signup_is_closed()
+    if not (user.is_superuser or is_owner):
+        raise PermissionDenied("Only administrators may change the settings of tokens.")
+
+
 def _check_open() -> None:
     if signup_is_closed():
         raise PermissionDenied("Signing up is closed here. Ask an administrator for an account.")

@@ -137,8 +137,9 @@ def _part(image: DecodedImage | LargeImage, start: int, stop: int, status: int =
 
 def _with_headers(answer: HttpResponseBase, etag: str, in_doubt: bool) -> HttpResponseBase:
     answer["ETag"] = etag
-    # The url has the image's version: what a browser holds never gets old. Shared caches must not keep it.
-    answer["Cache-Control"] = "private, no-cache" if in_doubt else "private, max-age=86400"
+    # Asked for again each time, and sent again if it has changed: who may see it can have changed, too. Shared caches
+    # must not keep it.
+    answer["Cache-Control"] = "private, no-cache"
     answer["Accept-Ranges"] = "bytes"
     return _harmless(answer)
 

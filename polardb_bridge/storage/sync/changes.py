@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.table.name_filter import compile_name_filter
 from polardb_bridge.table.rows import ALL_KEYS, MAX_ROW_ID, KeyRange, RowKey, read_digests, read_key_pages
 
 
@@ -55,12 +55,10 @@ def find_changes(
     """
     links = PolarDBImportStorageLink.objects.filter(storage_id=storage.pk)
     linked = links.values_list("row_id", "task_id", "version", "is_missing", "memory__digest", "memory__revision")
-    pattern = re.compile(storage.regex_filter) if storage.regex_filter else None
+    matches = compile_name_filter(storage.regex_filter) if storage.regex_filter else None
 
     def is_wanted(key: RowKey) -> bool:
-        return not (storage.only_unannotated and key.is_annotated) and not (
-            pattern and not pattern.match(key.original_name)
-        )
+        return not (storage.only_unannotated and key.is_annotated) and not (matches and not matches(key.original_name))
 
     def between(after: int | None, until: int | None) -> Iterable[LinkedRow]:
         found = linked if after is None else linked.filter(row_id__gt=after)

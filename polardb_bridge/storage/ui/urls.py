@@ -1,4 +1,4 @@
-"""The script and the styles of the Cloud Storage page."""
+"""The script and the styles of the Cloud Storage page, and those of the API's documentation."""
 
 from django.urls import path
 
@@ -9,4 +9,5 @@ app_name = "polardb-ui"
 urlpatterns = [
     path("wizard.js", views.script, name="script"),
     path("wizard.css", views.styles, name="styles"),
+    path("api-docs/<path:path>", views.api_docs),
 ]

@@ -6,13 +6,16 @@ import json
 from functools import cache
 from pathlib import Path
 
+import drf_spectacular_sidecar
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.views.static import serve
 
 from polardb_bridge.storage.form import read_form_layout
 from polardb_bridge.web.assets import respond
 
 _FOLDER = Path(__file__).with_name("wizard")
+_API_DOCS = Path(drf_spectacular_sidecar.__file__).parent / "static" / "drf_spectacular_sidecar"
 # One script in this order: what follows uses what comes before.
 _PARTS = ("elements", "provider", "connection", "preview", "review", "card", "start")
 
@@ -35,3 +38,9 @@ def script(request: HttpRequest) -> HttpResponseBase:
 
 def styles(request: HttpRequest) -> HttpResponseBase:
     return respond(request, _styles(), "text/css; charset=utf-8")
+
+
+def api_docs(request: HttpRequest, path: str) -> HttpResponseBase:
+    """Scripts and styles of Redoc and Swagger UI."""
+    response: HttpResponseBase = serve(request, path, document_root=_API_DOCS)
+    return response

@@ -9,7 +9,7 @@ import io
 
 from PIL import Image, ImageOps
 
-from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, check_size
+from polardb_bridge.table.images.limits import MAX_CONVERTED_PIXELS, check_size
 from polardb_bridge.table.images.problems import not_shown
 
 try:
@@ -30,7 +30,7 @@ def tiff_to_png(data: bytes) -> bytes:
         Exception: whatever Pillow raises for damaged files.
     """
     with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
-        check_size(image.size, MAX_DECODED_PIXELS)
+        check_size(image.size, MAX_CONVERTED_PIXELS)
         if image.mode in ("F", "I", "LAB") or image.mode.startswith("I;16B"):
             raise not_shown(f"TIFF images with this kind of pixels ({image.mode})", "store PNG or JPEG")
         image.load()
@@ -47,7 +47,7 @@ def heic_to_jpeg(data: bytes) -> bytes:
     if pillow_heif is None:
         raise not_shown("HEIC images", "store JPEG, or install polardb-bridge[heif]")
     file = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
-    check_size(file.size, MAX_DECODED_PIXELS)
+    check_size(file.size, MAX_CONVERTED_PIXELS)
     return _saved(file.to_pillow(), "JPEG")
 
 

@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.images.base64_text import problem_of, readings
 from polardb_bridge.table.images.bmp import check_bmp
+from polardb_bridge.table.images.container import container_size
 from polardb_bridge.table.images.convert import heic_to_jpeg, tiff_to_png
 from polardb_bridge.table.images.ico import check_ico
 from polardb_bridge.table.images.identify import image_format, other_kind
@@ -25,7 +26,6 @@ from polardb_bridge.table.images.jpeg import check_jpeg, is_whole
 from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, MAX_PIXELS, check_size, too_many_pixels
 from polardb_bridge.table.images.png import check_png
 from polardb_bridge.table.images.problems import damaged
-from polardb_bridge.table.images.webp import webp_size
 
 _T = TypeVar("_T")
 
@@ -34,8 +34,8 @@ _JPEG_START = 16 * 1024
 _JPEG_END = 16
 # Of a file, what tells its kind.
 _HEADERS = 1024
-# Images that are decoded at once, in all threads: each can take 160 MB.
-DECODING = threading.BoundedSemaphore(2)
+# Held while an image is decoded: one at a time, so that many requests take no more memory than one.
+DECODING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -206,18 +206,23 @@ def _check_gif(data: bytes) -> None:
     _check_by_decoding("GIF")(data)
 
 
-def _check_webp(data: bytes) -> None:
-    check_size(webp_size(data), MAX_DECODED_PIXELS)
-    _check_by_decoding("WEBP")(data)
+def _check_container(name: str) -> Callable[[bytes], None]:
+    def check(data: bytes) -> None:
+        size = container_size(data)
+        check_size(size)
+        if size[0] * size[1] <= MAX_DECODED_PIXELS:
+            _check_by_decoding(name)(data)
+
+    return check
 
 
 _FORMATS = {
     "JPEG": _Format("image/jpeg", check_jpeg, needs_no_memory=True),
     "PNG": _Format("image/png", check_png, needs_no_memory=True),
     "GIF": _Format("image/gif", _check_gif),
-    "WEBP": _Format("image/webp", _check_webp),
+    "WEBP": _Format("image/webp", _check_container("WEBP")),
     "BMP": _Format("image/bmp", check_bmp, needs_no_memory=True),
-    "AVIF": _Format("image/avif", _check_by_decoding("AVIF")),
+    "AVIF": _Format("image/avif", _check_container("AVIF")),
     "ICO": _Format("image/x-icon", check_ico),
     "TIFF": _Format("image/tiff", tiff_to_png, ("image/png", tiff_to_png)),
     "HEIC": _Format("image/heic", heic_to_jpeg, ("image/jpeg", heic_to_jpeg)),

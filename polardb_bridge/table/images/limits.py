@@ -13,8 +13,10 @@ Data = bytes | mmap.mmap
 
 # Pillow's own limit for what it opens; the largest photos and scans that people label are below it.
 MAX_PIXELS = 178_956_970
-# For what must be decoded to be checked, made small or converted: four bytes a pixel, 160 MB.
-MAX_DECODED_PIXELS = 40_000_000
+# For what is decoded to see whether it is whole, or to be made small: up to eight bytes a pixel meanwhile.
+MAX_DECODED_PIXELS = 15_000_000
+# For what is converted: a page of A4 in 600 dpi.
+MAX_CONVERTED_PIXELS = 36_000_000
 
 
 def check_size(size: Size, limit: int = MAX_PIXELS) -> None:
