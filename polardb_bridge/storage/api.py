@@ -41,9 +41,15 @@ from polardb_bridge.storage.serializers import (
 )
 from polardb_bridge.storage.sync import jobs
 from polardb_bridge.storage.trials import count_trial
+from polardb_bridge.table.preview import MAX_BYTES
+from polardb_bridge.table.time_limit import time_limit
 
 # A sync that takes longer goes on after the answer, which then says "queued" or "in progress".
 SYNC_ANSWER_TIMEOUT_S = 10.0
+# How long a request waits for somebody's database, whatever that does.
+ANSWER_TIME_LIMIT_S = 5.0
+# The preview's images, and as much again.
+ANSWER_MAX_BYTES = 2 * MAX_BYTES
 
 
 class _BridgeErrorsMixin:
@@ -88,7 +94,8 @@ class _CreateMixin(_BridgeErrorsMixin):
         # Who may use the project, the serializer has checked.
         storage = serializer.Meta.model(**serializer.validated_data)
         _count_trial(self.request, storage)
-        storage.validate_connection()
+        with time_limit(ANSWER_TIME_LIMIT_S, ANSWER_MAX_BYTES):
+            storage.validate_connection()
         serializer.save()
 
 
@@ -98,7 +105,12 @@ class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
     permission_required = all_permissions.storages_change
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        self.storage_in_form().validate_connection()
+        storage = self.storage_in_form()
+        with time_limit(ANSWER_TIME_LIMIT_S, ANSWER_MAX_BYTES):
+            return self.answer(storage)
+
+    def answer(self, storage: Any) -> Response:
+        storage.validate_connection()
         return Response()
 
     def storage_in_form(self) -> Any:
@@ -156,10 +168,9 @@ class PolarDBImportStorageFilesAPI(_ValidateAPI):
 
     serializer_class = PolarDBImportStorageSerializer
 
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        storage = self.storage_in_form()
+    def answer(self, storage: Any) -> Response:
+        limit = IntegerField(min_value=1).run_validation(self.request.data.get("limit", MAX_ROWS))
         storage.validate_connection()
-        limit = IntegerField(min_value=1).run_validation(request.data.get("limit", MAX_ROWS))
         return Response({"files": preview(storage, limit)})
 
 

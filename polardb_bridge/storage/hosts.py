@@ -14,6 +14,10 @@ from django.conf import settings
 from polardb_bridge.conf import configuration
 from polardb_bridge.errors import ReconfigureError, ServerDownError
 from polardb_bridge.networks import contains
+from polardb_bridge.table.time_limit import TimeIsUpError, call_in_time
+
+# The name server may be one that whoever names the host has set up.
+_LOOKUP_TIME_LIMIT_S = 3.0
 
 
 def resolved_ip(host: str, port: int) -> str:
@@ -26,14 +30,14 @@ def resolved_ip(host: str, port: int) -> str:
     if not settings.SSRF_PROTECTION_ENABLED or is_allowed(host):
         return host
     try:
-        address: str = resolve_host_for_ssrf(host, port)
+        address: str = call_in_time(host, lambda: resolve_host_for_ssrf(host, port), _LOOKUP_TIME_LIMIT_S)
     except SsrfBlockedUrlError:
         raise ReconfigureError(
             f"Connections to {host} are blocked: its address is private or reserved. "
             "An administrator can allow it with POLARDB_ALLOWED_HOSTS.",
             field="host",
         ) from None
-    except LabelStudioAPIException:
+    except (LabelStudioAPIException, TimeIsUpError):
         # Names are looked up in the network, too, and that heals like a server.
         raise ServerDownError(f"The host name {host!r} is not known.", field="host") from None
     return address

@@ -5,22 +5,29 @@ from __future__ import annotations
 import os
 import ssl
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import MySQLdb
 import sqlalchemy as sa
 from sqlalchemy import event
 
 from polardb_bridge.choices import TlsMode
 from polardb_bridge.errors import ReconfigureError
-from polardb_bridge.table.driver_errors import translated_errors
+from polardb_bridge.table.driver_errors import translated_errors, unreachable
 from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.time_limit import TimeIsUpError, call_in_time, current, time_limit
 
-# A person waits for "Test connection" no longer than 5 s: this, then the probe if it fails (driver_errors.py).
+# A person waits for "Test connection" no longer than 5 s.
 CONNECT_TIMEOUT_S = 3
+# What the client library allows anew with each read of the server's greeting.
+_LOGIN_TIME_LIMIT_S = 5.0
+# For all that is done between `connect` or `begin` and its end, unless the caller has set another limit.
+WORK_TIME_LIMIT_S = 60.0
 READ_TIMEOUT_S = 60
 WRITE_TIMEOUT_S = 60
 # Below MySQL's shortest usual wait_timeout (PolarDB's proxies close idle connections after some minutes).
@@ -89,6 +96,18 @@ def _create_engine(parameters: ConnectionParameters) -> sa.Engine:
         hide_parameters=True,
     )
 
+    @event.listens_for(engine, "do_connect")
+    def log_in(_dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> Any:
+        return _log_in(parameters, options)
+
+    ping = engine.dialect.do_ping
+
+    def ping_in_time(connection: Any) -> bool:
+        _watch(connection)
+        return ping(connection)
+
+    engine.dialect.do_ping = ping_in_time  # type: ignore[assignment,method-assign]
+
     @event.listens_for(engine, "connect")
     def set_up_session(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
@@ -108,6 +127,29 @@ def _create_engine(parameters: ConnectionParameters) -> sa.Engine:
             cursor.close()
 
     return engine
+
+
+def _log_in(parameters: ConnectionParameters, options: dict[str, Any]) -> Any:
+    began = time.monotonic()
+    try:
+        connection = call_in_time(
+            parameters.server,
+            lambda: MySQLdb.connect(**options),
+            _LOGIN_TIME_LIMIT_S,
+            too_late=lambda late: late.close(),
+        )
+    except TimeIsUpError:
+        # At once, if others wait for this server already.
+        seconds = time.monotonic() - began
+        raise unreachable(parameters, "", seconds if seconds >= 1 else _LOGIN_TIME_LIMIT_S) from None
+    _watch(connection)  # SQLAlchemy asks for the server's version, and more, before anybody has the connection
+    return connection
+
+
+def _watch(connection: Any) -> None:
+    limit = current()
+    if limit is not None:
+        limit.watch(connection)
 
 
 def _require_encryption(cursor: Any, parameters: ConnectionParameters) -> None:
@@ -155,12 +197,35 @@ def connect(parameters: ConnectionParameters) -> Iterator[sa.Connection]:
     Each statement stands by itself: a long read in one transaction would keep ALTER TABLE waiting, and all others
     behind that.
     """
-    with translated_errors(parameters), engine_for(parameters).connect() as connection:
+    with (
+        time_limit(WORK_TIME_LIMIT_S),
+        translated_errors(parameters),
+        open_connection(engine_for(parameters)) as connection,
+    ):
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
 def begin(parameters: ConnectionParameters) -> Iterator[sa.Connection]:
     """Like `connect`, in a transaction that commits at the end and rolls back on an error."""
-    with translated_errors(parameters), engine_for(parameters).begin() as connection:
+    with (
+        time_limit(WORK_TIME_LIMIT_S),
+        translated_errors(parameters),
+        open_connection(engine_for(parameters)) as connection,
+        connection.begin(),
+    ):
         yield connection
+
+
+@contextmanager
+def open_connection(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection from the pool, for the work that this thread does within its time limit."""
+    with engine.connect() as connection:
+        connected = connection.connection.dbapi_connection
+        _watch(connected)
+        try:
+            yield connection
+        finally:
+            limit = current()
+            if limit is not None:
+                limit.leave(connected)

@@ -21,6 +21,7 @@ from polardb_bridge.errors import (
     ServerDownError,
 )
 from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.time_limit import TimeIsUpError, current
 
 # A refusal comes at once; what takes longer than this was no answer at all.
 _REFUSED_WITHIN_S = 1.0
@@ -39,9 +40,22 @@ def translated_errors(parameters: ConnectionParameters) -> Iterator[None]:
         raise
     except exc.TimeoutError:
         raise DisconnectedError(f"All connections to {parameters} are in use. Try again.") from None
+    except TimeIsUpError:
+        raise _time_is_up(parameters) from None
     except exc.DBAPIError as error:
+        limit = current()
+        if limit is not None and limit.is_up:
+            raise _time_is_up(parameters) from None
         # `from None`: the driver's error repeats the statement, and a traceback would log it.
         raise _translate(error, parameters, time.monotonic() - began) from None
+
+
+def _time_is_up(parameters: ConnectionParameters) -> DisconnectedError:
+    limit = current()
+    if limit is not None and limit.is_too_much:
+        mebibytes = limit.max_bytes // 1024**2
+        return DisconnectedError(f"{parameters.server} sent more than {mebibytes} MiB where less was asked for.")
+    return DisconnectedError(f"{parameters.server} did not finish within {limit.seconds if limit else 0:.0f} s.")
 
 
 def _translate(error: exc.DBAPIError, parameters: ConnectionParameters, seconds: float) -> BridgeError:
@@ -53,7 +67,7 @@ def _translate(error: exc.DBAPIError, parameters: ConnectionParameters, seconds:
     said = str(arguments[1]) if is_readable else type(original).__name__
     server = parameters.server
     if code in (2002, 2003):
-        return _unreachable(parameters, said, seconds)
+        return unreachable(parameters, said, seconds)
     if code == 2013 and "initial communication packet" in said:
         return ServerDownError(
             f"{server} accepts connections, but does not answer like a MySQL server: check the port.", field="port"
@@ -71,7 +85,7 @@ def _translate(error: exc.DBAPIError, parameters: ConnectionParameters, seconds:
     )
 
 
-def _unreachable(parameters: ConnectionParameters, said: str, seconds: float) -> ServerDownError:
+def unreachable(parameters: ConnectionParameters, said: str, seconds: float) -> ServerDownError:
     """Why no connection came about in so many seconds: MariaDB's client library says "(115)" for nearly all reasons.
 
     Nothing is tried again to find out: servers count connections without a login, and block who makes many.

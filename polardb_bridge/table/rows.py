@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table.connection import open_connection
 from polardb_bridge.table.text import utf8
 
 # Keys are small; images are streamed, so that a statement's rows are never in memory as a whole.
@@ -194,7 +195,7 @@ def _read_large_row(
 ) -> Iterator[SourceRow]:
     query = sa.select(image, _digest_of_newer(table, digests_after), *_key_columns(table))
     # The client library keeps a buffer as large as the largest row for as long as a connection lives.
-    with engine.connect() as connection:
+    with open_connection(engine) as connection:
         found = connection.execute(query.where(table.c.id == row_id)).first()
         connection.invalidate()
     if found is not None:

@@ -20,6 +20,7 @@ from polardb_bridge.errors import BridgeError, ServerDownError
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.storage.writeback_status import unwritten_of
 from polardb_bridge.table.connection import dispose
+from polardb_bridge.table.time_limit import time_limit
 from polardb_bridge.webhooks import clock, leases, outbox, servers, wakeup
 from polardb_bridge.webhooks.batch import Batch, writing_parameters
 from polardb_bridge.webhooks.models import WritebackState
@@ -28,6 +29,8 @@ from polardb_bridge.webhooks.retry import MAX_DELAY, next_try
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 500
+# What takes longer is tried again in smaller batches, beside those of other servers.
+BATCH_TIME_LIMIT_S = 20.0
 # Rows that were refused before, in one go: each may have to be written alone. More while all of them succeed.
 PARKED_BATCH_SIZE = 20
 # How long a person who waits for a delivery waits for what other deliveries, or transactions of others, hold.
@@ -127,7 +130,7 @@ class _Delivery:
 
     def _write(self, batch: Batch) -> None:
         try:
-            with leases.kept(batch.lease):
+            with leases.kept(batch.lease), time_limit(BATCH_TIME_LIMIT_S):
                 batch.write()
         except BridgeError as error:
             outbox.release(batch.lease)

@@ -13,19 +13,21 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import RetryableError
 from polardb_bridge.storage.models import PolarDBImportStorage
-from polardb_bridge.table.connection import connect, engine_for
-from polardb_bridge.table.driver_errors import translated_errors
+from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.images.base64_text import decode_pieces
 from polardb_bridge.table.images.decode import DecodedImage, decode_image, shown_file
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.rows import read_image, read_image_pieces
+from polardb_bridge.table.time_limit import TimeLimit, time_limit
 
 # A server that is away is said so within 3 s.
 TIMEOUT_S = 2
+# What a person waits for an image: so long for its begin, and then no longer than at this rate.
+FIRST_BYTE_TIME_LIMIT_S = 5.0
+MIN_BYTES_PER_S = 2 * 1024 * 1024
 # Of base64. Larger images are read in pieces, one image at a time: each piece is in memory twice.
 MAX_BYTES_IN_MEMORY = 16 * 1024 * 1024
 PIECE_BYTES = 64 * 1024 * 1024
-_WAIT_FOR_TURN_S = 60.0
 _SENT_BYTES = 1024 * 1024
 
 _turn = threading.BoundedSemaphore(1)
@@ -56,32 +58,41 @@ def read(storage: PolarDBImportStorage, row_id: int) -> DecodedImage | LargeImag
         RowError: there is no such row, or it holds no image.
         BridgeError: the table cannot be read.
     """
-    parameters = storage.connection_parameters()
-    hasty = replace(parameters, timeout_s=TIMEOUT_S)
-    try:
-        with connect(hasty) as connection:
-            text, size = read_image(connection, storage.source_table, row_id, MAX_BYTES_IN_MEMORY)
-        if size <= MAX_BYTES_IN_MEMORY:
-            return decode_image(text)
-    except RetryableError:
-        # A server that lives may take longer for a large row.
-        with connect(hasty) as connection:
-            connection.exec_driver_sql("SELECT 1")
-    return _read_large(parameters, storage.source_table, row_id)
+    with time_limit(_allowed_s(MAX_BYTES_IN_MEMORY), 2 * PIECE_BYTES) as limit:
+        parameters = storage.connection_parameters()
+        hasty = replace(parameters, timeout_s=TIMEOUT_S)
+        try:
+            with connect(hasty) as connection:
+                text, size = read_image(connection, storage.source_table, row_id, MAX_BYTES_IN_MEMORY)
+            if size <= MAX_BYTES_IN_MEMORY:
+                return decode_image(text)
+        except RetryableError:
+            # A server that lives may take longer for a large row.
+            with connect(hasty) as connection:
+                connection.exec_driver_sql("SELECT 1")
+        return _read_large(parameters, storage.source_table, row_id, limit)
 
 
-def _read_large(parameters: ConnectionParameters, table: sa.Table, row_id: int) -> DecodedImage | LargeImage:
-    if not _turn.acquire(timeout=_WAIT_FOR_TURN_S):
+def _allowed_s(size: int) -> float:
+    """Seconds for so many bytes."""
+    return FIRST_BYTE_TIME_LIMIT_S + size / MIN_BYTES_PER_S
+
+
+def _read_large(
+    parameters: ConnectionParameters, table: sa.Table, row_id: int, limit: TimeLimit
+) -> DecodedImage | LargeImage:
+    if not _turn.acquire(timeout=FIRST_BYTE_TIME_LIMIT_S):
         raise RetryableError("Other large images are being read. Try again soon.")
     file = tempfile.TemporaryFile()  # noqa: SIM115  # the answer closes it
     try:
         # One transaction: all pieces are of the same image.
-        with translated_errors(parameters), engine_for(parameters).begin() as connection:
+        with begin(parameters) as connection:
             text, size = read_image(connection, table, row_id, MAX_BYTES_IN_MEMORY)
             if size <= MAX_BYTES_IN_MEMORY:
                 file.close()
                 return decode_image(text)
-            decode_pieces(read_image_pieces(connection, table, row_id, PIECE_BYTES), file)
+            pieces = read_image_pieces(connection, table, row_id, PIECE_BYTES)
+            decode_pieces(_each_in_time(pieces, limit), file)
             connection.detach()  # closed at the end: the client library keeps a buffer as large as the largest piece
         shown = shown_file(file)
         if isinstance(shown, DecodedImage):
@@ -93,6 +104,15 @@ def _read_large(parameters: ConnectionParameters, table: sa.Table, row_id: int) 
         raise
     finally:
         _turn.release()
+
+
+def _each_in_time(pieces: Iterator[bytes], limit: TimeLimit) -> Iterator[bytes]:
+    while True:
+        limit.restart(_allowed_s(PIECE_BYTES))
+        piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 def _digest(file: BinaryIO) -> str:

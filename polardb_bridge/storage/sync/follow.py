@@ -24,6 +24,7 @@ from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.task_data import TaskData, read_task_data, with_existing_results
 from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey
+from polardb_bridge.table.time_limit import count_anew
 
 # After each batch: SQLite has no queue of writers, and a request that waits to write looks every 2 ms
 # (databases/sqlite/base.py).
@@ -56,13 +57,17 @@ class Follower:
             self.report.existed += changes.unchanged
             self.report.rows += changes.unchanged
             self._refuse(changes.bad)
-            self.progress()
+            self._get_on()
             self._write(changes)
             for batch in task_writer.removable_batches(changes.missing):
                 removed, kept = self.writer.remove(batch)
                 self.report.removed += removed
                 self.report.kept += kept
-                self.progress()
+                self._get_on()
+
+    def _get_on(self) -> None:
+        count_anew()
+        self.progress()
 
     def _refuse(self, keys: Sequence[RowKey]) -> None:
         for key in keys:
@@ -84,7 +89,7 @@ class Follower:
                     self._create(with_existing_results(storage, new, annotated, self.report))
                 if changed:
                     self._refresh(changed)
-                self.progress()
+                self._get_on()
                 time.sleep(OTHERS_TURN_S)
 
     def _create(self, batch: Sequence[TaskData]) -> None:

@@ -28,8 +28,9 @@ from polardb_bridge.storage.signals import import_sync_requested
 from polardb_bridge.storage.sync import lease, parts
 from polardb_bridge.storage.sync.doubt import Doubt
 from polardb_bridge.storage.sync.lease import SyncLease
-from polardb_bridge.storage.sync.run import return_large_blocks, sync_rows
+from polardb_bridge.storage.sync.run import STANDSTILL_TIME_LIMIT_S, return_large_blocks, sync_rows
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.time_limit import time_limit
 
 logger = logging.getLogger(__name__)
 
@@ -156,7 +157,11 @@ def help_job(storage_id: int) -> None:
         return
     return_large_blocks()
     mine = SyncLease(storage_id, is_run=False)
-    with acting_user(storage.project.created_by), connect(storage.connection_parameters()) as connection:
+    with (
+        time_limit(STANDSTILL_TIME_LIMIT_S),
+        acting_user(storage.project.created_by),
+        connect(storage.connection_parameters()) as connection,
+    ):
         doubt = Doubt.join(storage, connection)
         with lease.beating(mine):
             parts.help_out(parts.SharedSync(storage, connection, storage.source_table, doubt, mine))

@@ -27,6 +27,7 @@ from polardb_bridge.storage.sync.numbers import Numbers
 from polardb_bridge.storage.sync.report import Progress, SyncReport
 from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.rows import KeyRange, cut_into_ranges
+from polardb_bridge.table.time_limit import count_anew
 
 # Of the rows from which on a sync is shared: small enough that no worker waits long for the last one.
 _PARTS_OF_THE_LEAST = 4
@@ -78,6 +79,7 @@ def follow_together(sync: SharedSync, ask_helpers: AskHelpers | None, progress: 
     while parts.filter(done=False).exists():
         if not _take_one(sync, lambda: progress(_sum(sync))):
             time.sleep(_WAIT_INTERVAL_S)
+            count_anew()
             progress(_sum(sync))
     sync.lease.check()  # the parts go with their sync, or storage
     return _sum(sync)

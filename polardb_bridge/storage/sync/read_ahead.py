@@ -6,6 +6,8 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast
 
+from polardb_bridge.table.time_limit import adopt, current
+
 _Item = TypeVar("_Item")
 _END = object()
 
@@ -16,7 +18,7 @@ def read_ahead(items: Generator[_Item, None, None]) -> Generator[_Item, None, No
     At most one item is prepared ahead. Close it (`contextlib.closing`): what `items` uses is in use until then.
     """
     try:
-        with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
+        with ThreadPoolExecutor(1, "read-ahead", initializer=adopt, initargs=(current(),)) as thread:
             following = thread.submit(next, items, _END)
             while (item := following.result()) is not _END:
                 following = thread.submit(next, items, _END)

@@ -26,11 +26,14 @@ from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import open_source_table
 from polardb_bridge.table.size import estimate_table_size
+from polardb_bridge.table.time_limit import time_limit
 
 logger = logging.getLogger(__name__)
 
 # `auto`: below this, pages of data-URI tasks stay quick; above, they take seconds.
 MAX_DATA_URI_TABLE_BYTES = 64 * 1024 * 1024
+# How long a sync waits for the next rows, or for a question about the whole table.
+STANDSTILL_TIME_LIMIT_S = 120.0
 
 
 def run_sync(storage: PolarDBImportStorage, *, force: bool = False, on_progress: Progress | None = None) -> SyncReport:
@@ -68,7 +71,7 @@ def sync_rows(
         BridgeError: the table cannot be read; the storage is then marked as failed with the same message.
     """
     try:
-        with lease.beating(mine):
+        with lease.beating(mine), time_limit(STANDSTILL_TIME_LIMIT_S):
             report = _sync_rows(storage, mine, ask_helpers, on_progress)
             _finish(storage, mine, report)
     except BaseException as error:
