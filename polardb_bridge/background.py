@@ -2,7 +2,7 @@
 
 It starts with the WSGI application. Several processes may run one each: leases keep them apart. Every storage gets a
 thread of its own while it has something to do, so that a server that hangs holds up no other; storages whose last
-delivery failed share half of the threads.
+delivery failed share half of the threads, and no organization takes them all.
 
 If there is Redis, it asks a worker instead, and takes over what the worker leaves. It keeps the time for all that is
 done every so often.
@@ -16,10 +16,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from django.db import connections
 
-from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.sync import jobs
 from polardb_bridge.storage.sync.watch import Watch
 from polardb_bridge.webhooks import outbox, queue, reconcile, rewrite, sequence, wakeup
@@ -32,13 +33,18 @@ POLL_INTERVAL_S = 1.0
 # From a change to its delivery: the request that made it is answered first, and what comes together goes together.
 GATHER_INTERVAL_S = 0.03
 MAX_THREADS = 8
-# Syncs at once: they would take the processor from the requests of this process.
-MAX_SYNCS = 2
+# Of these, those that no organization takes which has one already: another's tables are not to wait for its servers.
+SPARE_THREADS = 2
+# Syncs at once: they would take the processor from the requests of this process. And those of one organization.
+MAX_SYNCS = 3
+MAX_SYNCS_OF_ONE = 2
 # How often a round looks whether a comparison or a sync is due.
 _CLOCK_INTERVAL_S = 30.0
 _THOROUGH_SWEEP_INTERVAL_S = 3600.0
 
 _Key = tuple[str, int]
+# An organization's id; None: nobody's, of all.
+_Owner = int | None
 
 
 class BackgroundThread:
@@ -50,7 +56,7 @@ class BackgroundThread:
         self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="polardb-writeback")
         self._lock = threading.Lock()
-        self._busy: set[_Key] = set()
+        self._busy: dict[_Key, _Owner] = {}
         self._failing: set[_Key] = set()
         self._missed: set[_Key] = set()
         self._watch = Watch()
@@ -101,7 +107,9 @@ class BackgroundThread:
             self._begin(("rewrite", storage_id), lambda storage_id=storage_id: rewrite.run(storage_id))
         if time.monotonic() >= self._next_clock:
             self._next_clock = time.monotonic() + _CLOCK_INTERVAL_S
-            self._begin(("reconcile", 0), reconcile.reconcile_due)
+            for organization_id in reconcile.organizations_due():
+                work = partial(reconcile.reconcile_due, organization_id)
+                self._begin(("reconcile", organization_id), work, owner=organization_id)
             self._begin(("schedule", 0), jobs.request_due)
             self._begin(("sweep", 0), self._sweep)
         for storage_id in jobs.waiting():
@@ -117,26 +125,35 @@ class BackgroundThread:
 
     def _sync(self, storage_id: int, do: Callable[[int], None]) -> None:
         key = ("sync", storage_id)
+        storages = PolarDBImportStorage.objects.filter(pk=storage_id)
+        owner = storages.values_list("project__organization", flat=True).first()
         with self._lock:
-            if key in self._busy or sum(kind == "sync" for kind, _ in self._busy) >= MAX_SYNCS:
+            running = [whose for (kind, _), whose in self._busy.items() if kind == "sync"]
+            is_full = len(running) >= MAX_SYNCS or running.count(owner) >= MAX_SYNCS_OF_ONE
+            if key in self._busy or is_full:
                 return  # the next round tries again
-            self._busy.add(key)
+            self._busy[key] = owner
         # Not of the pool, which ends with what is under way: a sync takes long, and can stop anywhere.
         threading.Thread(target=self._work, args=(key, lambda: _run_sync(storage_id, do)), daemon=True).start()
 
     def _deliver(self, storage: PolarDBExportStorage, *, workers_too: bool) -> None:
         state = getattr(storage, "writeback_state", None)
         failing = state is not None and state.attempts > 0
-        self._begin(("deliver", storage.pk), lambda: deliver_in_turn(storage, workers_too=workers_too), failing=failing)
+        work = partial(deliver_in_turn, storage, workers_too=workers_too)
+        self._begin(("deliver", storage.pk), work, owner=storage.project.organization_id, failing=failing)
 
-    def _begin(self, key: _Key, work: Callable[[], object], *, failing: bool = False) -> None:
+    def _begin(self, key: _Key, work: Callable[[], object], *, owner: _Owner = None, failing: bool = False) -> None:
         with self._lock:
             if key in self._busy:
                 self._missed.add(key)
                 return
             if failing and len(self._failing) >= MAX_THREADS // 2:
                 return  # the next round tries again
-            self._busy.add(key)
+            owners = [whose for (kind, _), whose in self._busy.items() if kind != "sync"]
+            if owner is not None and owner in owners and len(owners) >= MAX_THREADS - SPARE_THREADS:
+                self._missed.add(key)
+                return
+            self._busy[key] = owner
             if failing:
                 self._failing.add(key)
         self._pool.submit(self._work, key, work)
@@ -150,10 +167,10 @@ class BackgroundThread:
             connections.close_all()
         finally:
             with self._lock:
-                self._busy.discard(key)
+                self._busy.pop(key, None)
                 self._failing.discard(key)
-                missed = key in self._missed
-                self._missed.discard(key)
+                missed = bool(self._missed)
+                self._missed.clear()
             if missed:
                 self.wake()
 

@@ -32,12 +32,14 @@ DEFAULTS: Mapping[str, str] = {
     "POLARDB_LEGACY_TOKENS_OF_ADMINISTRATORS": "false",
     "POLARDB_SHARED_SYNC_ROWS": "100000",
     "POLARDB_RECONCILE_MINUTES": "60",
+    "POLARDB_STATEMENT_RECORD_DAYS": "365",
     "REDIS_URL": "",
 }
 # What makes the server act for whoever sets it up.
 LENDABLE = frozenset({"storages", "ml-backends", "webhooks", "import-urls"})
 UNIX_SOCKET = "unix"
 MAX_RECONCILE_MINUTES = 366 * 24 * 60
+MAX_STATEMENT_RECORD_DAYS = 36_500
 MAX_SHARED_SYNC_ROWS = 10**12
 
 _HOST_NAME = re.compile(r"[\w.-]+")
@@ -78,6 +80,7 @@ class Configuration:
     legacy_tokens_of_administrators: whether they let in.
     shared_sync_rows: from how many new rows on workers share a sync.
     reconcile_every: how often rows are compared with Label Studio; never if None.
+    statement_records_kept: how long it is known who ran which statement; for ever if None.
     redis_url: Redis for background jobs; everything runs in the serving process if None.
     """
 
@@ -92,6 +95,7 @@ class Configuration:
     legacy_tokens_of_administrators: bool
     shared_sync_rows: int
     reconcile_every: timedelta | None
+    statement_records_kept: timedelta | None
     redis_url: str | None
 
 
@@ -157,6 +161,7 @@ def _parse(values: tuple[str, ...]) -> Configuration:
         legacy_tokens_of_administrators=read("POLARDB_LEGACY_TOKENS_OF_ADMINISTRATORS", _flag),
         shared_sync_rows=read("POLARDB_SHARED_SYNC_ROWS", _rows),
         reconcile_every=read("POLARDB_RECONCILE_MINUTES", _minutes),
+        statement_records_kept=read("POLARDB_STATEMENT_RECORD_DAYS", _days),
         redis_url=texts["REDIS_URL"] or None,
     )
 
@@ -232,6 +237,14 @@ def _seconds(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         raise InvalidInputError(f"{text[:50]!r} is not a number of seconds.")
     return int(text)
+
+
+def _days(text: str) -> timedelta | None:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= MAX_STATEMENT_RECORD_DAYS):
+        raise InvalidInputError(
+            f"{text[:50]!r} is not a number of days from 0 to {MAX_STATEMENT_RECORD_DAYS} (0: for ever)."
+        )
+    return timedelta(days=int(text)) if int(text) else None
 
 
 def _minutes(text: str) -> timedelta | None:

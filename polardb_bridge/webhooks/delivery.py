@@ -51,7 +51,7 @@ OnBatch = Callable[[DeliveryReport], None]
 
 def due_storages(*, workers_too: bool = False) -> list[PolarDBExportStorage]:
     """The export storages that have something to deliver and are not waiting for a retry."""
-    storages = list(outbox.due_storages(workers_too=workers_too).select_related("writeback_state"))
+    storages = list(outbox.due_storages(workers_too=workers_too).select_related("writeback_state", "project"))
     if not storages:
         return []
     now = clock.now()

@@ -128,15 +128,25 @@ def _count_foreign(report: ReconcileReport, found: StoredResult) -> None:
         report.add(found.row_id, "foreign")
 
 
-def reconcile_due() -> None:
-    """Reconcile the storages whose last comparison is `POLARDB_RECONCILE_MINUTES` ago, one after the other.
+def organizations_due() -> list[int]:
+    """Ids of the organizations of which `reconcile_due` has something to do."""
+    every = configuration().reconcile_every
+    if every is None:
+        return []
+    due = WritebackState.objects.filter(_is_due(every))
+    storages = PolarDBExportStorage.objects.filter(Q(writeback_state__isnull=True) | Q(writeback_state__in=due))
+    return list(storages.order_by().values_list("project__organization", flat=True).distinct())
 
-    One process does it for all: the first to set the time.
+
+def reconcile_due(organization_id: int) -> None:
+    """Reconcile an organization's storages whose last comparison is `POLARDB_RECONCILE_MINUTES` ago, one by one.
+
+    One process does it: the first to set the time.
     """
     every = configuration().reconcile_every
     if every is None:
         return
-    for storage in PolarDBExportStorage.objects.order_by("pk"):
+    for storage in PolarDBExportStorage.objects.filter(project__organization=organization_id).order_by("pk"):
         if not _take(storage, every):
             continue
         try:
@@ -150,6 +160,9 @@ def reconcile_due() -> None:
 
 def _take(storage: PolarDBExportStorage, every: timedelta) -> bool:
     WritebackState.objects.get_or_create(storage=storage)
+    return bool(WritebackState.objects.filter(_is_due(every), storage=storage).update(reconciled_at=current_time()))
+
+
+def _is_due(every: timedelta) -> Q:
     now = current_time()
-    due = Q(reconciled_at__isnull=True) | Q(reconciled_at__lte=now - every) | Q(reconciled_at__gt=now)
-    return bool(WritebackState.objects.filter(due, storage=storage).update(reconciled_at=now))
+    return Q(reconciled_at__isnull=True) | Q(reconciled_at__lte=now - every) | Q(reconciled_at__gt=now)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from polardb_bridge.deployments.execution.audit import MAX_STATEMENT_LENGTH, Actor
 from polardb_bridge.deployments.execution.execute import execute
@@ -48,6 +50,20 @@ def test_no_record_and_no_log_holds_a_password(actor: Actor, caplog: pytest.LogC
     for secret in (row_of(shown)["password"], "hunter2"):
         assert len(secret) > 5
         assert secret not in stored + caplog.text + str(found.value) + str(unknown.value)
+
+
+def test_records_are_kept_for_a_time(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        execute("SHOW DEPLOYMENTS", actor)
+    oldest, younger = StatementRecord.objects.order_by("pk")[:2]
+    for record, days in ((oldest, 366), (younger, 364)):
+        StatementRecord.objects.filter(pk=record.pk).update(at=timezone.now() - timedelta(days=days))
+    monkeypatch.setenv("POLARDB_STATEMENT_RECORD_DAYS", "0")
+    execute("SHOW DEPLOYMENTS", actor)
+    assert StatementRecord.objects.filter(pk=oldest.pk).exists()
+    monkeypatch.delenv("POLARDB_STATEMENT_RECORD_DAYS")
+    execute("SHOW DEPLOYMENTS", actor)
+    assert list(StatementRecord.objects.filter(pk__in=[oldest.pk, younger.pk])) == [younger]
 
 
 def test_a_record_takes_what_a_database_cannot(actor: Actor) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from polardb_bridge import background
-from polardb_bridge.webhooks import outbox, rewrite
+from polardb_bridge.webhooks import health, outbox, rewrite
 from polardb_bridge.webhooks.delivery import deliver
 from polardb_bridge.webhooks.models import WritebackMark, WritebackState
 from support.labeling import LabelingProject
@@ -99,8 +99,17 @@ def test_a_second_sync_does_not_start_while_one_is_queued(project: LabelingProje
 
 
 def test_health_says_one_word_to_anybody(project: LabelingProject, client: Client) -> None:
+    health.forget()
     answer = client.get("/polardb/health")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_health_costs_anybody_nothing_however_often_it_is_asked_for(
+    project: LabelingProject, client: Client, django_assert_num_queries: Any
+) -> None:
+    client.get("/polardb/health")
+    with django_assert_num_queries(0):
+        assert client.get("/polardb/health").json() == {"status": "ok"}
 
 
 def test_health_shows_administrators_every_storage(project: LabelingProject, storage: Any, source: Source) -> None:

@@ -119,16 +119,21 @@ def test_pages_meet_without_a_gap(labeled: LabelingProject, source: Source, monk
     assert numbers(reconcile(labeled.export_storage)) == (3, 3, 0, 0, 0)
 
 
+def reconcile_all_due() -> None:
+    for organization_id in module.organizations_due():
+        module.reconcile_due(organization_id)
+
+
 def test_the_periodic_one_runs_once_an_hour(labeled: LabelingProject, source: Source) -> None:
     source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 1")
-    module.reconcile_due()
+    reconcile_all_due()
     assert len(dirty_tasks()) == 1
     labeled.deliver()
     source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 1")
-    module.reconcile_due()
+    reconcile_all_due()
     assert not dirty_tasks()
     WritebackState.objects.update(reconciled_at=timezone.now() - timedelta(minutes=61))
-    module.reconcile_due()
+    reconcile_all_due()
     assert len(dirty_tasks()) == 1
 
 
@@ -153,7 +158,7 @@ def test_what_breaks_the_comparison_of_one_storage_stops_no_other(
         raise TypeError("nobody has thought of this")
 
     monkeypatch.setattr(module, "reconcile", compare)
-    module.reconcile_due()
+    reconcile_all_due()
     assert asked == [labeled.export_storage.pk, second.pk]
     assert "nobody has thought of this" in caplog.text
 
@@ -163,7 +168,7 @@ def test_the_periodic_one_can_be_switched_off(
 ) -> None:
     monkeypatch.setenv("POLARDB_RECONCILE_MINUTES", "0")
     source.execute(f"UPDATE {source.table} SET annotation_count = 9 WHERE id = 1")
-    module.reconcile_due()
+    reconcile_all_due()
     assert not dirty_tasks()
 
 

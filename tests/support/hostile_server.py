@@ -36,6 +36,7 @@ class HostileServer:
         self.talk = talk
         self.told: list[bytes] = []
         self.connections = 0
+        self._clients: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -48,6 +49,9 @@ class HostileServer:
     def stop(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        for client in list(self._clients):
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
 
     def _serve(self) -> None:
@@ -60,9 +64,11 @@ class HostileServer:
             threading.Thread(target=self._serve_one, args=(client,), daemon=True).start()
 
     def _serve_one(self, client: socket.socket) -> None:
+        self._clients.add(client)
         with client, contextlib.suppress(OSError):
             client.settimeout(30)
             self._talk(client)
+        self._clients.discard(client)
 
     def _talk(self, client: socket.socket) -> None:
         if self.talk is not None:

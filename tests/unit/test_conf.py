@@ -34,6 +34,9 @@ from polardb_bridge.table.parameters import ConnectionParameters
         ("POLARDB_RECONCILE_MINUTES", "inf"),
         ("POLARDB_RECONCILE_MINUTES", "2000000000"),
         ("POLARDB_RECONCILE_MINUTES", "1h"),
+        ("POLARDB_STATEMENT_RECORD_DAYS", "-1"),
+        ("POLARDB_STATEMENT_RECORD_DAYS", "99999"),
+        ("POLARDB_STATEMENT_RECORD_DAYS", "1.5"),
     ],
 )
 def test_an_odd_value_is_refused_by_the_name_of_its_variable(

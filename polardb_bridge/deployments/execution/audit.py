@@ -1,6 +1,7 @@
 """The record of statements: who ran which one, when, from where, with what outcome.
 
-In Label Studio's database, where it outlives deployments and users, and in the log. The record is written before the
+In Label Studio's database, where it outlives deployments and users (but not `POLARDB_STATEMENT_RECORD_DAYS`), and in
+the log. The record is written before the
 statement runs: one that ends with its process has left a trace, and what cannot be recorded is not run.
 """
 
@@ -12,8 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils import timezone
 from users.models import User
 
+from polardb_bridge.conf import configuration
 from polardb_bridge.databases.interrupts import begin_afresh_after
 from polardb_bridge.deployments.models import StatementRecord
 from polardb_bridge.statements.errors import UNKNOWN_ERROR, StatementError
@@ -47,6 +50,7 @@ class Actor:
 @contextmanager
 def recorded(statement: str, actor: Actor) -> Iterator[None]:
     """Record what runs inside as `statement`, whether it succeeds or raises; secrets in it are masked."""
+    _forget_old()
     record = StatementRecord.objects.create(
         user=actor.user,
         user_name=actor.name[:256],
@@ -68,6 +72,12 @@ def recorded(statement: str, actor: Actor) -> Iterator[None]:
         _close(record, StatementRecord.Outcome.FAILED, f"{type(error).__name__}, see the log")
         raise
     _close(record, StatementRecord.Outcome.DONE, "")
+
+
+def _forget_old() -> None:
+    kept = configuration().statement_records_kept
+    if kept is not None:
+        StatementRecord.objects.filter(at__lt=timezone.now() - kept).delete()
 
 
 def _close(record: StatementRecord, outcome: Any, error: str) -> None:
