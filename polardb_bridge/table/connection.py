@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from MySQLdb.constants import CLIENT
 from sqlalchemy import event
 
 from polardb_bridge.choices import TlsMode
 from polardb_bridge.errors import ReconfigureError
+from polardb_bridge.table.budget import Budget, BudgetedPool
 from polardb_bridge.table.driver_errors import translated_errors
 from polardb_bridge.table.parameters import ConnectionParameters
 
@@ -23,8 +25,11 @@ from polardb_bridge.table.parameters import ConnectionParameters
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 60
 WRITE_TIMEOUT_S = 60
-# Below MySQL's shortest usual wait_timeout (PolarDB's proxies close idle connections after some minutes).
+# A session keeps the privileges that it began with.
 POOL_RECYCLE_S = 240
+# How long somebody waits for a connection while all that the account may have are in use.
+PATIENCE_S = 60
+HASTY_PATIENCE_S = 10
 # What write-back waits for others (a table lock: ALTER TABLE, LOCK TABLES); what is locked is tried again.
 _ROW_LOCK_TIMEOUT_S = 1
 _TABLE_LOCK_TIMEOUT_S = 3
@@ -37,6 +42,7 @@ _CLIENT_OPTIONS = Path(__file__).with_name("client.cnf")
 # The least recently used go first: storages are changed and deleted, and passwords tried.
 _MAX_ENGINES = 32
 _engines: OrderedDict[ConnectionParameters, sa.Engine] = OrderedDict()
+_budgets: dict[tuple[str, int, str], Budget] = {}
 _engines_lock = threading.Lock()
 
 
@@ -68,23 +74,26 @@ def _forget_inherited() -> None:
     # A forked process shares its parent's sockets: using or closing one would break the parent's connection.
     global _engines_lock
     _engines_lock = threading.Lock()
-    _inherited.append(dict(_engines))
+    _inherited.append((dict(_engines), dict(_budgets)))
     _engines.clear()
+    _budgets.clear()
 
 
-_inherited: list[dict[ConnectionParameters, sa.Engine]] = []
+_inherited: list[Any] = []
 os.register_at_fork(after_in_child=_forget_inherited)
 
 
 def _create_engine(parameters: ConnectionParameters) -> sa.Engine:
+    # Servers count by account: whatever its connections are for, they come out of one budget.
+    budget = _budgets.setdefault((parameters.host.lower(), parameters.port, parameters.user), Budget())
     engine = sa.create_engine(
         sa.URL.create("mysql+mysqldb", username=parameters.user, password=parameters.password),
         connect_args=_connect_arguments(parameters),
-        pool_pre_ping=True,
+        poolclass=BudgetedPool,
+        budget=budget,
+        is_writer=parameters.is_writer,
+        patience_s=HASTY_PATIENCE_S if parameters.timeout_s else PATIENCE_S,
         pool_recycle=POOL_RECYCLE_S,
-        pool_size=5,
-        max_overflow=20,
-        pool_timeout=CONNECT_TIMEOUT_S,
         # Statements of ours hold images and results: never in an error message or a log.
         hide_parameters=True,
     )
@@ -94,7 +103,8 @@ def _create_engine(parameters: ConnectionParameters) -> sa.Engine:
         cursor = connection.cursor()
         try:
             if parameters.tls != TlsMode.DISABLED:
-                _require_encryption(cursor, parameters)
+                _require_encryption(connection, parameters)
+            budget.learn(lambda: _max_connections(cursor))
             cursor.execute("SET time_zone = '+00:00'")
             if parameters.is_writer:
                 cursor.execute(
@@ -110,16 +120,21 @@ def _create_engine(parameters: ConnectionParameters) -> sa.Engine:
     return engine
 
 
-def _require_encryption(cursor: Any, parameters: ConnectionParameters) -> None:
+def _require_encryption(connection: Any, parameters: ConnectionParameters) -> None:
     # MariaDB's client library (3.3, Debian 12) connects in plain text to a server without TLS although
-    # ssl_mode=REQUIRED is set: only the session's own status is to be trusted.
-    cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
-    row = cursor.fetchone()
-    if not row or not row[1]:
+    # ssl_mode=REQUIRED is set. What the server says of it (Ssl_cipher) is about its own end: a proxy may speak TLS to
+    # one side only. So our own end is asked: whether the library has switched to TLS before it sent the password.
+    if not connection.client_flag & CLIENT.SSL:
         raise ReconfigureError(
             f"The server {parameters.server} does not offer TLS. Turn TLS on there, or set TLS to disabled.",
             field="tls",
         )
+
+
+def _max_connections(cursor: Any) -> int:
+    """How many connections the account may have at once (`max_user_connections`); 0: no limit of its own."""
+    cursor.execute("SELECT @@max_user_connections")
+    return int(cursor.fetchone()[0])
 
 
 def _connect_arguments(parameters: ConnectionParameters) -> dict[str, Any]:

@@ -116,6 +116,8 @@ _REACTIONS: dict[int, _Reaction] = {
     3140: (RowError, "annotation_data", "The result is not valid JSON to the server: {said}"),
     4025: (RowError, "annotation_data", "The result breaks a constraint of the table: {said}"),
     1040: (ServerDownError, None, "{server} has too many connections"),
+    1203: (RetryableError, None, "User {p.user!r} has too many connections to {server}: {said}"),
+    1226: (RetryableError, None, "User {p.user!r} has used up what {server} grants it: {said}"),
     1053: (ServerDownError, None, "{server} is shutting down"),
     1205: (LockedError, None, "{server} waited too long for a lock"),
     1213: (LockedError, None, "{server} rolled the transaction back to end a deadlock"),

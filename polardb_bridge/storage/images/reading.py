@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import RetryableError
 from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.table.budget import DISCARD
 from polardb_bridge.table.connection import connect, engine_for
 from polardb_bridge.table.driver_errors import translated_errors
 from polardb_bridge.table.images.base64_text import decode_pieces
@@ -82,7 +83,7 @@ def _read_large(parameters: ConnectionParameters, table: sa.Table, row_id: int) 
                 file.close()
                 return decode_image(text)
             decode_pieces(read_image_pieces(connection, table, row_id, PIECE_BYTES), file)
-            connection.detach()  # closed at the end: the client library keeps a buffer as large as the largest piece
+            connection.info[DISCARD] = True  # the client library keeps a buffer as large as the largest piece
         shown = shown_file(file)
         if isinstance(shown, DecodedImage):
             file.close()
