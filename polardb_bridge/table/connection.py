@@ -18,6 +18,7 @@ from sqlalchemy import event
 from polardb_bridge.choices import TlsMode
 from polardb_bridge.errors import ReconfigureError
 from polardb_bridge.table.budget import Budget, BudgetedPool
+from polardb_bridge.table.client_certificate import certificate_files
 from polardb_bridge.table.driver_errors import translated_errors
 from polardb_bridge.table.parameters import ConnectionParameters
 
@@ -152,15 +153,16 @@ def _connect_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
         "local_infile": 0,
         "ssl_mode": parameters.tls.upper(),
     }
+    certificate = certificate_files(parameters)
     if parameters.tls in (TlsMode.VERIFY_CA, TlsMode.VERIFY_IDENTITY):
         # The certificate names the host: connect by name. A rebound name then leads to a server without the
         # certificate, so nothing is lost against connecting to the checked IP address.
         arguments["host"] = parameters.host
-        arguments["ssl"] = {"ca": parameters.tls_ca or ssl.get_default_verify_paths().cafile}
+        certificate["ca"] = parameters.tls_ca or ssl.get_default_verify_paths().cafile or ""
     else:
         # Whoever is in between could ask for the password in clear text (tests/security/test_hostile_server.py).
         arguments |= {"read_default_file": str(_CLIENT_OPTIONS), "read_default_group": "polardb-bridge"}
-    return arguments
+    return arguments | ({"ssl": certificate} if certificate else {})
 
 
 @contextmanager

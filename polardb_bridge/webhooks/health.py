@@ -1,4 +1,4 @@
-"""`/polardb/health`: whether results reach their tables.
+"""`/polardb/health`: whether results reach their tables, and whether `POLARDB_URL` can be read.
 
 Anybody, such as a probe, may ask for the one word; administrators see every storage. The answer is 200 either way:
 restarting Label Studio heals no database. It is an error only if Label Studio's own database does not answer.
@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from polardb_bridge.conf import configuration
 from polardb_bridge.storage.writeback_status import as_json, writeback_statuses
 
 
@@ -38,6 +39,9 @@ class StorageHealthSerializer(serializers.Serializer[Any]):
 
 class HealthSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(["ok", "degraded"])
+    configuration = serializers.CharField(
+        required=False, help_text="For administrators: what is wrong with POLARDB_URL, if something is"
+    )
     storages = StorageHealthSerializer(many=True, required=False, help_text="For administrators")
 
 
@@ -53,7 +57,11 @@ class HealthAPI(APIView):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         found = writeback_statuses()
-        answer: dict[str, Any] = {"status": "ok" if all(status.is_healthy for status in found) else "degraded"}
+        problem = configuration().database_problem
+        is_well = not problem and all(status.is_healthy for status in found)
+        answer: dict[str, Any] = {"status": "ok" if is_well else "degraded"}
         if request.user.is_staff or request.user.is_superuser:
+            if problem:
+                answer["configuration"] = problem
             answer["storages"] = [{"healthy": status.is_healthy, **as_json(status)} for status in found]
         return Response(answer)
