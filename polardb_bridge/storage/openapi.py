@@ -28,6 +28,14 @@ class WritebackSerializer(serializers.Serializer[Any]):
     retry_at = serializers.DateTimeField(allow_null=True, help_text="The next attempt after an error")
 
 
+class ImagesSerializer(serializers.Serializer[Any]):
+    """Images by link that cannot be shown, as found by who looked at one or by `sync_storage --verify`."""
+
+    unreadable = serializers.IntegerField(help_text="How many there are")
+    labeled = serializers.IntegerField(help_text="How many of them have a submitted result all the same")
+    problems = serializers.ListField(child=serializers.CharField(), help_text="`row N (task M): why`, the first 20")
+
+
 class SyncPlanSerializer(serializers.Serializer[Any]):
     new = serializers.IntegerField(help_text="Rows that would become tasks")
     existing = serializers.IntegerField(help_text="Tasks that need nothing")

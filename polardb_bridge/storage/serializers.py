@@ -11,8 +11,9 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.fields import empty
 
 from polardb_bridge.errors import BridgeError, InvalidInputError
+from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportStorage, PolarDBImportStorage
-from polardb_bridge.storage.openapi import WritebackSerializer
+from polardb_bridge.storage.openapi import ImagesSerializer, WritebackSerializer
 from polardb_bridge.storage.writeback_status import problems, writeback_status
 from polardb_bridge.table.name_filter import compile_name_filter
 from polardb_bridge.table.schema import check_table_name
@@ -126,6 +127,18 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
         max_value=MAX_SYNC_EVERY_MINUTES,
         help_text="Minutes from one sync to the next; 0: only on request",
     )
+
+    images = serializers.SerializerMethodField()
+
+    @extend_schema_field(ImagesSerializer)
+    def get_images(self, storage: PolarDBImportStorage) -> dict[str, Any]:
+        if storage.pk is None:
+            return {"unreadable": 0, "labeled": 0, "problems": []}
+        return {
+            "unreadable": unreadable.of_storage(storage).count(),
+            "labeled": unreadable.labeled(storage).count(),
+            "problems": [str(row) for row in unreadable.rows(storage, unreadable.MAX_LISTED)],
+        }
 
     def validate_regex_filter(self, value: str) -> str:
         try:
