@@ -31,6 +31,8 @@ from rest_framework.response import Response
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage import openapi
 from polardb_bridge.storage.form import FormLayout, complete
+from polardb_bridge.storage.images import unreadable
+from polardb_bridge.storage.images.verify import verify
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.preview import MAX_ROWS, preview
 from polardb_bridge.storage.serializers import (
@@ -44,6 +46,7 @@ from polardb_bridge.storage.trials import count_trial
 
 # A sync that takes longer goes on after the answer, which then says "queued" or "in progress".
 SYNC_ANSWER_TIMEOUT_S = 10.0
+VERIFY_ANSWER_TIMEOUT_S = 10.0
 
 
 class _BridgeErrorsMixin:
@@ -143,6 +146,28 @@ class PolarDBImportStorageSyncAPI(_BridgeErrorsMixin, ImportStorageSyncAPI):
         storage = self.get_object()
         jobs.wait_for_end(storage, SYNC_ANSWER_TIMEOUT_S)
         return Response(self.get_serializer(storage).data)
+
+
+@openapi.verify_import_storage
+class PolarDBImportStorageVerifyAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
+    """Look at images for as long as a request may take; the next one goes on."""
+
+    queryset = PolarDBImportStorage.objects.all()
+    permission_required = all_permissions.storages_change
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        storage = self.get_object()
+        if not storage.has_permission(request.user):
+            raise PermissionDenied
+        report = verify(storage, seconds=VERIFY_ANSWER_TIMEOUT_S)
+        return Response(
+            {
+                "checked": report.checked,
+                "total": storage.links.count(),
+                "complete": report.is_complete,
+                "images": unreadable.as_json(storage),
+            }
+        )
 
 
 @openapi.validate_import_storage

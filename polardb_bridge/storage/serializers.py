@@ -132,13 +132,7 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
 
     @extend_schema_field(ImagesSerializer)
     def get_images(self, storage: PolarDBImportStorage) -> dict[str, Any]:
-        if storage.pk is None:
-            return {"unreadable": 0, "labeled": 0, "problems": []}
-        return {
-            "unreadable": unreadable.of_storage(storage).count(),
-            "labeled": unreadable.labeled(storage).count(),
-            "problems": [str(row) for row in unreadable.rows(storage, unreadable.MAX_LISTED)],
-        }
+        return unreadable.as_json(storage)
 
     def validate_regex_filter(self, value: str) -> str:
         try:

@@ -105,6 +105,22 @@ def test_an_interrupted_verification_goes_on_where_it_was(
     assert looked == [1, 2, 3, 4, 1, 2, 3, 4]
 
 
+def test_the_api_verifies_bit_by_bit(storage: Any, api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "IMAGES_BATCH_SIZE", 2)
+    monkeypatch.setattr("polardb_bridge.storage.api.VERIFY_ANSWER_TIMEOUT_S", -1.0)
+    url = f"/api/storages/polardb/{storage.pk}/verify"
+    first, second = api.post(url).json(), api.post(url).json()
+    assert (first["checked"], first["total"], first["complete"]) == (2, 4, False)
+    assert first["images"]["unreadable"] == 1
+    assert (second["checked"], second["complete"]) == (4, True)
+    assert second["images"] == api.get(f"/api/storages/polardb/{storage.pk}").json()["images"]
+    assert second["images"]["unreadable"] == 2
+
+
+def test_only_those_who_may_use_the_project_verify_it(storage: Any, client: Any) -> None:
+    assert client.post(f"/api/storages/polardb/{storage.pk}/verify").status_code in (401, 403)
+
+
 def test_force_begins_anew(storage: Any, monkeypatch: pytest.MonkeyPatch, run: Callable[..., str]) -> None:
     verify.Verification.objects.create(storage=storage, after=3, checked=3)
     arguments = ("sync_storage", "--storage-id", str(storage.pk), "--verify", "--json")

@@ -7,6 +7,7 @@ and an empty result for it looks like "there is nothing on it".
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import models
 from django.db.models import QuerySet
@@ -71,3 +72,12 @@ def rows(storage: PolarDBImportStorage, limit: int | None = None) -> list[Unread
     found = of_storage(storage).order_by("link__row_id")[:limit]
     values = found.values_list("link__row_id", "link__task_id", "problem", "link__task__total_annotations")
     return [UnreadableRow(row_id, task_id, problem, count > 0) for row_id, task_id, problem, count in values]
+
+
+def as_json(storage: PolarDBImportStorage) -> dict[str, Any]:
+    """For the REST API: how many, how many of them have a result, and the first ones."""
+    return {
+        "unreadable": of_storage(storage).count(),
+        "labeled": labeled(storage).count(),
+        "problems": [str(row) for row in rows(storage, MAX_LISTED)],
+    }

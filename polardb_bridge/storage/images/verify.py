@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -29,24 +31,33 @@ class Verification(models.Model):
 
 @dataclass
 class VerifyReport:
-    """checked: rows looked at, those of an interrupted call too. unreadable: all that cannot be shown now."""
+    """checked: rows looked at, those of an interrupted call too. unreadable: all that cannot be shown now.
+
+    is_complete: all rows have been looked at.
+    """
 
     checked: int = 0
+    is_complete: bool = True
     unreadable: list[UnreadableRow] = field(default_factory=list)
 
 
 def verify(
-    storage: PolarDBImportStorage, *, restart: bool = False, on_progress: Callable[[int], None] | None = None
+    storage: PolarDBImportStorage,
+    *,
+    restart: bool = False,
+    seconds: float = math.inf,
+    on_progress: Callable[[int], None] | None = None,
 ) -> VerifyReport:
     """Read and check the image of each row that has a task, and keep a list of those that cannot be shown.
 
     It can be interrupted: the next call goes on after the last rows that were looked at, unless `restart`.
 
-    on_progress: called with the number of rows that have been looked at.
+    seconds: stop after about so many. on_progress: called with the number of rows that have been looked at.
 
     Raises:
         BridgeError: the table cannot be read.
     """
+    give_up = time.monotonic() + seconds
     state, _ = Verification.objects.get_or_create(storage=storage)
     if restart or state.after is None:
         state.after, state.checked = None, 0
@@ -59,10 +70,12 @@ def verify(
             state.save()
         if on_progress:
             on_progress(state.checked)
+        if time.monotonic() > give_up and _next(storage, state.after):
+            return VerifyReport(state.checked, False, rows(storage))
     checked = state.checked
     state.after, state.checked = None, 0
     state.save()
-    return VerifyReport(checked, rows(storage))
+    return VerifyReport(checked, True, rows(storage))
 
 
 def _next(storage: PolarDBImportStorage, after: int | None) -> list[PolarDBImportStorageLink]:
