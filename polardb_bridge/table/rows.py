@@ -23,6 +23,7 @@ MAX_ROW_ID = 2**63 - 1
 # Digests of so many rows in one statement: as many as take about this long, far below the driver's timeout.
 _DIGESTS_SECONDS = 2.0
 _MIN_DIGESTS, _MAX_DIGESTS = 10, 500
+DIGEST_LENGTH = 40
 _MICROSECONDS = 1_000_000
 
 
@@ -217,12 +218,16 @@ def _digest_of_newer(table: sa.Table, after: int | None) -> sa.ColumnElement[Any
 
 
 def _digest(table: sa.Table) -> sa.ColumnElement[str]:
-    """Of all that a task holds of a row, by the server: the columns' own bytes, whatever their character set."""
+    """Of all that a task holds of a row, by the server: the columns' own bytes, whatever their character set.
+
+    By SHA2: newer servers have no SHA1 any more (MySQL 9.7).
+    """
 
     def part(column: sa.Column[str]) -> sa.ColumnElement[str]:
-        return sa.func.coalesce(sa.func.sha1(column), "NULL")
+        return sa.func.coalesce(sa.func.sha2(column, 256), "NULL")
 
-    return sa.func.sha1(sa.func.concat(part(table.c.base64_data), part(table.c.original_name)))
+    whole = sa.func.sha2(sa.func.concat(part(table.c.base64_data), part(table.c.original_name)), 256)
+    return sa.func.left(whole, DIGEST_LENGTH)
 
 
 def read_digests(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> Iterator[tuple[RowKey, str]]:
