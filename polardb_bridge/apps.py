@@ -12,7 +12,7 @@ class PolarDBBridgeConfig(AppConfig):
     label = "polardb_io_storages"
 
     def ready(self) -> None:
-        from polardb_bridge.checks import check_storage_form, check_what_is_open
+        from polardb_bridge.checks import check_database, check_storage_form, check_what_is_open
         from polardb_bridge.deployments.access.admission import admit, admit_token
         from polardb_bridge.deployments.access.lent import check_import_urls
         from polardb_bridge.deployments.identities import backends, sessions, tokens
@@ -24,6 +24,7 @@ class PolarDBBridgeConfig(AppConfig):
         from polardb_bridge.storage.sync import jobs
         from polardb_bridge.webhooks import capture, signals
 
+        register(check_database)
         register(check_storage_form)
         register(check_what_is_open, Tags.security, deploy=True)
         tasks.prefetch_import_links(PolarDBImportStorageLink)

@@ -31,6 +31,21 @@ def check_storage_form(app_configs: Any, **kwargs: Any) -> list[checks.CheckMess
     ]
 
 
+def check_database(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Say that commands and statements have no database, although the server serves."""
+    problem = configuration().database_problem
+    if not problem:
+        return []
+    return [
+        checks.Warning(
+            problem,
+            hint="Correct it and start again. Until then, people can label in the projects that there are, but "
+            "commands and statements of deployments reach no database.",
+            id="polardb_bridge.W002",
+        )
+    ]
+
+
 def check_what_is_open(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Name what is open to attacks although it need not be: `polardb-bridge manage check --deploy`."""
     middleware = " ".join(settings.MIDDLEWARE)

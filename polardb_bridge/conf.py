@@ -69,7 +69,8 @@ class TrustedProxies:
 class Configuration:
     """The environment, read and checked.
 
-    database: the account of the commands, from `POLARDB_URL`.
+    database: the account of the commands, from `POLARDB_URL`. database_problem: why that cannot be read, if so. Nothing
+        but commands and statements needs it: people can label all the same.
     allowed_hosts: those of `POLARDB_ALLOWED_HOSTS`, and the host of `POLARDB_URL`.
     tls_ca: file with the certificate authorities that sign database servers; the system's if None.
     salt_key: sets the key of stored passwords, which comes from Label Studio's SECRET_KEY, apart from others.
@@ -85,6 +86,7 @@ class Configuration:
     """
 
     database: ConnectionParameters | None
+    database_problem: str
     allowed_hosts: AllowedHosts
     tls_ca: str | None
     salt_key: str
@@ -103,7 +105,7 @@ def configuration() -> Configuration:
     """The configuration; parsed again only if a variable has changed.
 
     Raises:
-        InvalidInputError: a variable cannot be read; the message names it and shows no secret.
+        InvalidInputError: a variable other than `POLARDB_URL` cannot be read; the message names it and shows no secret.
     """
     return _parse(tuple(_text(name, default) for name, default in DEFAULTS.items()))
 
@@ -122,6 +124,8 @@ def command_database() -> ConnectionParameters:
         InvalidInputError: `POLARDB_URL` is not set or cannot be read.
     """
     database = configuration().database
+    if configuration().database_problem:
+        raise InvalidInputError(configuration().database_problem)
     if database is None:
         raise InvalidInputError(
             "POLARDB_URL is not set. Set it to your database: mysql://user:password@host:3306/database"
@@ -139,7 +143,11 @@ def _parse(values: tuple[str, ...]) -> Configuration:
         except InvalidInputError as error:
             raise InvalidInputError(f"{name}: {error}", field=error.field) from None
 
-    database = read("POLARDB_URL", _database)
+    database, database_problem = None, ""
+    try:
+        database = read("POLARDB_URL", _database)
+    except InvalidInputError as error:
+        database_problem = str(error)
     hosts = read("POLARDB_ALLOWED_HOSTS", _allowed_hosts)
     if database:
         host = database.host.lower()
@@ -151,6 +159,7 @@ def _parse(values: tuple[str, ...]) -> Configuration:
         )
     return Configuration(
         database=database,
+        database_problem=database_problem,
         allowed_hosts=hosts,
         tls_ca=read("POLARDB_TLS_CA", _file),
         salt_key=texts["POLARDB_SALT_KEY"],

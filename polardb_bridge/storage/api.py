@@ -31,6 +31,8 @@ from rest_framework.response import Response
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage import openapi
 from polardb_bridge.storage.form import FormLayout, complete
+from polardb_bridge.storage.images import unreadable
+from polardb_bridge.storage.images.verify import verify
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.preview import MAX_ROWS, preview
 from polardb_bridge.storage.serializers import (
@@ -50,6 +52,7 @@ SYNC_ANSWER_TIMEOUT_S = 10.0
 ANSWER_TIME_LIMIT_S = 5.0
 # The preview's images, and as much again.
 ANSWER_MAX_BYTES = 2 * MAX_BYTES
+VERIFY_ANSWER_TIMEOUT_S = 10.0
 
 
 class _BridgeErrorsMixin:
@@ -155,6 +158,28 @@ class PolarDBImportStorageSyncAPI(_BridgeErrorsMixin, ImportStorageSyncAPI):
         storage = self.get_object()
         jobs.wait_for_end(storage, SYNC_ANSWER_TIMEOUT_S)
         return Response(self.get_serializer(storage).data)
+
+
+@openapi.verify_import_storage
+class PolarDBImportStorageVerifyAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
+    """Look at images for as long as a request may take; the next one goes on."""
+
+    queryset = PolarDBImportStorage.objects.all()
+    permission_required = all_permissions.storages_change
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        storage = self.get_object()
+        if not storage.has_permission(request.user):
+            raise PermissionDenied
+        report = verify(storage, seconds=VERIFY_ANSWER_TIMEOUT_S)
+        return Response(
+            {
+                "checked": report.checked,
+                "total": storage.links.count(),
+                "complete": report.is_complete,
+                "images": unreadable.as_json(storage),
+            }
+        )
 
 
 @openapi.validate_import_storage

@@ -47,7 +47,8 @@ def is_recent(time: str, period: timedelta) -> bool:
 
 def stored_parameters(parameters: ConnectionParameters) -> dict[str, Any]:
     """The fields of a storage that hold these parameters; its `connection_parameters` reads them back."""
-    return {name: getattr(parameters, name) for name in ("host", "port", "database", "user", "password", "tls")}
+    names = ("host", "port", "database", "user", "password", "tls", "tls_cert", "tls_key")
+    return {name: value for name in names if (value := getattr(parameters, name)) is not None}
 
 
 class PolarDBStorageMixin(models.Model):
@@ -67,6 +68,8 @@ class PolarDBStorageMixin(models.Model):
         default=TlsMode.DISABLED.value,
         help_text="Encryption of the connection",
     )
+    tls_cert = models.CharField(max_length=255, blank=True, default="", help_text="Client certificate: a file's path")
+    tls_key = models.CharField(max_length=255, blank=True, default="", help_text="Its private key: a file's path")
 
     class Meta:
         abstract = True
@@ -108,6 +111,8 @@ class PolarDBStorageMixin(models.Model):
             tls=self.tls,
             resolved_ip=resolved_ip(self.host, self.port),
             tls_ca=configuration().tls_ca,
+            tls_cert=self.tls_cert or None,
+            tls_key=self.tls_key or None,
         )
 
     @property
@@ -286,14 +291,3 @@ class PolarDBImportStorageLink(ImportStorageLink):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_one_task_per_row_id")]
-
-
-class ConnectionTrial(models.Model):
-    """A person had this server try a connection to a database server (`host:port`); kept for a minute (`trials`)."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    server = models.CharField(max_length=300)
-    at = models.DateTimeField(auto_now_add=True, db_index=True)
-
-    def __str__(self) -> str:
-        return f"user {self.user_id} at {self.server}"

@@ -28,6 +28,21 @@ class WritebackSerializer(serializers.Serializer[Any]):
     retry_at = serializers.DateTimeField(allow_null=True, help_text="The next attempt after an error")
 
 
+class ImagesSerializer(serializers.Serializer[Any]):
+    """Images by link that cannot be shown, as found by who looked at one or by `sync_storage --verify`."""
+
+    unreadable = serializers.IntegerField(help_text="How many there are")
+    labeled = serializers.IntegerField(help_text="How many of them have a submitted result all the same")
+    problems = serializers.ListField(child=serializers.CharField(), help_text="`row N (task M): why`, the first 20")
+
+
+class VerifyReportSerializer(serializers.Serializer[Any]):
+    checked = serializers.IntegerField(help_text="Rows that have been looked at so far")
+    total = serializers.IntegerField(help_text="Rows that have tasks")
+    complete = serializers.BooleanField(help_text="Whether all have been looked at")
+    images = ImagesSerializer()
+
+
 class SyncPlanSerializer(serializers.Serializer[Any]):
     new = serializers.IntegerField(help_text="Rows that would become tasks")
     existing = serializers.IntegerField(help_text="Tasks that need nothing")
@@ -90,6 +105,13 @@ sync_import_storage = _request(
     f"{_MEMBERS} Brings the tasks in step with the rows, in the background. Answers with the storage as soon as the "
     "sync has ended, and after 10 seconds at the latest.",
     request=None,
+)
+verify_import_storage = _request(
+    "Verify images",
+    f"{_MEMBERS} Reads and checks images of rows that have tasks for 10 seconds, and tells which cannot be shown. "
+    "Ask again until `complete`: each request goes on where the last one ended.",
+    request=None,
+    responses={200: VerifyReportSerializer, 400: _REFUSED},
 )
 validate_import_storage = _request(
     "Test import connection",

@@ -26,11 +26,12 @@ def preview(storage: PolarDBImportStorage, limit: int) -> list[dict[str, Any]]:
     Raises:
         BridgeError: the table cannot be read.
     """
-    with connect(storage.connection_parameters()) as connection:
+    source = storage.connection_parameters()
+    with connect(source) as connection:
         table = storage.source_table
         size = read_table_size(connection, table)
         rows = read_preview_rows(connection, table, min(limit, MAX_ROWS))
-        plan = plan_quickly(storage, connection, table, size)
+    plan = plan_quickly(storage, source, table, size)
     return [*map(_file, rows), _rest(size, rows, plan)]
 
 

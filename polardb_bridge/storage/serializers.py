@@ -11,11 +11,14 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.fields import empty
 
 from polardb_bridge.errors import BridgeError, InvalidInputError
+from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportStorage, PolarDBImportStorage
-from polardb_bridge.storage.openapi import WritebackSerializer
+from polardb_bridge.storage.openapi import ImagesSerializer, WritebackSerializer
 from polardb_bridge.storage.writeback_status import problems, writeback_status
 from polardb_bridge.table.name_filter import compile_name_filter
 from polardb_bridge.table.schema import check_table_name
+
+SERVER_FILES = ("tls_cert", "tls_key")
 
 
 def as_validation_error(error: BridgeError) -> serializers.ValidationError:
@@ -46,8 +49,27 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
             raise serializers.ValidationError("A storage cannot be moved to another project; add a new one there.")
         return project
 
+    def _check_server_files(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Leave to administrators what names files of this server, and where it goes with them.
+
+        To others the names are not shown; what their forms send is empty, and means that they stay.
+        """
+        request = self.context.get("request")
+        if request is None or request.user.is_superuser:
+            return data
+        for name in SERVER_FILES:
+            if data.get(name):
+                raise serializers.ValidationError({name: ["Only administrators may name files of this server."]})
+        if self.instance is not None and self.instance.tls_cert:
+            for name in ("host", "port", "user", "tls"):
+                if name in data and data[name] != getattr(self.instance, name):
+                    raise serializers.ValidationError(
+                        {name: ["Only administrators may change the account of a storage with a client certificate."]}
+                    )
+        return {name: value for name, value in data.items() if name not in SERVER_FILES}
+
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
-        data = super().validate(data)
+        data = self._check_server_files(super().validate(data))
         moved = self.instance is not None and any(
             name in data and data[name] != getattr(self.instance, name) for name in ("host", "port")
         )
@@ -61,6 +83,8 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
     def to_representation(self, instance: Any) -> dict[str, Any]:
         shown: dict[str, Any] = super().to_representation(instance)
         request = self.context.get("request")
+        if request is not None and not request.user.is_superuser:
+            shown |= dict.fromkeys(SERVER_FILES, "")
         if request is None or instance.may_be_changed_by(request.user):
             return shown
         # The account of a deployment is shared with others, and where it leads to is the administrators' to know.
@@ -103,6 +127,12 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
         max_value=MAX_SYNC_EVERY_MINUTES,
         help_text="Minutes from one sync to the next; 0: only on request",
     )
+
+    images = serializers.SerializerMethodField()
+
+    @extend_schema_field(ImagesSerializer)
+    def get_images(self, storage: PolarDBImportStorage) -> dict[str, Any]:
+        return unreadable.as_json(storage)
 
     def validate_regex_filter(self, value: str) -> str:
         try:

@@ -14,13 +14,16 @@ from typing import Any
 
 import MySQLdb
 import sqlalchemy as sa
+from MySQLdb.constants import CLIENT
 from sqlalchemy import event
 
 from polardb_bridge.choices import TlsMode
 from polardb_bridge.errors import ReconfigureError
+from polardb_bridge.table.budget import Budget, BudgetedPool
+from polardb_bridge.table.client_certificate import certificate_files
 from polardb_bridge.table.driver_errors import translated_errors, unreachable
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.time_limit import TimeIsUpError, call_in_time, current, time_limit
+from polardb_bridge.table.time_limit import TimeIsUpError, call_in_time, leave, time_limit, watch
 
 # A person waits for "Test connection" no longer than 5 s.
 CONNECT_TIMEOUT_S = 3
@@ -30,8 +33,11 @@ _LOGIN_TIME_LIMIT_S = 5.0
 WORK_TIME_LIMIT_S = 60.0
 READ_TIMEOUT_S = 60
 WRITE_TIMEOUT_S = 60
-# Below MySQL's shortest usual wait_timeout (PolarDB's proxies close idle connections after some minutes).
+# A session keeps the privileges that it began with.
 POOL_RECYCLE_S = 240
+# How long somebody waits for a connection while all that the account may have are in use.
+PATIENCE_S = 60
+HASTY_PATIENCE_S = 10
 # What write-back waits for others (a table lock: ALTER TABLE, LOCK TABLES); what is locked is tried again.
 _ROW_LOCK_TIMEOUT_S = 1
 _TABLE_LOCK_TIMEOUT_S = 3
@@ -44,6 +50,7 @@ _CLIENT_OPTIONS = Path(__file__).with_name("client.cnf")
 # The least recently used go first: storages are changed and deleted, and passwords tried.
 _MAX_ENGINES = 32
 _engines: OrderedDict[ConnectionParameters, sa.Engine] = OrderedDict()
+_budgets: dict[tuple[str, int, str], Budget] = {}
 _engines_lock = threading.Lock()
 
 
@@ -75,23 +82,26 @@ def _forget_inherited() -> None:
     # A forked process shares its parent's sockets: using or closing one would break the parent's connection.
     global _engines_lock
     _engines_lock = threading.Lock()
-    _inherited.append(dict(_engines))
+    _inherited.append((dict(_engines), dict(_budgets)))
     _engines.clear()
+    _budgets.clear()
 
 
-_inherited: list[dict[ConnectionParameters, sa.Engine]] = []
+_inherited: list[Any] = []
 os.register_at_fork(after_in_child=_forget_inherited)
 
 
 def _create_engine(parameters: ConnectionParameters) -> sa.Engine:
+    # Servers count by account: whatever its connections are for, they come out of one budget.
+    budget = _budgets.setdefault((parameters.host.lower(), parameters.port, parameters.user), Budget())
     engine = sa.create_engine(
         sa.URL.create("mysql+mysqldb", username=parameters.user, password=parameters.password),
         connect_args=_connect_arguments(parameters),
-        pool_pre_ping=True,
+        poolclass=BudgetedPool,
+        budget=budget,
+        is_writer=parameters.is_writer,
+        patience_s=HASTY_PATIENCE_S if parameters.timeout_s else PATIENCE_S,
         pool_recycle=POOL_RECYCLE_S,
-        pool_size=5,
-        max_overflow=20,
-        pool_timeout=CONNECT_TIMEOUT_S,
         # Statements of ours hold images and results: never in an error message or a log.
         hide_parameters=True,
     )
@@ -100,20 +110,13 @@ def _create_engine(parameters: ConnectionParameters) -> sa.Engine:
     def log_in(_dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> Any:
         return _log_in(parameters, options)
 
-    ping = engine.dialect.do_ping
-
-    def ping_in_time(connection: Any) -> bool:
-        _watch(connection)
-        return ping(connection)
-
-    engine.dialect.do_ping = ping_in_time  # type: ignore[assignment,method-assign]
-
     @event.listens_for(engine, "connect")
     def set_up_session(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         try:
             if parameters.tls != TlsMode.DISABLED:
-                _require_encryption(cursor, parameters)
+                _require_encryption(connection, parameters)
+            budget.learn(lambda: _max_connections(cursor))
             cursor.execute("SET time_zone = '+00:00'")
             if parameters.is_writer:
                 cursor.execute(
@@ -142,26 +145,28 @@ def _log_in(parameters: ConnectionParameters, options: dict[str, Any]) -> Any:
         # At once, if others wait for this server already.
         seconds = time.monotonic() - began
         raise unreachable(parameters, "", seconds if seconds >= 1 else _LOGIN_TIME_LIMIT_S) from None
-    _watch(connection)  # SQLAlchemy asks for the server's version, and more, before anybody has the connection
+    watch(connection)  # SQLAlchemy asks for the server's version, and more, before anybody has the connection
     return connection
 
 
-def _watch(connection: Any) -> None:
-    limit = current()
-    if limit is not None:
-        limit.watch(connection)
-
-
-def _require_encryption(cursor: Any, parameters: ConnectionParameters) -> None:
+def _require_encryption(connection: Any, parameters: ConnectionParameters) -> None:
     # MariaDB's client library (3.3, Debian 12) connects in plain text to a server without TLS although
-    # ssl_mode=REQUIRED is set: only the session's own status is to be trusted.
-    cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
-    row = cursor.fetchone()
-    if not row or not row[1]:
+    # ssl_mode=REQUIRED is set. What the server says of it (Ssl_cipher) is about its own end: a proxy may speak TLS to
+    # one side only. So our own end is asked: whether the library has switched to TLS before it sent the password.
+    if not connection.client_flag & CLIENT.SSL:
         raise ReconfigureError(
             f"The server {parameters.server} does not offer TLS. Turn TLS on there, or set TLS to disabled.",
             field="tls",
         )
+
+
+def _max_connections(cursor: Any) -> int:
+    """How many connections the account may have at once (`max_user_connections`); 0: no limit of its own."""
+    cursor.execute("SELECT @@max_user_connections")
+    try:
+        return int(cursor.fetchone()[0])
+    except (TypeError, ValueError, IndexError):
+        return 0  # not what a server answers: what is done next will show
 
 
 def _connect_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
@@ -179,15 +184,16 @@ def _connect_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
         "local_infile": 0,
         "ssl_mode": parameters.tls.upper(),
     }
+    certificate = certificate_files(parameters)
     if parameters.tls in (TlsMode.VERIFY_CA, TlsMode.VERIFY_IDENTITY):
         # The certificate names the host: connect by name. A rebound name then leads to a server without the
         # certificate, so nothing is lost against connecting to the checked IP address.
         arguments["host"] = parameters.host
-        arguments["ssl"] = {"ca": parameters.tls_ca or ssl.get_default_verify_paths().cafile}
+        certificate["ca"] = parameters.tls_ca or ssl.get_default_verify_paths().cafile or ""
     else:
         # Whoever is in between could ask for the password in clear text (tests/security/test_hostile_server.py).
         arguments |= {"read_default_file": str(_CLIENT_OPTIONS), "read_default_group": "polardb-bridge"}
-    return arguments
+    return arguments | ({"ssl": certificate} if certificate else {})
 
 
 @contextmanager
@@ -222,10 +228,8 @@ def open_connection(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A connection from the pool, for the work that this thread does within its time limit."""
     with engine.connect() as connection:
         connected = connection.connection.dbapi_connection
-        _watch(connected)
+        watch(connected)
         try:
             yield connection
         finally:
-            limit = current()
-            if limit is not None:
-                limit.leave(connected)
+            leave(connected)

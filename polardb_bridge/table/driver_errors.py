@@ -107,7 +107,24 @@ _Reaction = tuple[type[BridgeError], str | None, str]
 # and https://mariadb.com/kb/en/mariadb-error-codes/ (4025).
 _REACTIONS: dict[int, _Reaction] = {
     1044: (ReconfigureError, "database", "User {p.user!r} may not use the database {p.database!r}: {said}"),
-    1045: (LoginRefusedError, "password", "{server} refused the user {p.user!r}: user name or password is wrong"),
+    1045: (
+        LoginRefusedError,
+        "password",
+        "{server} refused the user {p.user!r}: user name or password is wrong, the account is for another host, or "
+        "{p.what_else_logins_need}. The server said: {said}",
+    ),
+    1698: (
+        LoginRefusedError,
+        "user",
+        "{server} refused the user {p.user!r}: {said}. The account may log in without a password on the server's own "
+        "machine only",
+    ),
+    1820: (LoginRefusedError, "password", "The password of the user {p.user!r} on {server} has expired: {said}"),
+    1862: (LoginRefusedError, "password", "The password of the user {p.user!r} on {server} has expired: {said}"),
+    3118: (LoginRefusedError, "user", "{server} has locked the account of the user {p.user!r}: {said}"),
+    4151: (LoginRefusedError, "user", "{server} has locked the account of the user {p.user!r}: {said}"),
+    3159: (ReconfigureError, "tls", "{server} takes encrypted connections only; set TLS to required: {said}"),
+    2059: (ReconfigureError, "user", "{server} asks for a way of logging in that is missing on this machine: {said}"),
     1049: (ReconfigureError, "database", "There is no database {p.database!r} on {server}"),
     1129: (ServerDownError, "host", "{server} has blocked this machine: run mysqladmin flush-hosts there"),
     1130: (ReconfigureError, "host", "{server} allows no connections from this machine for {p.user!r}: {said}"),
@@ -130,6 +147,8 @@ _REACTIONS: dict[int, _Reaction] = {
     3140: (RowError, "annotation_data", "The result is not valid JSON to the server: {said}"),
     4025: (RowError, "annotation_data", "The result breaks a constraint of the table: {said}"),
     1040: (ServerDownError, None, "{server} has too many connections"),
+    1203: (RetryableError, None, "User {p.user!r} has too many connections to {server}: {said}"),
+    1226: (RetryableError, None, "User {p.user!r} has used up what {server} grants it: {said}"),
     1053: (ServerDownError, None, "{server} is shutting down"),
     1205: (LockedError, None, "{server} waited too long for a lock"),
     1213: (LockedError, None, "{server} rolled the transaction back to end a deadlock"),

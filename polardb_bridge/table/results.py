@@ -11,10 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table.packets import max_statement_bytes, statement_bytes, text_bytes
 from polardb_bridge.table.text import utf8
 
 _MAX_STATEMENT_ROWS = 100
 _MAX_STATEMENT_BYTES = 1024 * 1024
+# At most: of a row without its data, and of a statement without its rows.
+_ROW_BYTES, _FRAME_BYTES = 400, 1000
 # What MySQL takes, too.
 MAX_JSON_DEPTH = 100
 _TOO_DEEP = f"is nested more than {MAX_JSON_DEPTH} levels deep"
@@ -47,7 +50,7 @@ def write_results(connection: sa.Connection, table: sa.Table, results: Sequence[
         RowError: one of the results is larger than the server takes in a statement.
     """
     missing: set[int] = set()
-    for values in _statements([_values(result) for result in results], _Limit(connection)):
+    for values in _parts(connection, [_values(result) for result in results]):
         missing |= _update(connection, table, values)
     return missing
 
@@ -65,9 +68,8 @@ class _Values:
 
     @property
     def size(self) -> int:
-        """Bytes of `data` in a statement, where quotes and backslashes are escaped."""
-        encoded = (self.data or "").encode()
-        return len(encoded) + encoded.count(b'"') + encoded.count(b"\\") + encoded.count(b"'")
+        """About the bytes of a statement that are this row's, and no fewer."""
+        return _ROW_BYTES + text_bytes(self.data or "")
 
 
 def _values(result: RowResult) -> _Values:
@@ -82,34 +84,17 @@ def _values(result: RowResult) -> _Values:
     )
 
 
-class _Limit:
-    """The largest statement that the server takes; asked for only if a value is large."""
-
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
-        self._bytes: int | None = None
-
-    def check(self, values: _Values, size: int) -> None:
-        """The server would close the connection (MySQL error 2006), as if it were down: find out before."""
-        if size < _MAX_STATEMENT_BYTES:
-            return
-        if self._bytes is None:
-            self._bytes = int(self._connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one())
-        if size + _MAX_STATEMENT_BYTES // 16 > self._bytes:
-            raise RowError(
-                f"The result of row {values.row_id} takes {size:,} bytes in a statement, and the server accepts "
-                f"{self._bytes:,}: raise max_allowed_packet there."
-            )
-
-
-def _statements(all_values: Sequence[_Values], limit: _Limit) -> Iterator[list[_Values]]:
+def _parts(connection: sa.Connection, all_values: Sequence[_Values]) -> Iterator[list[_Values]]:
     """Parts that fit into a statement each, by rows and bytes. By row id, so that two writers lock in one order."""
+    most = _MAX_STATEMENT_BYTES
+    if len(all_values) > 1:
+        whole = _FRAME_BYTES + sum(values.size for values in all_values)
+        most = min(most, max_statement_bytes(connection, whole) - _FRAME_BYTES)
     part: list[_Values] = []
     total = 0
     for values in sorted(all_values, key=lambda values: values.row_id):
         size = values.size
-        limit.check(values, size)
-        if part and (len(part) == _MAX_STATEMENT_ROWS or total + size > _MAX_STATEMENT_BYTES):
+        if part and (len(part) == _MAX_STATEMENT_ROWS or total + size > most):
             yield part
             part, total = [], 0
         part.append(values)
@@ -172,14 +157,25 @@ def _update(connection: sa.Connection, table: sa.Table, values: Sequence[_Values
     ]
     wanted = sorted({v.row_id for v in values})
     places = ", ".join(["%s"] * len(wanted))
-    done = connection.exec_driver_sql(
-        # Names are checked and quoted, values are bound.
-        f"UPDATE {name} SET {', '.join(assignments)} WHERE id IN ({places})",  # noqa: S608
-        (*parameters, *wanted),
-    )
+    # Names are checked and quoted, values are bound.
+    statement = f"UPDATE {name} SET {', '.join(assignments)} WHERE id IN ({places})"  # noqa: S608
+    _check_size(connection, statement, [*parameters, *wanted], values)
+    done = connection.exec_driver_sql(statement, (*parameters, *wanted))
     if done.rowcount == len(wanted):  # SQLAlchemy asks the server for matched rows (CLIENT_FOUND_ROWS)
         return set()
     return set(wanted) - set(connection.scalars(sa.select(table.c.id).where(table.c.id.in_(wanted))))
+
+
+def _check_size(connection: sa.Connection, statement: str, parameters: list[Any], values: Sequence[_Values]) -> None:
+    if len(values) > 1:
+        return  # `_parts` has seen to it
+    size = statement_bytes(statement, parameters)
+    limit = max_statement_bytes(connection, size)
+    if size > limit:
+        raise RowError(
+            f"The result of row {values[0].row_id} takes {size:,} bytes in a statement, and the server accepts "
+            f"{limit:,}: raise max_allowed_packet there."
+        )
 
 
 @dataclass(frozen=True)

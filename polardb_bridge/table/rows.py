@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
-from polardb_bridge.table.connection import open_connection
+from polardb_bridge.table.budget import DISCARD
 from polardb_bridge.table.text import utf8
 
 # Keys are small; images are streamed, so that a statement's rows are never in memory as a whole.
@@ -23,6 +23,7 @@ MAX_ROW_ID = 2**63 - 1
 # Digests of so many rows in one statement: as many as take about this long, far below the driver's timeout.
 _DIGESTS_SECONDS = 2.0
 _MIN_DIGESTS, _MAX_DIGESTS = 10, 500
+DIGEST_LENGTH = 40
 _MICROSECONDS = 1_000_000
 
 
@@ -65,25 +66,21 @@ class SourceRow:
     digest: str = ""
 
 
-def read_key_pages(
+def read_keys(
     connection: sa.Connection, table: sa.Table, within: KeyRange = ALL_KEYS, with_results: bool = False
-) -> Iterator[list[RowKey]]:
-    """The keys of the rows of a range by id, in pages; the heavy column is not touched.
+) -> list[RowKey]:
+    """The keys of the first rows of a range by id, a page at most; the heavy column is not touched.
 
     with_results: find out which rows hold a result, too.
     """
     is_annotated = sa.or_(table.c.annotation_count > 0, table.c.annotation_data.is_not(None))
     columns = [*_key_columns(table), *([is_annotated] if with_results else [])]
     query = sa.select(*columns).order_by(table.c.id).limit(KEYS_BATCH_SIZE)
+    if within.after is not None:
+        query = query.where(table.c.id > within.after)
     if within.until is not None:
         query = query.where(table.c.id <= within.until)
-    after = within.after
-    while True:
-        page = [_key(*row) for row in connection.execute(query if after is None else query.where(table.c.id > after))]
-        if not page:
-            return
-        yield page
-        after = page[-1].id
+    return [_key(*row) for row in connection.execute(query)]
 
 
 def _key_columns(table: sa.Table) -> list[Any]:
@@ -142,7 +139,9 @@ def read_rows(
     max_bytes: int | None = None,
     digests_after: int | None = None,
 ) -> Iterator[SourceRow]:
-    """The rows of these ids with their images, by id; memory holds one at a time. Missing ones are left out.
+    """The rows of these ids with their images; memory holds one at a time. Missing ones are left out.
+
+    By id, in parts of IMAGES_BATCH_SIZE; large ones come at the end of their part.
 
     The rows are streamed: use `connection` for nothing else before the last one.
 
@@ -176,10 +175,11 @@ def _stream(
     query = sa.select(small, size, _digest_of_newer(table, digests_after), *_key_columns(table))
     # One row a fetch: the reader decides how many it holds at once, by their bytes.
     streaming = connection.execution_options(stream_results=True, max_row_buffer=1)
+    large = []
     try:
         for data, length, digest, *key in streaming.execute(query.where(table.c.id.in_(ids)).order_by(table.c.id)):
             if MAX_STREAMED_BYTES < (length or 0) <= (max_bytes or length):
-                yield from _read_large_row(connection.engine, table, key[0], image, digests_after)
+                large.append(key[0])
             else:
                 yield SourceRow(_key(*key), data, length or 0, digest or "")
     except BaseException:
@@ -188,16 +188,17 @@ def _stream(
         raise
     finally:
         connection.execution_options(stream_results=False)
+    for row_id in large:
+        yield from _read_large_row(connection, table, row_id, image, digests_after)
 
 
 def _read_large_row(
-    engine: sa.Engine, table: sa.Table, row_id: int, image: sa.ColumnElement[Any], digests_after: int | None
+    connection: sa.Connection, table: sa.Table, row_id: int, image: sa.ColumnElement[Any], digests_after: int | None
 ) -> Iterator[SourceRow]:
     query = sa.select(image, _digest_of_newer(table, digests_after), *_key_columns(table))
     # The client library keeps a buffer as large as the largest row for as long as a connection lives.
-    with open_connection(engine) as connection:
-        found = connection.execute(query.where(table.c.id == row_id)).first()
-        connection.invalidate()
+    connection.info[DISCARD] = True
+    found = connection.execute(query.where(table.c.id == row_id)).first()
     if found is not None:
         data, digest, *key = found
         yield SourceRow(_key(*key), data, len(data or ""), digest or "")
@@ -217,12 +218,16 @@ def _digest_of_newer(table: sa.Table, after: int | None) -> sa.ColumnElement[Any
 
 
 def _digest(table: sa.Table) -> sa.ColumnElement[str]:
-    """Of all that a task holds of a row, by the server: the columns' own bytes, whatever their character set."""
+    """Of all that a task holds of a row, by the server: the columns' own bytes, whatever their character set.
+
+    By SHA2: newer servers have no SHA1 any more (MySQL 9.7).
+    """
 
     def part(column: sa.Column[str]) -> sa.ColumnElement[str]:
-        return sa.func.coalesce(sa.func.sha1(column), "NULL")
+        return sa.func.coalesce(sa.func.sha2(column, 256), "NULL")
 
-    return sa.func.sha1(sa.func.concat(part(table.c.base64_data), part(table.c.original_name)))
+    whole = sa.func.sha2(sa.func.concat(part(table.c.base64_data), part(table.c.original_name)), 256)
+    return sa.func.left(whole, DIGEST_LENGTH)
 
 
 def read_digests(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> Iterator[tuple[RowKey, str]]:

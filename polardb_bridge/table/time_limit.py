@@ -156,6 +156,30 @@ def current() -> TimeLimit | None:
     return _current.get()
 
 
+def watch(connection: Any) -> None:
+    """From now on, `connection` counts as at work for this thread's limit, if it has one.
+
+    Raises:
+        TimeIsUpError: the time is up.
+    """
+    limit = current()
+    if limit is not None:
+        limit.watch(connection)
+
+
+def leave(connection: Any) -> None:
+    """This thread's work with `connection` is done."""
+    limit = current()
+    if limit is not None:
+        limit.leave(connection)
+
+
+def seconds_left(otherwise: float) -> float:
+    """What is left of this thread's limit, but no more than `otherwise`."""
+    limit = current()
+    return otherwise if limit is None else max(0.0, min(otherwise, limit.remaining))
+
+
 def count_anew() -> None:
     """Something has come of this thread's work: its limit counts from now on."""
     limit = current()
@@ -207,9 +231,7 @@ def call_in_time(
     Raises:
         TimeIsUpError: there was no answer within that time, or too many wait for one already.
     """
-    limit = current()
-    if limit is not None:
-        seconds = min(seconds, limit.remaining)
+    seconds = seconds_left(seconds)
     if _abandoned[name] >= _MAX_ABANDONED or seconds <= 0:
         raise TimeIsUpError
     attempt = _Attempt(name, call, too_late)

@@ -1,4 +1,4 @@
-"""`/polardb/health`: whether results reach their tables.
+"""`/polardb/health`: whether results reach their tables, and whether `POLARDB_URL` can be read.
 
 Anybody, such as a probe, may ask for the one word; administrators see every storage. The answer is 200 either way:
 restarting Label Studio heals no database. It is an error only if Label Studio's own database does not answer.
@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from polardb_bridge.conf import configuration
 from polardb_bridge.storage.writeback_status import WritebackStatus, as_json, writeback_statuses
 
 MAX_AGE_S = 3.0
@@ -43,6 +44,9 @@ class StorageHealthSerializer(serializers.Serializer[Any]):
 
 class HealthSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(["ok", "degraded"])
+    configuration = serializers.CharField(
+        required=False, help_text="For administrators: what is wrong with POLARDB_URL, if something is"
+    )
     storages = StorageHealthSerializer(many=True, required=False, help_text="For administrators")
 
 
@@ -61,11 +65,14 @@ class HealthAPI(APIView):
             return Response({"status": _word.get()})
         found = writeback_statuses()
         storages = [{"healthy": status.is_healthy, **as_json(status)} for status in found]
-        return Response({"status": word_for(found), "storages": storages})
+        answer: dict[str, Any] = {"status": _word_for(found), "storages": storages}
+        problem = configuration().database_problem
+        return Response(answer | ({"configuration": problem} if problem else {}))
 
 
-def word_for(statuses: list[WritebackStatus]) -> str:
-    return "ok" if all(status.is_healthy for status in statuses) else "degraded"
+def _word_for(statuses: list[WritebackStatus]) -> str:
+    is_well = not configuration().database_problem and all(status.is_healthy for status in statuses)
+    return "ok" if is_well else "degraded"
 
 
 class _Word:
@@ -77,7 +84,7 @@ class _Word:
 
     def get(self) -> str:
         if time.monotonic() >= self._until:
-            self._word = word_for(writeback_statuses())
+            self._word = _word_for(writeback_statuses())
             self._until = time.monotonic() + MAX_AGE_S
         return self._word
 

@@ -58,10 +58,17 @@ def test_a_command_that_fails_is_one_line(run: Run) -> None:
 
 
 def test_a_wrong_setting_is_one_line(run: Run) -> None:
-    done = run("manage", "check", POLARDB_URL="mysql://h")
+    done = run("manage", "check", POLARDB_RECONCILE_MINUTES="often")
     assert done.returncode == 1
-    assert done.stderr.startswith("POLARDB_URL: ")
+    assert done.stderr.startswith("POLARDB_RECONCILE_MINUTES: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_wrong_database_url_keeps_no_server_from_starting(run: Run) -> None:
+    done = run("manage", "check", POLARDB_URL="mysql://u:hunter2#@h/db")
+    assert done.returncode == 0
+    assert "polardb_bridge.W002) POLARDB_URL: The database URL has a character" in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
 
 
 def test_label_studios_database_being_away_is_one_line(run: Run) -> None:

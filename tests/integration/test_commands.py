@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from polardb_bridge.deployments.projects import provision_project
-from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.errors import DisconnectedError, InvalidInputError
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.storage.sync import lease
 from polardb_bridge.table.parameters import ConnectionParameters
@@ -84,6 +84,29 @@ def test_provision_project_makes_a_project_with_tasks_once(run: Callable[..., st
     assert second == {**first, "created": False, "sync": None}
     assert "exists already" in run(*arguments[:-1])
     assert (Project.objects.count(), Task.objects.count()) == (1, 2)
+
+
+def test_provision_project_goes_on_with_a_sync_that_was_broken_off(
+    run: Callable[..., str], source: Source, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks.models import Task
+
+    source.add_images(3)
+    arguments = ("provision_project", "--template", "1", "--source", TABLE, "--name", "mark_animal")
+    with monkeypatch.context() as broken:
+        broken.setattr("polardb_bridge.storage.sync.follow.find_changes", broken_connection)
+        with pytest.raises(CommandError, match="lost"):
+            run(*arguments)
+    assert Task.objects.count() == 0
+    said = run(*arguments)
+    assert "was broken off: it goes on" in said
+    assert "is ready" in said
+    assert Task.objects.count() == 3
+    assert "nothing was changed" in run(*arguments)
+
+
+def broken_connection(*_: Any) -> Any:
+    raise DisconnectedError("The connection was lost.")
 
 
 def test_a_project_is_called_my_project_unless_named(run: Callable[..., str], source: Source, user: Any) -> None:

@@ -18,7 +18,6 @@ from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.storage.sync.watch import Watch
-from polardb_bridge.table.connection import connect
 from support.labeling import Provisioned
 from support.source_data import Source
 
@@ -43,10 +42,10 @@ def killed(storage: PolarDBImportStorage, source: Source) -> PolarDBImportStorag
     storage.info_set_queued()
     mine = lease.begin(storage)
     assert mine
-    with connect(storage.connection_parameters()) as connection:
-        table = storage.source_table
-        doubt = Doubt.begin(storage, connection)
-        Follower(connection, table, Writer(storage, mine), doubt, SyncReport(), lambda: None).follow()
+    source_of_rows = storage.connection_parameters()
+    doubt = Doubt.begin(storage, source_of_rows)
+    writer = Writer(storage, mine)
+    Follower(source_of_rows, storage.source_table, writer, doubt, SyncReport(), lambda: None).follow()
     source.add_images(2)
     die(storage)
     return storage

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from polardb_bridge.errors import BridgeError, ReconfigureError, RetryableError, RowError
+from polardb_bridge.errors import BridgeError, LoginRefusedError, ReconfigureError, RetryableError, RowError
 from polardb_bridge.table.connection import begin, connect, dispose
 from polardb_bridge.table.parameters import ConnectionParameters
 from support.source_data import TABLE, Source
@@ -49,6 +49,23 @@ def test_each_mistake_has_its_own_message_and_field(
     assert isinstance(caught.value, BridgeError)
     assert caught.value.field == field
     assert "hunter2" not in f"{caught.value} {caught.value!r}"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [("ACCOUNT LOCK", "has locked the account of the user"), ("PASSWORD EXPIRE", "has expired")],
+)
+def test_an_account_that_nobody_may_use_now_is_named(database: ConnectionParameters, change: str, message: str) -> None:
+    name = f"out_{database.database[-8:]}"
+    with begin(database) as connection:
+        connection.exec_driver_sql(f"CREATE USER {name}@'%%' IDENTIFIED BY 'hunter2' {change}")
+        connection.exec_driver_sql(f"GRANT SELECT ON {database.database}.* TO {name}@'%%'")
+    account = other(database, user=name, password="hunter2")
+    with pytest.raises(LoginRefusedError, match=message) as caught, connect(account) as connection:
+        connection.exec_driver_sql("SELECT 1")
+    assert "hunter2" not in str(caught.value)
+    with begin(database) as connection:
+        connection.exec_driver_sql(f"DROP USER {name}@'%%'")
 
 
 def test_required_tls_is_never_plain_text(database: ConnectionParameters) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -16,12 +16,18 @@ from polardb_bridge.table.templates import find_template
 from support.source_data import TABLE, Source, base64_text
 
 
+def pages_of(connection: sa.Connection, within: rows.KeyRange) -> Iterator[list[int]]:
+    while page := [key.id for key in rows.read_keys(connection, source_table(TABLE), within)]:
+        yield page
+        within = rows.KeyRange(page[-1], within.until)
+
+
 def test_keys_come_in_pages_by_id(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "KEYS_BATCH_SIZE", 4)
     ids = source.add_images(9)
     source.execute(f"DELETE FROM {TABLE} WHERE id = {ids[5]}")
     with connect(source.parameters) as connection:
-        pages = [[key.id for key in page] for page in rows.read_key_pages(connection, source_table(TABLE))]
+        pages = list(pages_of(connection, rows.ALL_KEYS))
     assert pages == [ids[:4], [ids[4], *ids[6:9]]]
 
 
@@ -32,9 +38,7 @@ def test_a_table_is_cut_into_ranges_that_have_every_row_once(source: Source, mon
         ids = source.add_images(8)
         ranges = rows.cut_into_ranges(connection, source_table(TABLE), 3)
         assert ranges == [rows.KeyRange(None, ids[2]), rows.KeyRange(ids[2], ids[5]), rows.KeyRange(ids[5], None)]
-        found = [
-            [key.id for page in rows.read_key_pages(connection, source_table(TABLE), r) for key in page] for r in ranges
-        ]
+        found = [[row_id for page in pages_of(connection, within) for row_id in page] for within in ranges]
     assert found == [ids[:3], ids[3:6], ids[6:]]
 
 
@@ -56,8 +60,8 @@ def test_a_large_row_is_read_whole(source: Source, monkeypatch: pytest.MonkeyPat
     with connect(source.parameters) as connection:
         assert [row.base64_data for row in rows.read_rows(connection, source_table(TABLE), ids)] == [
             "eA==",
-            text,
             "eg==",
+            text,
         ]
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
-from polardb_bridge.table.connection import begin, connect
-from polardb_bridge.table.results import RowResult, write_results
+from polardb_bridge.errors import RowError
+from polardb_bridge.table.connection import begin, connect, dispose
+from polardb_bridge.table.packets import text_bytes
+from polardb_bridge.table.results import RowResult, to_json, write_results
 from polardb_bridge.table.schema import source_table
 from support.source_data import TABLE, Source
 
@@ -61,3 +65,39 @@ def test_no_result_clears_to_sql_null_and_moves_the_update_time(source: Source) 
     assert (row["annotation_count"], row["annotation_uid"]) == (0, None)
     assert row["annotation_create_at"] == WHEN.replace(tzinfo=None)
     assert row["annotation_update_at"] > row["annotation_create_at"]
+
+
+@pytest.fixture
+def tight(source: Source) -> Iterator[Source]:
+    """`source` on a server that takes statements of a mebibyte."""
+    source.execute("SET GLOBAL max_allowed_packet = 1048576")
+    dispose()  # sessions keep the limit that they began with
+    yield source
+    source.execute("SET GLOBAL max_allowed_packet = DEFAULT")
+    dispose()
+
+
+@pytest.mark.parametrize("filler", ["x", '"', "猫"])
+def test_a_result_is_judged_by_its_whole_statement(tight: Source, filler: str) -> None:
+    """Each size around the limit is written, or refused with the row's id; the server never closes the connection."""
+    [row_id] = tight.add_images(1)
+    outcomes = []
+    step = text_bytes(to_json(filler)[1:-1])
+    longest = (1_048_576 - 600) // step
+    for length in range(longest, longest + 400 // step, max(1, 25 // step)):
+        said = ""
+        try:
+            write(tight, result(row_id, [filler * length]))
+        except RowError as error:
+            said = str(error)
+        assert not said or f"row {row_id} takes" in said
+        outcomes.append(not said)
+    assert outcomes == sorted(outcomes, reverse=True)
+    assert set(outcomes) == {True, False}
+
+
+def test_many_results_are_cut_into_statements_that_the_server_takes(tight: Source) -> None:
+    ids = tight.add_images(9)
+    with begin(tight.parameters) as connection:
+        assert not write_results(connection, source_table(TABLE), [result(row_id, ["x" * 300_000]) for row_id in ids])
+    assert all(tight.row(row_id)["annotation_count"] == 1 for row_id in ids)

@@ -290,6 +290,8 @@ def _make_storages(tenant: Tenant, name: str, task: Any, annotation: Any) -> Non
     if name == "polardb":
         link = tenant.make(f"{app}.PolarDBImportStorageLink", task=task, storage=source, row_id=1, key="1")
         tenant.make(f"{app}.RowMemory", link=link)
+        tenant.make(f"{app}.UnreadableImage", link=link, problem=f"{tenant.marker} is damaged")
+        tenant.make(f"{app}.Verification", storage=source)
         tenant.make(f"{app}.PendingWriteback", task=task, storage=target)
         tenant.make(f"{app}.WritebackMark", task=task, storage=target)
         tenant.make(f"{app}.SyncPart", storage=source)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from polardb_bridge.conf import configuration
+from polardb_bridge.conf import command_database, configuration
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.table.parameters import ConnectionParameters
 
@@ -14,9 +14,6 @@ from polardb_bridge.table.parameters import ConnectionParameters
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("POLARDB_URL", "mysql://u:p@h/d?tls="),
-        ("POLARDB_URL", "mysql://u:p@h/d?tls=required&tls=disabled"),
-        ("POLARDB_URL", "mysql://u:p@h:0/d"),
         ("POLARDB_ALLOWED_HOSTS", "*"),
         ("POLARDB_ALLOWED_HOSTS", "*.internal"),
         ("POLARDB_ALLOWED_HOSTS", "a;b"),
@@ -45,6 +42,19 @@ def test_an_odd_value_is_refused_by_the_name_of_its_variable(
     monkeypatch.setenv(name, value)
     with pytest.raises(InvalidInputError, match=f"^{name}: "):
         configuration()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["mysql://u:p@h/d?tls=", "mysql://u:p@h/d?tls=required&tls=disabled", "mysql://u:p@h:0/d", "mysql://u:#@h/d"],
+)
+def test_an_odd_database_is_refused_to_those_only_who_need_it(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """A server starts all the same: people can label meanwhile, and it says what is wrong."""
+    monkeypatch.setenv("POLARDB_URL", value)
+    assert configuration().database is None
+    assert configuration().database_problem.startswith("POLARDB_URL: ")
+    with pytest.raises(InvalidInputError, match=r"^POLARDB_URL: "):
+        command_database()
 
 
 @pytest.mark.parametrize("salt", ["", " x ", "polardb-bridge"])

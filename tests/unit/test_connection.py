@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -41,6 +42,25 @@ def test_a_wrong_url_is_refused_without_repeating_it(url: str) -> None:
         ConnectionParameters.from_url(url)
     shown = [str(caught.value), repr(caught.value), repr(caught.value.__cause__)]
     assert not any("secret" in text for text in shown)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["s3cr#et", "s3cr/et", "s3cr?et", "s3cr[et", "s3cr]et", "12/34", "12#34", "12?34", "se@cr/et", "@/", "]@["],
+)
+def test_a_password_that_ends_the_url_is_told_to_be_encoded(password: str) -> None:
+    """Never read as another host, which would be shown and asked for with a part of the password."""
+    with pytest.raises(InvalidInputError, match="percent-encode # as %23") as caught:
+        ConnectionParameters.from_url(f"mysql://label:{password}@db.example.com:3306/shop?tls=required")
+    assert password not in str(caught.value)
+    encoded = quote(password, safe="")
+    assert ConnectionParameters.from_url(f"mysql://label:{encoded}@db.example.com/shop").password == password
+
+
+@pytest.mark.parametrize("password", ["s3@cr@et", "a:b", "a+b c&d=e", "100%", "密码Ünï", "'\"\\`"])
+def test_what_ends_nothing_need_not_be_encoded(password: str) -> None:
+    found = ConnectionParameters.from_url(f"mysql://label:{password}@db.example.com/shop")
+    assert (found.password, found.host) == (password, "db.example.com")
 
 
 @pytest.mark.parametrize(

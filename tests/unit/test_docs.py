@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from polardb_bridge.table.images import decode, limits
+from support.what_works import WHAT_WORKS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -97,3 +98,12 @@ def test_the_table_of_formats_is_that_of_the_code(language: str) -> None:
         converted = decode._FORMATS[name].converted
         media_type = converted[0] if converted else decode._FORMATS[name].media_type
         assert decode._FORMATS[shown].media_type == media_type
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_line_of_what_works_is_shown_by_tests(language: str) -> None:
+    page = pages(language)["reference/what-works.md"]
+    sections = [re.findall(r"^\| (.+?) \| .+ \|$", part, re.M)[1:] for part in re.split(r"^## ", page, flags=re.M)[1:]]
+    assert sections == [[row[LANGUAGES.index(language)] for row in rows] for rows in WHAT_WORKS]
+    for path, test in (name.split("::") for rows in WHAT_WORKS for row in rows for name in row[2]):
+        assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), test

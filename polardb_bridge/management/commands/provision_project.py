@@ -11,13 +11,14 @@ from polardb_bridge.deployments.projects import DEFAULT_NAME, provision_project
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.management.sync import sync_with_progress
+from polardb_bridge.storage.sync.lease import was_broken_off
 
 
 class Command(BridgeCommand):
     help = (
         "Create a labeling project for a source table: the labels come from a row of annotation_template, the rows "
         "become tasks, and submitted annotations go back into the rows. A project of that name that exists already "
-        "is left as it is. "
+        "is left as it is, but a first sync that was broken off goes on. "
         "Example: provision_project --template 1 --source polardb4ai_annotation_source_animal --name mark_animal"
     )
 
@@ -50,7 +51,12 @@ class Command(BridgeCommand):
         )
         project, storage = provisioned.project, provisioned.import_storage
         report = None
-        if provisioned.created and storage:
+        goes_on = storage is not None and not provisioned.created and was_broken_off(storage)
+        if goes_on and not options["json"]:
+            self.stdout.write(
+                f"Project {options['name']!r} exists already, and its last sync was broken off: it goes on."
+            )
+        if storage and (provisioned.created or goes_on):
             report = sync_with_progress(self, storage, quiet=options["json"])
         if options["json"]:
             self.print_json(
@@ -63,7 +69,7 @@ class Command(BridgeCommand):
                     "sync": vars(report) if report else None,
                 }
             )
-        elif provisioned.created:
+        elif provisioned.created or goes_on:
             self.stdout.write(f"Project {project.pk} is ready: {provisioned.url}")
         else:
             self.stdout.write(

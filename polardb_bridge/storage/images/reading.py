@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import RetryableError
 from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.table.budget import DISCARD
 from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.images.base64_text import decode_pieces
 from polardb_bridge.table.images.decode import DecodedImage, decode_image, shown_file
@@ -93,7 +94,7 @@ def _read_large(
                 return decode_image(text)
             pieces = read_image_pieces(connection, table, row_id, PIECE_BYTES)
             decode_pieces(_each_in_time(pieces, limit), file)
-            connection.detach()  # closed at the end: the client library keeps a buffer as large as the largest piece
+            connection.info[DISCARD] = True  # the client library keeps a buffer as large as the largest piece
         shown = shown_file(file)
         if isinstance(shown, DecodedImage):
             file.close()

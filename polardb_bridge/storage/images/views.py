@@ -6,7 +6,7 @@ import hashlib
 import logging
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -17,14 +17,18 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from polardb_bridge.errors import BridgeError, RowError
+from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.images.cache import ImageCache
 from polardb_bridge.storage.images.links import ImageLink
+from polardb_bridge.storage.images.placeholder import drawn
 from polardb_bridge.storage.images.reading import LargeImage, read
 from polardb_bridge.storage.models import PolarDBImportStorageLink
 from polardb_bridge.table.horizon import Horizon
 from polardb_bridge.table.images.decode import DecodedImage
 
 logger = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer", bound=HttpResponseBase)
 
 RETRY_AFTER_S = 10
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
@@ -66,12 +70,14 @@ class ImageView(APIView):
         try:
             image = (None if in_doubt else _cache.get(present)) or read(found.storage, present.row_id)
         except RowError as error:
-            return _plain(f"Row {link.row_id}: {error}.", 404)
+            unreadable.remember(found, str(error))
+            return _refused(request, f"Row {link.row_id}: {error}.")
         except BridgeError as error:
             logger.warning("Image of row %s of storage %s: %s", link.row_id, link.storage_id, error)
             answer = _plain("The database of this image does not answer. Try again soon.", 503)
             answer["Retry-After"] = str(RETRY_AFTER_S)
             return answer
+        unreadable.forget(found)
         if isinstance(image, DecodedImage) and not in_doubt:
             _cache.put(present, image)
         etag = f'"{_digest(image)}"' if in_doubt else _etag(present)
@@ -82,7 +88,9 @@ class ImageView(APIView):
 
 def _find(link: ImageLink, request: Request) -> PolarDBImportStorageLink | None:
     links = PolarDBImportStorageLink.objects.filter(storage=link.storage_id, row_id=link.row_id)
-    found = links.select_related("storage__project__organization", "storage__sync_state", "memory").first()
+    found = links.select_related(
+        "storage__project__organization", "storage__sync_state", "memory", "unreadable"
+    ).first()
     return found if found and found.storage.has_permission(request.user) else None
 
 
@@ -135,6 +143,18 @@ def _part(image: DecodedImage | LargeImage, start: int, stop: int, status: int =
     return answer
 
 
+def _refused(request: HttpRequest | Request, text: str) -> HttpResponseBase:
+    """Why there is no image: drawn for browsers that want to show one, and as text for all others.
+
+    Browsers show the body of an image whatever the status; Label Studio would otherwise say that CORS is the reason.
+    """
+    answer = _plain(text, 404)
+    if "image/*" in request.headers.get("Accept", ""):
+        answer.content = drawn(text)
+        answer["Content-Type"] = "image/svg+xml"
+    return answer
+
+
 def _with_headers(answer: HttpResponseBase, etag: str, in_doubt: bool) -> HttpResponseBase:
     answer["ETag"] = etag
     # Asked for again each time, and sent again if it has changed: who may see it can have changed, too. Shared caches
@@ -144,13 +164,13 @@ def _with_headers(answer: HttpResponseBase, etag: str, in_doubt: bool) -> HttpRe
     return _harmless(answer)
 
 
-def _plain(text: str, status: int) -> HttpResponseBase:
+def _plain(text: str, status: int) -> HttpResponse:
     answer = HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
     answer["Cache-Control"] = "no-store"
     return _harmless(answer)
 
 
-def _harmless(answer: HttpResponseBase) -> HttpResponseBase:
+def _harmless(answer: _Answer) -> _Answer:
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return answer

@@ -10,8 +10,10 @@ import sqlalchemy as sa
 
 from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.table.connection import connect
 from polardb_bridge.table.name_filter import compile_name_filter
-from polardb_bridge.table.rows import ALL_KEYS, MAX_ROW_ID, KeyRange, RowKey, read_digests, read_key_pages
+from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.rows import ALL_KEYS, MAX_ROW_ID, KeyRange, RowKey, read_digests, read_keys
 
 
 class LinkedRow(NamedTuple):
@@ -44,11 +46,12 @@ class Changes:
 
 
 def find_changes(
-    storage: PolarDBImportStorage, connection: sa.Connection, table: sa.Table, within: KeyRange = ALL_KEYS
+    storage: PolarDBImportStorage, source: ConnectionParameters, table: sa.Table, within: KeyRange = ALL_KEYS
 ) -> Iterator[Changes]:
     """The differences between the rows of a range and their tasks, a page of rows at a time.
 
-    Versions decide; `settle` looks at rows in doubt.
+    Versions decide; `settle` looks at rows in doubt. Between the pages, no connection is held: whoever works on one may
+    take longer than servers wait (`wait_timeout`).
 
     Raises:
         BridgeError: the table cannot be read.
@@ -64,10 +67,15 @@ def find_changes(
         found = linked if after is None else linked.filter(row_id__gt=after)
         return (LinkedRow(*row) for row in (found if until is None else found.filter(row_id__lte=until)))
 
-    after = within.after
+    after = read_after = within.after
     results_matter = storage.only_unannotated or storage.existing_annotations != ExistingAnnotations.IGNORE
-    for keys in read_key_pages(connection, table, within, with_results=results_matter):
-        last = min(keys[-1].id, MAX_ROW_ID)
+    while True:
+        with connect(source) as connection:
+            keys = read_keys(connection, table, KeyRange(read_after, within.until), with_results=results_matter)
+        if not keys:
+            break
+        read_after = keys[-1].id
+        last = min(read_after, MAX_ROW_ID)
         changes = compare(keys, between(after, last))
         changes.new = [key for key in changes.new if is_wanted(key)]
         changes.bad = [key for key in changes.bad if is_wanted(key)]
@@ -96,15 +104,19 @@ def compare(keys: Iterable[RowKey], links: Iterable[LinkedRow]) -> Changes:
     return changes
 
 
-def settle(changes: Changes, connection: sa.Connection, table: sa.Table) -> list[LinkedRow]:
+def settle(changes: Changes, source: ConnectionParameters, table: sa.Table) -> list[LinkedRow]:
     """Have the server look at the rows in doubt, and count them as changed or unchanged; those that are unchanged.
 
     Raises:
         BridgeError: the table cannot be read.
     """
     doubts = {key.id: (key, link) for key, link in changes.in_doubt}
+    if not doubts:
+        return []
     same = []
-    for key, digest in read_digests(connection, table, list(doubts)):
+    with connect(source) as connection:
+        found = list(read_digests(connection, table, list(doubts)))
+    for key, digest in found:
         old, link = doubts.pop(key.id)
         if digest == link.digest and key.version == link.version:
             same.append(link)

@@ -11,7 +11,9 @@ from django.db.models import QuerySet
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.changes import LinkedRow
 from polardb_bridge.storage.sync.models import RowMemory, SyncState
+from polardb_bridge.table.connection import connect
 from polardb_bridge.table.horizon import MAX_NEWEST_ROWS, Horizon, newest_after, read_horizon, seconds_of
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.rows import RowKey
 
 _BATCH_SIZE = 500
@@ -32,33 +34,36 @@ class Doubt:
         self._newest_left = MAX_NEWEST_ROWS
 
     @classmethod
-    def begin(cls, storage: PolarDBImportStorage, connection: sa.Connection) -> Doubt:
+    def begin(cls, storage: PolarDBImportStorage, source: ConnectionParameters) -> Doubt:
         """For a sync that begins now."""
-        doubt = cls(storage, read_horizon(connection))
+        with connect(source) as connection:
+            doubt = cls(storage, read_horizon(connection))
         doubt._store()
         return doubt
 
     @classmethod
-    def join(cls, storage: PolarDBImportStorage, connection: sa.Connection) -> Doubt:
+    def join(cls, storage: PolarDBImportStorage, source: ConnectionParameters) -> Doubt:
         """For a process that helps with a sync, or goes on with it."""
         horizon = stored_horizon(storage)
-        return cls(storage, horizon) if horizon else cls.begin(storage, connection)
+        return cls(storage, horizon) if horizon else cls.begin(storage, source)
 
     def _store(self) -> None:
         SyncState.objects.filter(storage=self._storage.pk).update(horizon=asdict(self.horizon))
 
-    def expect(self, keys: Sequence[RowKey], connection: sa.Connection, table: sa.Table) -> None:
+    def expect(self, keys: Sequence[RowKey], source: ConnectionParameters, table: sa.Table) -> None:
         """Before the tasks of these rows are written: see that not too many are remembered.
 
         A table that was just loaded has more new rows than are remembered for being the newest.
         """
         self._newest_left -= sum(self.horizon.is_newest(key.version) for key in keys)
         if self._newest_left < 0:
-            self.narrow(connection, table)
+            self.narrow(source, table)
 
-    def narrow(self, connection: sa.Connection, table: sa.Table) -> None:
+    def narrow(self, source: ConnectionParameters, table: sa.Table) -> None:
         """Find out which rows are the newest."""
-        self.horizon = replace(self.horizon, newest_after=newest_after(connection, table, self.horizon))
+        with connect(source) as connection:
+            newest = newest_after(connection, table, self.horizon)
+        self.horizon = replace(self.horizon, newest_after=newest)
         self._newest_left = MAX_NEWEST_ROWS
         self._store()
 

@@ -18,6 +18,7 @@ from tasks.models import Annotation, Prediction, Task
 from polardb_bridge.errors import RowError
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.results import StoredResult, Unreadable, read_results
 
 MODEL_VERSION = "table"
@@ -35,14 +36,14 @@ class ExistingResult:
 
 
 def read_existing(
-    storage: PolarDBImportStorage, row_ids: Sequence[int]
+    storage: PolarDBImportStorage, source: ConnectionParameters, row_ids: Sequence[int]
 ) -> tuple[dict[int, ExistingResult], dict[int, RowError]]:
     """The results of these rows, and by row id why one cannot be used; both leave out rows without result.
 
     Raises:
         BridgeError: the table cannot be read.
     """
-    with connect(storage.connection_parameters()) as connection:
+    with connect(source) as connection:
         stored = read_results(connection, storage.source_table, row_ids)
     controls = storage.project.get_parsed_config()
     good: dict[int, ExistingResult] = {}

@@ -21,8 +21,9 @@ from polardb_bridge.storage.sync import task_writer
 from polardb_bridge.storage.sync.changes import Changes, LinkedRow, find_changes, settle
 from polardb_bridge.storage.sync.doubt import Doubt
 from polardb_bridge.storage.sync.report import SyncReport
-from polardb_bridge.storage.sync.task_data import TaskData, read_task_data, with_existing_results
+from polardb_bridge.storage.sync.task_data import TaskData, read_task_data
 from polardb_bridge.storage.sync.task_writer import Writer
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey
 from polardb_bridge.table.time_limit import count_anew
 
@@ -39,7 +40,7 @@ _Item = TypeVar("_Item")
 class Follower:
     """Brings the tasks of rows in step with them; `report` counts along, `progress` is called often."""
 
-    connection: sa.Connection
+    source: ConnectionParameters
     table: sa.Table
     writer: Writer
     doubt: Doubt
@@ -52,8 +53,8 @@ class Follower:
         Raises:
             BridgeError: the table cannot be read, or the sync is no longer this process'.
         """
-        for changes in find_changes(self.writer.storage, self.connection, self.table, within):
-            self.doubt.forget(settle(changes, self.connection, self.table))
+        for changes in find_changes(self.writer.storage, self.source, self.table, within):
+            self.doubt.forget(settle(changes, self.source, self.table))
             self.report.existed += changes.unchanged
             self.report.rows += changes.unchanged
             self._refuse(changes.bad)
@@ -76,17 +77,16 @@ class Follower:
 
     def _write(self, changes: Changes) -> None:
         linked = {key.id: link for key, link in changes.changed}
-        annotated = {key.id for key in changes.new if key.is_annotated}
         keys = sorted([*changes.new, *(key for key, _ in changes.changed)], key=lambda key: key.id)
-        self.doubt.expect(keys, self.connection, self.table)
+        self.doubt.expect(keys, self.source, self.table)
         storage = self.writer.storage
-        reading = read_task_data(storage, self.connection, self.table, keys, linked, self.doubt.horizon, self.report)
+        reading = read_task_data(storage, self.source, self.table, keys, linked, self.doubt.horizon, self.report)
         with closing(reading) as batches:
             for batch in batches:
                 new = [data for data in batch if data.row_id not in linked]
                 changed = [(data, linked[data.row_id]) for data in batch if data.row_id in linked]
                 if new:
-                    self._create(with_existing_results(storage, new, annotated, self.report))
+                    self._create(new)
                 if changed:
                     self._refresh(changed)
                 self._get_on()

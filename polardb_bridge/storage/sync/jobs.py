@@ -29,7 +29,6 @@ from polardb_bridge.storage.sync import lease, parts
 from polardb_bridge.storage.sync.doubt import Doubt
 from polardb_bridge.storage.sync.lease import SyncLease
 from polardb_bridge.storage.sync.run import STANDSTILL_TIME_LIMIT_S, return_large_blocks, sync_rows
-from polardb_bridge.table.connection import connect
 from polardb_bridge.table.time_limit import time_limit
 
 logger = logging.getLogger(__name__)
@@ -157,14 +156,10 @@ def help_job(storage_id: int) -> None:
         return
     return_large_blocks()
     mine = SyncLease(storage_id, is_run=False)
-    with (
-        time_limit(STANDSTILL_TIME_LIMIT_S),
-        acting_user(storage.project.created_by),
-        connect(storage.connection_parameters()) as connection,
-    ):
-        doubt = Doubt.join(storage, connection)
-        with lease.beating(mine):
-            parts.help_out(parts.SharedSync(storage, connection, storage.source_table, doubt, mine))
+    source = storage.connection_parameters()
+    with time_limit(STANDSTILL_TIME_LIMIT_S), acting_user(storage.project.created_by), lease.beating(mine):
+        doubt = Doubt.join(storage, source)
+        parts.help_out(parts.SharedSync(storage, source, storage.source_table, doubt, mine))
 
 
 def _queue() -> django_rq.queues.DjangoRQ:

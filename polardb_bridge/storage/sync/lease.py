@@ -99,6 +99,12 @@ def begin(storage: PolarDBImportStorage) -> SyncLease | None:
     return lease
 
 
+def was_broken_off(storage: PolarDBImportStorage) -> bool:
+    """Whether the last sync has not come to its end, and none is under way: it failed, or its process died."""
+    ended = (storage.Status.COMPLETED, storage.Status.COMPLETED_WITH_ERRORS)
+    return storage.status not in ended and not storage.is_syncing
+
+
 def dead() -> QuerySet[SyncState]:
     """The syncs whose process gives no sign of life, and that others may go on with."""
     running = SyncState.objects.filter(storage__status=PolarDBImportStorage.Status.IN_PROGRESS)

@@ -26,6 +26,8 @@ from polardb_bridge.storage.sync.models import SyncPart
 from polardb_bridge.storage.sync.numbers import Numbers
 from polardb_bridge.storage.sync.report import Progress, SyncReport
 from polardb_bridge.storage.sync.task_writer import Writer
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.rows import KeyRange, cut_into_ranges
 from polardb_bridge.table.time_limit import count_anew
 
@@ -37,7 +39,7 @@ _WAIT_INTERVAL_S = 0.2
 AskHelpers = Callable[[int], None]
 
 
-def cut(storage: PolarDBImportStorage, connection: sa.Connection, table: sa.Table) -> bool:
+def cut(storage: PolarDBImportStorage, source: ConnectionParameters, table: sa.Table) -> bool:
     """Cut the rows of a sync into parts, if many of them are new; whether they are.
 
     Raises:
@@ -45,7 +47,8 @@ def cut(storage: PolarDBImportStorage, connection: sa.Connection, table: sa.Tabl
     """
     least = configuration().shared_sync_rows
     rows = max(1, least // _PARTS_OF_THE_LEAST)
-    ranges = cut_into_ranges(connection, table, rows)
+    with connect(source) as connection:
+        ranges = cut_into_ranges(connection, table, rows)
     if (len(ranges) - 1) * rows - storage.links.count() < least:
         return False
     SyncPart.objects.bulk_create(SyncPart(storage=storage, after=keys.after, until=keys.until) for keys in ranges)
@@ -57,7 +60,7 @@ class SharedSync:
     """What one process does of a sync that is cut into parts."""
 
     storage: PolarDBImportStorage
-    connection: sa.Connection
+    source: ConnectionParameters
     table: sa.Table
     doubt: Doubt
     lease: SyncLease
@@ -119,7 +122,7 @@ def _take_one(sync: SharedSync, progress: Callable[[], None]) -> bool:
 
     writer = Writer(sync.storage, lease, sync.numbers)
     try:
-        Follower(sync.connection, sync.table, writer, sync.doubt, report, look).follow(KeyRange(part.after, part.until))
+        Follower(sync.source, sync.table, writer, sync.doubt, report, look).follow(KeyRange(part.after, part.until))
     except PartLostError:
         return True
     except BaseException as error:

@@ -12,6 +12,7 @@ from polardb_bridge.storage.sync import task_writer
 from polardb_bridge.storage.sync.changes import find_changes, settle
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.schema import open_source_table
 from polardb_bridge.table.size import TableSize
 
@@ -27,8 +28,10 @@ def plan_sync(storage: PolarDBImportStorage) -> SyncReport:
         BridgeError: the table cannot be read.
     """
     report = SyncReport()
-    with connect(storage.connection_parameters()) as connection:
-        _compare(storage, connection, open_source_table(connection, storage.table), report)
+    source = storage.connection_parameters()
+    with connect(source) as connection:
+        table = open_source_table(connection, storage.table)
+    _compare(storage, source, table, report)
     return report
 
 
@@ -46,7 +49,7 @@ class QuickPlan:
 
 
 def plan_quickly(
-    storage: PolarDBImportStorage, connection: sa.Connection, table: sa.Table, size: TableSize
+    storage: PolarDBImportStorage, source: ConnectionParameters, table: sa.Table, size: TableSize
 ) -> QuickPlan:
     """Like `plan_sync`, in about COMPARING_TIMEOUT_S; of a large table, only what its size tells.
 
@@ -57,7 +60,7 @@ def plan_quickly(
     """
     report = SyncReport()
     if size.rows <= MAX_COMPARED_ROWS and _compare(
-        storage, connection, table, report, time.monotonic() + COMPARING_TIMEOUT_S
+        storage, source, table, report, time.monotonic() + COMPARING_TIMEOUT_S
     ):
         return QuickPlan(report.created, report.existed, report.updated, report.removed + report.kept)
     linked = PolarDBImportStorageLink.objects.filter(storage_id=storage.pk).count()
@@ -66,15 +69,15 @@ def plan_quickly(
 
 def _compare(
     storage: PolarDBImportStorage,
-    connection: sa.Connection,
+    source: ConnectionParameters,
     table: sa.Table,
     report: SyncReport,
     until: float | None = None,
 ) -> bool:
     """Count into `report`; False if the time is up before the end."""
-    for changes in find_changes(storage, connection, table):
+    for changes in find_changes(storage, source, table):
         if until is None:
-            settle(changes, connection, table)
+            settle(changes, source, table)
         elif time.monotonic() > until:
             return False
         changes.unchanged += len(changes.in_doubt)

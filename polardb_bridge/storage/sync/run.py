@@ -24,6 +24,7 @@ from polardb_bridge.storage.sync.models import SyncPart, SyncState
 from polardb_bridge.storage.sync.report import Progress, SyncReport
 from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.schema import open_source_table
 from polardb_bridge.table.size import estimate_table_size
 from polardb_bridge.table.time_limit import time_limit
@@ -101,10 +102,12 @@ def _sync_rows(
         if on_progress:
             on_progress(report)
 
-    with acting_user(storage.project.created_by), connect(storage.connection_parameters()) as connection:
-        table = open_source_table(connection, storage.table)
-        _decide_delivery(storage, connection, table)
-        report = _follow(storage, mine, connection, table, ask_helpers, progress)
+    source = storage.connection_parameters()
+    with acting_user(storage.project.created_by):
+        with connect(source) as connection:
+            table = open_source_table(connection, storage.table)
+            _decide_delivery(storage, connection, table)
+        report = _follow(storage, mine, source, table, ask_helpers, progress)
         # What Label Studio's own sync does at its end (io_storages/base_models.py, _scan_and_create_links).
         storage.project.update_tasks_states(
             maximum_annotations_changed=False, overlap_cohort_percentage_changed=False, tasks_number_changed=True
@@ -115,21 +118,21 @@ def _sync_rows(
 def _follow(
     storage: PolarDBImportStorage,
     mine: SyncLease,
-    connection: sa.Connection,
+    source: ConnectionParameters,
     table: sa.Table,
     ask_helpers: parts.AskHelpers | None,
     progress: Progress,
 ) -> SyncReport:
     is_shared = SyncPart.objects.filter(storage=storage).exists()  # by a process that has died
-    doubt = Doubt.join(storage, connection) if is_shared else Doubt.begin(storage, connection)
-    if not is_shared and ask_helpers and parts.cut(storage, connection, table):
-        doubt.narrow(connection, table)
+    doubt = Doubt.join(storage, source) if is_shared else Doubt.begin(storage, source)
+    if not is_shared and ask_helpers and parts.cut(storage, source, table):
+        doubt.narrow(source, table)
         is_shared = True
     if is_shared:
-        report = parts.follow_together(parts.SharedSync(storage, connection, table, doubt, mine), ask_helpers, progress)
+        report = parts.follow_together(parts.SharedSync(storage, source, table, doubt, mine), ask_helpers, progress)
     else:
         report = SyncReport()
-        Follower(connection, table, Writer(storage, mine), doubt, report, lambda: progress(report)).follow()
+        Follower(source, table, Writer(storage, mine), doubt, report, lambda: progress(report)).follow()
     doubt.forget_older()
     return _of_all_processes(report, storage) if is_shared or mine.is_resumed else report
 

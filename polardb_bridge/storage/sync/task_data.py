@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -15,9 +16,11 @@ from polardb_bridge.storage.sync.changes import LinkedRow
 from polardb_bridge.storage.sync.existing_results import ExistingResult, read_existing
 from polardb_bridge.storage.sync.read_ahead import read_ahead
 from polardb_bridge.storage.sync.report import SyncReport
+from polardb_bridge.table.connection import connect
 from polardb_bridge.table.horizon import Horizon
 from polardb_bridge.table.images.decode import data_uri
-from polardb_bridge.table.rows import RowKey, SourceRow, read_digests, read_rows
+from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, RowKey, SourceRow, read_digests, read_rows
 
 MAX_BATCH_ROWS = 1000
 MAX_BATCH_BYTES = 8 * 1024 * 1024
@@ -54,62 +57,81 @@ class TaskData:
 
 def read_task_data(
     storage: PolarDBImportStorage,
-    connection: sa.Connection,
+    source: ConnectionParameters,
     table: sa.Table,
     keys: Sequence[RowKey],
     linked: Mapping[int, LinkedRow],
     horizon: Horizon,
     report: SyncReport,
 ) -> Generator[list[TaskData], None, None]:
-    """Batches for the rows of these keys; bad rows go to the report. Close it: `connection` is in use until then.
+    """Batches for the rows of these keys; bad rows go to the report. Close it: a connection is in use until then.
 
     linked: those that have a task already, by row id.
 
     Raises:
         BridgeError: the table cannot be read.
     """
-    revisions = {row_id: (link.revision or 0) + 1 for row_id, link in linked.items()}
+    reader = _Reader(storage, source, table, linked, horizon, report)
     if storage.delivery_in_use == ImageDelivery.LINK:
-        return _batches(_linked(storage.pk, connection, table, keys, revisions, horizon, report))
+        return _batches(reader.linked_images(keys))
     # Rows are read and checked while the batch before is written.
-    return read_ahead(_batches(_decoded(connection, table, keys, revisions, horizon, report)))
+    return read_ahead(_batches(reader.images_inside(keys)))
 
 
-def _linked(
-    storage_id: int,
-    connection: sa.Connection,
-    table: sa.Table,
-    keys: Sequence[RowKey],
-    revisions: Mapping[int, int],
-    horizon: Horizon,
-    report: SyncReport,
-) -> Iterator[TaskData]:
-    for start in range(0, len(keys), MAX_BATCH_ROWS):
-        part = keys[start : start + MAX_BATCH_ROWS]
-        report.rows += len(part)
-        doubtful = [key.id for key in part if horizon.is_in_doubt(key.version)]
-        # A row as it is with this digest: it may have changed since its key was read.
-        digests = {key.id: (key, digest) for key, digest in read_digests(connection, table, doubtful)}
-        for old in part:
-            key, digest = digests.get(old.id, (old, ""))
-            if key.problem:
-                report.add_error(key.id, key.original_name, RowError(key.problem))
-                continue
-            revision = revisions.get(key.id, 0)
-            image = ImageLink(storage_id, key.id, key.version, revision).url
-            yield TaskData(key.id, key.version, image, key.original_name, digest, revision)
+@dataclass
+class _Reader:
+    """Reads rows part by part, each with a connection of its own, and never with two at once.
 
+    A connection that nobody uses while tasks are written may be closed by the server (`wait_timeout`), and an account
+    may have one only (`max_user_connections`).
+    """
 
-def _decoded(
-    connection: sa.Connection,
-    table: sa.Table,
-    keys: Sequence[RowKey],
-    revisions: Mapping[int, int],
-    horizon: Horizon,
-    report: SyncReport,
-) -> Iterator[TaskData]:
-    def decoded(row: SourceRow) -> TaskData | None:
-        report.rows += 1
+    storage: PolarDBImportStorage
+    source: ConnectionParameters
+    table: sa.Table
+    linked: Mapping[int, LinkedRow]
+    horizon: Horizon
+    report: SyncReport
+
+    def linked_images(self, keys: Sequence[RowKey]) -> Iterator[TaskData]:
+        for start in range(0, len(keys), MAX_BATCH_ROWS):
+            part = keys[start : start + MAX_BATCH_ROWS]
+            self.report.rows += len(part)
+            existing = self._existing(part)
+            digests = self._digests([key.id for key in part if self.horizon.is_in_doubt(key.version)])
+            for old in part:
+                key, digest = digests.get(old.id, (old, ""))
+                if key.problem:
+                    self.report.add_error(key.id, key.original_name, RowError(key.problem))
+                    continue
+                revision = self._revision(key.id)
+                image = ImageLink(self.storage.pk, key.id, key.version, revision).url
+                yield TaskData(key.id, key.version, image, key.original_name, digest, revision, existing.get(key.id))
+
+    def _digests(self, ids: Sequence[int]) -> dict[int, tuple[RowKey, str]]:
+        """Rows as they are with their digests: they may have changed since their keys were read."""
+        if not ids:
+            return {}
+        with connect(self.source) as connection:
+            return {key.id: (key, digest) for key, digest in read_digests(connection, self.table, ids)}
+
+    def images_inside(self, keys: Sequence[RowKey]) -> Iterator[TaskData]:
+        for start in range(0, len(keys), IMAGES_BATCH_SIZE):
+            part = keys[start : start + IMAGES_BATCH_SIZE]
+            existing = self._existing(part)
+            with connect(self.source) as connection:
+                rows = read_rows(
+                    connection,
+                    self.table,
+                    [key.id for key in part],
+                    max_bytes=MAX_DATA_URI_BYTES,
+                    digests_after=self.horizon.doubtful_after,
+                )
+                # `map` and `filter` hold no row while the next one is read: one of them can be large.
+                yield from filter(None, map(partial(self._decoded, existing), rows))
+
+    def _decoded(self, existing: Mapping[int, ExistingResult], row: SourceRow) -> TaskData | None:
+        self.report.rows += 1
         key = row.key
         try:
             if key.problem:
@@ -121,14 +143,24 @@ def _decoded(
                 )
             image = data_uri(row.base64_data)
         except RowError as error:
-            report.add_error(key.id, key.original_name, error)
+            self.report.add_error(key.id, key.original_name, error)
             return None
-        return TaskData(key.id, key.version, image, key.original_name, row.digest, revisions.get(key.id, 0))
+        revision = self._revision(key.id)
+        return TaskData(key.id, key.version, image, key.original_name, row.digest, revision, existing.get(key.id))
 
-    ids = [key.id for key in keys]
-    rows = read_rows(connection, table, ids, max_bytes=MAX_DATA_URI_BYTES, digests_after=horizon.doubtful_after)
-    # `map` and `filter` hold no row while the next one is read: one of them can be large.
-    yield from filter(None, map(decoded, rows))
+    def _revision(self, row_id: int) -> int:
+        link = self.linked.get(row_id)
+        return (link.revision or 0) + 1 if link else 0
+
+    def _existing(self, keys: Sequence[RowKey]) -> Mapping[int, ExistingResult]:
+        """The results that the rows of new tasks hold already; bad ones go to the report."""
+        names = {key.id: key.original_name for key in keys if key.is_annotated and key.id not in self.linked}
+        if not names or self.storage.existing_annotations == ExistingAnnotations.IGNORE:
+            return {}
+        good, bad = read_existing(self.storage, self.source, list(names))
+        for row_id, error in bad.items():
+            self.report.add_error(row_id, names[row_id], error)
+        return good
 
 
 def _batches(rows: Iterable[TaskData]) -> Generator[list[TaskData], None, None]:
@@ -142,19 +174,3 @@ def _batches(rows: Iterable[TaskData]) -> Generator[list[TaskData], None, None]:
         size += data.size
     if batch:
         yield batch
-
-
-def with_existing_results(
-    storage: PolarDBImportStorage, batch: list[TaskData], annotated: set[int], report: SyncReport
-) -> list[TaskData]:
-    """The same tasks, with the results that their rows hold already; bad ones go to the report.
-
-    annotated: ids of the rows that hold a result.
-    """
-    names = {data.row_id: data.original_name for data in batch if data.row_id in annotated}
-    if not names or storage.existing_annotations == ExistingAnnotations.IGNORE:
-        return batch
-    good, bad = read_existing(storage, list(names))
-    for row_id, error in bad.items():
-        report.add_error(row_id, names[row_id], error)
-    return [replace(data, existing=good[data.row_id]) if data.row_id in good else data for data in batch]

@@ -1,0 +1,83 @@
+"""Rows by link whose image cannot be shown, as found by who looked at one, or by a verification.
+
+A sync by link does not read images: without this, a damaged one is known to nobody but the person who did not see it,
+and an empty result for it looks like "there is nothing on it".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+
+MAX_LISTED = 20
+
+
+class UnreadableImage(models.Model):
+    """The image of a link's row cannot be shown. problem: why."""
+
+    link = models.OneToOneField(
+        PolarDBImportStorageLink, on_delete=models.CASCADE, primary_key=True, related_name="unreadable"
+    )
+    problem = models.TextField()
+    found_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"image of link {self.link_id}"
+
+
+@dataclass(frozen=True)
+class UnreadableRow:
+    """A row of a task. is_labeled: it has a submitted result all the same."""
+
+    row_id: int
+    task_id: int
+    problem: str
+    is_labeled: bool
+
+    def __str__(self) -> str:
+        labeled = "; it has a result all the same" if self.is_labeled else ""
+        return f"row {self.row_id} (task {self.task_id}): {self.problem}{labeled}"
+
+
+def remember(link: PolarDBImportStorageLink, problem: str) -> None:
+    """The image of the link's row was not shown, for this reason."""
+    known = getattr(link, "unreadable", None)
+    if known is None or known.problem != problem:
+        UnreadableImage.objects.update_or_create(link=link, defaults={"problem": problem, "found_at": timezone.now()})
+
+
+def forget(link: PolarDBImportStorageLink) -> None:
+    """It was shown now."""
+    if getattr(link, "unreadable", None) is not None:
+        UnreadableImage.objects.filter(link=link).delete()
+
+
+def of_storage(storage: PolarDBImportStorage) -> QuerySet[UnreadableImage]:
+    return UnreadableImage.objects.filter(link__storage=storage.pk)
+
+
+def labeled(storage: PolarDBImportStorage) -> QuerySet[UnreadableImage]:
+    """Those that somebody, or some program, has labeled without having seen them."""
+    return of_storage(storage).filter(link__task__total_annotations__gt=0)
+
+
+def rows(storage: PolarDBImportStorage, limit: int | None = None) -> list[UnreadableRow]:
+    """The first of them by row id, or all."""
+    found = of_storage(storage).order_by("link__row_id")[:limit]
+    values = found.values_list("link__row_id", "link__task_id", "problem", "link__task__total_annotations")
+    return [UnreadableRow(row_id, task_id, problem, count > 0) for row_id, task_id, problem, count in values]
+
+
+def as_json(storage: PolarDBImportStorage) -> dict[str, Any]:
+    """For the REST API: how many, how many of them have a result, and the first ones."""
+    return {
+        "unreadable": of_storage(storage).count(),
+        "labeled": labeled(storage).count(),
+        "problems": [str(row) for row in rows(storage, MAX_LISTED)],
+    }

@@ -1,0 +1,116 @@
+"""Looking at every image of a storage, to find those that cannot be shown before somebody labels them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from django.db import models, transaction
+
+from polardb_bridge.errors import RowError
+from polardb_bridge.storage.images.reading import MAX_BYTES_IN_MEMORY, LargeImage, read
+from polardb_bridge.storage.images.unreadable import UnreadableImage, UnreadableRow, rows
+from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.images.decode import decode_image
+from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, read_rows
+
+
+class Verification(models.Model):
+    """How far the verification of a storage has come. after: the row id up to which it has looked; None at its end."""
+
+    storage = models.OneToOneField(PolarDBImportStorage, on_delete=models.CASCADE, related_name="verification")
+    after = models.BigIntegerField(null=True)
+    checked = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"verification of storage {self.storage_id}"
+
+
+@dataclass
+class VerifyReport:
+    """checked: rows looked at, those of an interrupted call too. unreadable: all that cannot be shown now.
+
+    is_complete: all rows have been looked at.
+    """
+
+    checked: int = 0
+    is_complete: bool = True
+    unreadable: list[UnreadableRow] = field(default_factory=list)
+
+
+def verify(
+    storage: PolarDBImportStorage,
+    *,
+    restart: bool = False,
+    seconds: float = math.inf,
+    on_progress: Callable[[int], None] | None = None,
+) -> VerifyReport:
+    """Read and check the image of each row that has a task, and keep a list of those that cannot be shown.
+
+    It can be interrupted: the next call goes on after the last rows that were looked at, unless `restart`.
+
+    seconds: stop after about so many. on_progress: called with the number of rows that have been looked at.
+
+    Raises:
+        BridgeError: the table cannot be read.
+    """
+    give_up = time.monotonic() + seconds
+    state, _ = Verification.objects.get_or_create(storage=storage)
+    if restart or state.after is None:
+        state.after, state.checked = None, 0
+    while links := _next(storage, state.after):
+        problems = _look(storage, [link.row_id for link in links])
+        with transaction.atomic():
+            _keep(links, problems)
+            state.after = links[-1].row_id
+            state.checked += len(links)
+            state.save()
+        if on_progress:
+            on_progress(state.checked)
+        if time.monotonic() > give_up and _next(storage, state.after):
+            return VerifyReport(state.checked, False, rows(storage))
+    checked = state.checked
+    state.after, state.checked = None, 0
+    state.save()
+    return VerifyReport(checked, True, rows(storage))
+
+
+def _next(storage: PolarDBImportStorage, after: int | None) -> list[PolarDBImportStorageLink]:
+    links = PolarDBImportStorageLink.objects.filter(storage=storage.pk).order_by("row_id")
+    if after is not None:
+        links = links.filter(row_id__gt=after)
+    return list(links[:IMAGES_BATCH_SIZE])
+
+
+def _look(storage: PolarDBImportStorage, row_ids: Sequence[int]) -> dict[int, str]:
+    """Why the images of rows cannot be shown, by row id; a missing row is none of them: the next sync sees to it."""
+    problems = {}
+    large = []
+    with connect(storage.connection_parameters()) as connection:
+        for row in read_rows(connection, storage.source_table, row_ids, max_bytes=MAX_BYTES_IN_MEMORY):
+            if row.size > MAX_BYTES_IN_MEMORY:
+                large.append(row.key.id)
+                continue
+            try:
+                decode_image(row.base64_data)
+            except RowError as error:
+                problems[row.key.id] = str(error)
+    for row_id in large:
+        try:
+            image = read(storage, row_id)
+        except RowError as error:
+            problems[row_id] = str(error)
+        else:
+            if isinstance(image, LargeImage):
+                image.file.close()
+    return problems
+
+
+def _keep(links: Sequence[PolarDBImportStorageLink], problems: dict[int, str]) -> None:
+    UnreadableImage.objects.filter(link__in=[link.pk for link in links]).delete()
+    UnreadableImage.objects.bulk_create(
+        UnreadableImage(link_id=link.pk, problem=problems[link.row_id]) for link in links if link.row_id in problems
+    )

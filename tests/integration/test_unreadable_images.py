@@ -1,0 +1,182 @@
+"""Images by link that cannot be shown: people are told why, and nobody labels them in silence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from polardb_bridge.storage.images import unreadable, verify
+from polardb_bridge.storage.images import views as media
+from polardb_bridge.storage.images.cache import ImageCache
+from polardb_bridge.storage.images.placeholder import drawn
+from polardb_bridge.storage.sync.run import run_sync
+from support.labeling import Provisioned
+from support.source_data import TABLE, Source, base64_text, image_bytes, region
+
+GOOD = base64_text(image_bytes())
+BROWSER = {"HTTP_ACCEPT": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"}
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "_cache", ImageCache())
+
+
+@pytest.fixture
+def storage(provisioned: Provisioned, source: Source) -> Any:
+    """Four rows by link: rows 2 and 4 hold no image."""
+    source.add(("1.png", GOOD), ("2.png", "aGVsbG8="), ("3.png", GOOD), ("4.png", None))
+    source.execute(f"UPDATE {TABLE} SET updated_at = updated_at - INTERVAL 1 HOUR")
+    storage = provisioned.import_storage
+    storage.image_delivery = "link"
+    storage.save()
+    run_sync(storage)
+    return storage
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    def run(*arguments: str) -> str:
+        capsys.readouterr()
+        call_command(*arguments)
+        return capsys.readouterr().out
+
+    return run
+
+
+def task_of(storage: Any, row_id: int) -> Any:
+    return storage.links.get(row_id=row_id).task
+
+
+def bad_rows(storage: Any) -> list[int]:
+    return [row.row_id for row in unreadable.rows(storage)]
+
+
+def test_a_verification_lists_rows_with_their_reasons(storage: Any, run: Callable[..., str], api: Any) -> None:
+    said = run("sync_storage", "--storage-id", str(storage.pk), "--verify")
+    first, second, end = said.splitlines()
+    assert first.startswith("row 2 (task ")
+    assert "not an image" in first
+    assert "base64_data is NULL" in second or "empty" in second
+    assert end == f"{TABLE}: 4 images checked, 2 cannot be shown, 0 of them have a result"
+    shown = api.get(f"/api/storages/polardb/{storage.pk}").json()["images"]
+    assert (shown["unreadable"], shown["labeled"]) == (2, 0)
+    assert shown["problems"] == [first, second]
+
+
+def test_a_result_for_a_picture_that_was_not_shown_is_taken_and_listed(
+    storage: Any, run: Callable[..., str], api: Any
+) -> None:
+    """Programs submit without looking, and people press Submit on an empty page."""
+    task = task_of(storage, 2)
+    run("sync_storage", "--storage-id", str(storage.pk), "--verify")
+    answer = api.post(f"/api/tasks/{task.pk}/annotations/", {"result": []}, format="json")
+    assert answer.status_code == 201
+    found = json.loads(run("sync_storage", "--storage-id", str(storage.pk), "--verify", "--json"))
+    assert [(row["row_id"], row["is_labeled"]) for row in found["unreadable"]] == [(2, True), (4, False)]
+    assert found["checked"] == 4
+    assert api.get(f"/api/storages/polardb/{storage.pk}").json()["images"]["labeled"] == 1
+
+
+def test_an_interrupted_verification_goes_on_where_it_was(
+    storage: Any, monkeypatch: pytest.MonkeyPatch, run: Callable[..., str]
+) -> None:
+    monkeypatch.setattr(verify, "IMAGES_BATCH_SIZE", 1)
+    looked: list[int] = []
+
+    def interrupt(done: int) -> None:
+        looked.append(done)
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        verify.verify(storage, on_progress=interrupt)
+    assert bad_rows(storage) == [2]
+    assert verify.verify(storage, on_progress=looked.append).checked == 4
+    assert looked == [1, 2, 3, 4]
+    assert bad_rows(storage) == [2, 4]
+    assert verify.verify(storage, on_progress=looked.append).checked == 4  # from the beginning
+    assert looked == [1, 2, 3, 4, 1, 2, 3, 4]
+
+
+def test_the_api_verifies_bit_by_bit(storage: Any, api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "IMAGES_BATCH_SIZE", 2)
+    monkeypatch.setattr("polardb_bridge.storage.api.VERIFY_ANSWER_TIMEOUT_S", -1.0)
+    url = f"/api/storages/polardb/{storage.pk}/verify"
+    first, second = api.post(url).json(), api.post(url).json()
+    assert (first["checked"], first["total"], first["complete"]) == (2, 4, False)
+    assert first["images"]["unreadable"] == 1
+    assert (second["checked"], second["complete"]) == (4, True)
+    assert second["images"] == api.get(f"/api/storages/polardb/{storage.pk}").json()["images"]
+    assert second["images"]["unreadable"] == 2
+
+
+def test_only_those_who_may_use_the_project_verify_it(storage: Any, client: Any) -> None:
+    assert client.post(f"/api/storages/polardb/{storage.pk}/verify").status_code in (401, 403)
+
+
+def test_force_begins_anew(storage: Any, monkeypatch: pytest.MonkeyPatch, run: Callable[..., str]) -> None:
+    verify.Verification.objects.create(storage=storage, after=3, checked=3)
+    arguments = ("sync_storage", "--storage-id", str(storage.pk), "--verify", "--json")
+    assert json.loads(run(*arguments, "--force"))["checked"] == 4
+
+
+def test_a_mended_picture_is_listed_no_longer(storage: Any, source: Source) -> None:
+    verify.verify(storage)
+    source.execute(f"UPDATE {TABLE} SET base64_data = '{GOOD}' WHERE id = 2")
+    assert [row.row_id for row in verify.verify(storage).unreadable] == [4]
+
+
+def test_a_large_picture_is_verified_too(storage: Any, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "MAX_BYTES_IN_MEMORY", 10)
+    assert [row.row_id for row in verify.verify(storage).unreadable] == [2, 4]
+
+
+def test_whoever_looks_at_one_notices_it_and_that_it_is_mended(storage: Any, source: Source, api: Any) -> None:
+    url = task_of(storage, 2).data["image"]
+    assert api.get(url).status_code == 404
+    assert bad_rows(storage) == [2]
+    source.execute(f"UPDATE {TABLE} SET base64_data = '{GOOD}' WHERE id = 2")
+    assert api.get(url).status_code == 200
+    assert bad_rows(storage) == []
+
+
+def test_a_browser_is_shown_the_reason_and_a_program_reads_it(storage: Any, api: Any) -> None:
+    url = task_of(storage, 2).data["image"]
+    in_page, for_program = api.get(url, **BROWSER), api.get(url)
+    assert (in_page.status_code, in_page["Content-Type"]) == (404, "image/svg+xml")
+    assert "default-src 'none'" in in_page["Content-Security-Policy"]
+    text = "".join(ElementTree.parse(BytesIO(in_page.content)).getroot().itertext())
+    assert "Row 2: base64_data is not an image" in text
+    assert for_program["Content-Type"].startswith("text/plain")
+    assert b"Row 2: base64_data is not an image" in for_program.content
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a\x00b\x1bc", "]]>&amp;", "", "猫" * 5000])
+def test_any_text_can_be_drawn(text: str) -> None:
+    assert ElementTree.fromstring(drawn(text)).tag.endswith("svg")
+
+
+def test_a_server_that_is_away_says_nothing_of_pictures(storage: Any) -> None:
+    storage.port = 1
+    storage.save()
+    with pytest.raises(CommandError, match="refuses connections"):
+        call_command("sync_storage", "--storage-id", str(storage.pk), "--verify")
+    assert bad_rows(storage) == []
+
+
+def test_a_result_is_written_back_as_any_other(storage: Any, source: Source, api: Any) -> None:
+    from polardb_bridge.webhooks.delivery import deliver_due
+
+    verify.verify(storage)
+    task = task_of(storage, 2)
+    answer = api.post(f"/api/tasks/{task.pk}/annotations/", {"result": [region("cat")]}, format="json")
+    assert answer.status_code == 201
+    deliver_due()
+    assert source.row(2)["annotation_count"] == 1

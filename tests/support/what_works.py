@@ -1,0 +1,126 @@
+"""The rows of the page "Which pictures and databases work", each with the tests that show it.
+
+By section, in the page's order: what it says in English, in Chinese, and the tests.
+"""
+
+from __future__ import annotations
+
+_IMAGES = "tests/unit/test_images.py::"
+_UNREADABLE = "tests/integration/test_unreadable_images.py::"
+_TLS = "tests/integration/test_encryption.py::"
+_BUDGET = "tests/integration/test_connection_budget.py::"
+_SCHEMA = "tests/integration/test_table_schema.py::"
+_FAULTS = "tests/faults/test_server_faults.py::"
+
+Row = tuple[str, str, tuple[str, ...]]
+
+WHAT_WORKS: list[list[Row]] = [
+    [
+        (
+            "A format of [the list](images.md)",
+            "[列表](images.md)中的格式",
+            (
+                _IMAGES + "test_what_browsers_show_becomes_a_task_as_it_is",
+                _IMAGES + "test_tiff_is_shown_as_png_without_loss",
+            ),
+        ),
+        (
+            "A picture that lacks pixels",
+            "缺少像素的图片",
+            (_IMAGES + "test_a_picture_that_is_cut_off_is_not_taken_for_whole", _IMAGES + "test_damage_is_named"),
+        ),
+        ("Something that is no picture", "不是图片的内容", (_IMAGES + "test_what_is_no_image_is_named",)),
+        (
+            "A damaged picture by link",
+            "链接方式的损坏图片",
+            (
+                _UNREADABLE + "test_a_verification_lists_rows_with_their_reasons",
+                _UNREADABLE + "test_a_browser_is_shown_the_reason_and_a_program_reads_it",
+            ),
+        ),
+        (
+            "A result for a picture that was not shown",
+            "未能显示的图片的结果",
+            (_UNREADABLE + "test_a_result_for_a_picture_that_was_not_shown_is_taken_and_listed",),
+        ),
+    ],
+    [
+        (
+            "The documented DDL, and further columns",
+            "文档中的 DDL，以及更多的列",
+            (_SCHEMA + "test_documented_tables_are_valid", _SCHEMA + "test_extra_columns_are_fine"),
+        ),
+        (
+            "A missing or mistyped column",
+            "缺少的列或类型不符的列",
+            (_SCHEMA + "test_missing_and_mistyped_columns_are_named_together",),
+        ),
+        ("An `id` that is not the primary key", "`id` 不是主键", (_SCHEMA + "test_the_id_must_be_the_primary_key",)),
+        (
+            "A result larger than `max_allowed_packet`",
+            "大于 `max_allowed_packet` 的结果",
+            ("tests/integration/test_table_writing.py::test_a_result_is_judged_by_its_whole_statement",),
+        ),
+    ],
+    [
+        (
+            "A server that stops, hangs or cuts connections",
+            "停止、失去响应或断开连接的服务器",
+            (_FAULTS + "test_server_stopped_during_submits", _FAULTS + "test_frozen_server"),
+        ),
+        ("A short `wait_timeout`", "较短的 `wait_timeout`", (_BUDGET + "test_a_sync_outlives_a_short_wait_timeout",)),
+        (
+            "An account with few connections",
+            "连接数很少的账号",
+            (
+                _BUDGET + "test_many_readers_and_a_writer_share_what_the_account_may_have",
+                "tests/faults/test_few_connections.py::test_a_page_of_pictures_shows_all_and_a_result_arrives",
+            ),
+        ),
+        (
+            "A server that is full for a while",
+            "暂时满员的服务器",
+            (_BUDGET + "test_a_server_that_is_full_is_waited_for",),
+        ),
+        (
+            "A proxy that ends TLS",
+            "终止 TLS 的代理",
+            (_TLS + "test_a_proxy_that_speaks_tls_to_us_only_is_encrypted",),
+        ),
+        (
+            "A proxy that begins TLS",
+            "在其后才开始 TLS 的代理",
+            (_TLS + "test_a_proxy_that_speaks_tls_to_the_server_only_is_not",),
+        ),
+    ],
+    [
+        (
+            "`REQUIRE SSL`, `require_secure_transport`",
+            "`REQUIRE SSL`、`require_secure_transport`",
+            (
+                _TLS + "test_a_refused_login_has_the_words_of_the_server_and_what_it_may_want",
+                _TLS + "test_a_server_that_wants_tls_of_all_says_so",
+            ),
+        ),
+        (
+            "`REQUIRE X509`",
+            "`REQUIRE X509`",
+            (_TLS + "test_an_account_that_asks_for_a_certificate_gets_it",),
+        ),
+        (
+            "An account for another host",
+            "为其他主机建立的账号",
+            (_TLS + "test_an_account_of_another_host_is_told_which_host_we_are",),
+        ),
+        (
+            "A locked account, an expired password",
+            "锁定的账号、过期的密码",
+            ("tests/integration/test_table_connection.py::test_an_account_that_nobody_may_use_now_is_named",),
+        ),
+        (
+            "A password with `#`, `/`, `?` or `[` in `POLARDB_URL`",
+            "`POLARDB_URL` 的密码中有 `#`、`/`、`?` 或 `[`",
+            ("tests/unit/test_connection.py::test_a_password_that_ends_the_url_is_told_to_be_encoded",),
+        ),
+    ],
+]
