@@ -2,13 +2,9 @@
 
 from polardb_bridge.deployments.identities.models import BackendUser, EndedSession, TokenCutoff
 from polardb_bridge.deployments.models import Deployment, StatementRecord
-from polardb_bridge.storage.models import (
-    ConnectionTrial,
-    PolarDBExportStorage,
-    PolarDBImportStorage,
-    PolarDBImportStorageLink,
-)
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync.models import RowMemory, SyncPart, SyncState
+from polardb_bridge.storage.trials import ConnectionTrial
 from polardb_bridge.webhooks.models import (
     AnnotationSequence,
     PendingWriteback,

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table import session
 from polardb_bridge.table.text import utf8
 
 _MAX_STATEMENT_ROWS = 100
@@ -172,14 +173,16 @@ def _update(connection: sa.Connection, table: sa.Table, values: Sequence[_Values
     ]
     wanted = sorted({v.row_id for v in values})
     places = ", ".join(["%s"] * len(wanted))
-    done = connection.exec_driver_sql(
-        # Names are checked and quoted, values are bound.
-        f"UPDATE {name} SET {', '.join(assignments)} WHERE id IN ({places})",  # noqa: S608
-        (*parameters, *wanted),
-    )
+    # Names are checked and quoted, values are bound.
+    update = f"UPDATE {name} SET {', '.join(assignments)} WHERE id IN ({places}) AND {session.IS_SET_UP}"  # noqa: S608
+    done = connection.exec_driver_sql(update, (*parameters, *wanted))
     if done.rowcount == len(wanted):  # SQLAlchemy asks the server for matched rows (CLIENT_FOUND_ROWS)
         return set()
-    return set(wanted) - set(connection.scalars(sa.select(table.c.id).where(table.c.id.in_(wanted))))
+    there = set(connection.scalars(sa.select(table.c.id).where(table.c.id.in_(wanted))))
+    if there and not done.rowcount:
+        session.set_up_again(connection)
+        connection.exec_driver_sql(update, (*parameters, *wanted))
+    return set(wanted) - there
 
 
 @dataclass(frozen=True)
@@ -224,7 +227,7 @@ def read_results(connection: sa.Connection, table: sa.Table, row_ids: Sequence[i
             row_id,
             _parsed(text),
             count,
-            None if uid is None else uid.decode(errors="replace"),
+            None if uid is None else uid.decode(errors="replace").rstrip(),
             *(time and time.replace(tzinfo=timezone.utc) for time in stamps),
         )
         for row_id, text, count, uid, *stamps in connection.execute(query)

@@ -19,10 +19,15 @@ IMAGES_BATCH_SIZE = 200
 MAX_STREAMED_BYTES = 4 * 1024 * 1024
 # Our database holds ids as signed integers of 64 bits, as all of Label Studio's do.
 MAX_ROW_ID = 2**63 - 1
+DIGEST_LENGTH = 40
 # Digests of so many rows in one statement: as many as take about this long, far below the driver's timeout.
 _DIGESTS_SECONDS = 2.0
 _MIN_DIGESTS, _MAX_DIGESTS = 10, 500
 _MICROSECONDS = 1_000_000
+
+
+class StaleRowError(RowError):
+    """A replica that lags has answered, or somebody has put an older row back."""
 
 
 class RowKey(NamedTuple):
@@ -83,6 +88,15 @@ def read_key_pages(
             return
         yield page
         after = page[-1].id
+
+
+def read_keys(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> dict[int, RowKey]:
+    """The keys of the rows of these ids, by id; missing ones are left out."""
+    found: dict[int, RowKey] = {}
+    for start in range(0, len(ids), _MAX_DIGESTS):
+        query = sa.select(*_key_columns(table)).where(table.c.id.in_(ids[start : start + _MAX_DIGESTS]))
+        found |= {row[0]: _key(*row) for row in connection.execute(query)}
+    return found
 
 
 def _key_columns(table: sa.Table) -> list[Any]:
@@ -216,12 +230,16 @@ def _digest_of_newer(table: sa.Table, after: int | None) -> sa.ColumnElement[Any
 
 
 def _digest(table: sa.Table) -> sa.ColumnElement[str]:
-    """Of all that a task holds of a row, by the server: the columns' own bytes, whatever their character set."""
+    """Of all that a task holds of a row, by the server: the columns' own bytes, whatever their character set.
+
+    MySQL has no SHA1() from 9.6 on.
+    """
 
     def part(column: sa.Column[str]) -> sa.ColumnElement[str]:
-        return sa.func.coalesce(sa.func.sha1(column), "NULL")
+        return sa.func.coalesce(sa.func.sha2(column, 256), "NULL")
 
-    return sa.func.sha1(sa.func.concat(part(table.c.base64_data), part(table.c.original_name)))
+    whole = sa.func.sha2(sa.func.concat(part(table.c.base64_data), part(table.c.original_name)), 256)
+    return sa.func.left(whole, DIGEST_LENGTH)
 
 
 def read_digests(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> Iterator[tuple[RowKey, str]]:
@@ -239,22 +257,28 @@ def read_digests(connection: sa.Connection, table: sa.Table, ids: Sequence[int])
 
 
 def read_image(
-    connection: sa.Connection, table: sa.Table, row_id: int, max_bytes: int
+    connection: sa.Connection, table: sa.Table, row_id: int, max_bytes: int, *, since_version: int = 0
 ) -> tuple[str | bytes | None, int]:
     """The stored text of one row's image, unless it has more than `max_bytes`, and how many it has.
 
     Raises:
         RowError: there is no such row, or it holds no text.
+        StaleRowError: there is none, or an older one, although there was one of `since_version`.
     """
     size = sa.func.octet_length(table.c.base64_data)
-    query = sa.select(sa.case((size <= max_bytes, table.c.base64_data)), size).where(table.c.id == row_id)
+    text = sa.case((size <= max_bytes, table.c.base64_data))
+    query = sa.select(text, size, *_key_columns(table)).where(table.c.id == row_id)
     try:
         row = connection.execute(query).first()
     except UnicodeDecodeError as error:
         raise RowError(f"base64_data is not base64: byte {error.start + 1} is no character") from None
+    if row is None and since_version:
+        raise StaleRowError("the row is missing")
     if row is None:
         raise RowError("the row is missing")
     data: str | bytes | None = row[0]
+    if _key(*row[2:]).version < since_version:
+        raise StaleRowError("the row is older than the one that was read before")
     return data, row[1] or 0
 
 

@@ -8,7 +8,8 @@ from django.db.models import TextField
 from django.db.models.functions import Cast, Length
 from tasks.models import Annotation
 
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.matching import sources_of
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
 from polardb_bridge.table.results import RowResult
 from polardb_bridge.webhooks import sequence
 
@@ -81,23 +82,3 @@ def _row_ids(storage: PolarDBExportStorage, task_ids: Sequence[int]) -> dict[int
     sources = [source.pk for source in sources_of(storage)]
     links = PolarDBImportStorageLink.objects.filter(task_id__in=task_ids, storage__in=sources).only("task_id", "key")
     return {link.task_id: link.row_id for link in links}
-
-
-def sources_of(storage: PolarDBExportStorage) -> list[PolarDBImportStorage]:
-    """The import storages whose rows get their results through `storage`.
-
-    Database and table decide: people read through one endpoint (a read-only node) and write through another. The
-    others do not count only if the project has a target on the very host and port of the source.
-    """
-    sources = PolarDBImportStorage.objects.filter(
-        project=storage.project_id, database=storage.database, table=storage.table
-    )
-    rivals = PolarDBExportStorage.objects.filter(
-        project=storage.project_id, database=storage.database, table=storage.table
-    ).exclude(pk=storage.pk)
-    taken = {_server(rival) for rival in rivals}
-    return [source for source in sources if _server(source) == _server(storage) or _server(source) not in taken]
-
-
-def _server(storage: PolarDBExportStorage | PolarDBImportStorage) -> tuple[str, int]:
-    return storage.host.lower(), storage.port

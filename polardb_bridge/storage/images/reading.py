@@ -13,12 +13,13 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import RetryableError
 from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.storage.primary import connect_to_primary
 from polardb_bridge.table.connection import connect, engine_for
 from polardb_bridge.table.driver_errors import translated_errors
 from polardb_bridge.table.images.base64_text import decode_pieces
 from polardb_bridge.table.images.decode import DecodedImage, decode_image, shown_file
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import read_image, read_image_pieces
+from polardb_bridge.table.rows import StaleRowError, read_image, read_image_pieces
 
 # A server that is away is said so within 3 s.
 TIMEOUT_S = 2
@@ -49,18 +50,31 @@ class LargeImage:
                 yield data
 
 
-def read(storage: PolarDBImportStorage, row_id: int) -> DecodedImage | LargeImage:
-    """The present image of a row.
+def read(storage: PolarDBImportStorage, row_id: int, since_version: int = 0) -> DecodedImage | LargeImage:
+    """The present image of a row; one that is older than `since_version` only if the primary has no newer one.
 
     Raises:
         RowError: there is no such row, or it holds no image.
         BridgeError: the table cannot be read.
     """
+    try:
+        return _read(storage, row_id, since_version)
+    except StaleRowError:
+        with connect_to_primary(storage) as (connection, table):
+            text, size = read_image(connection, table, row_id, MAX_BYTES_IN_MEMORY)
+        if size <= MAX_BYTES_IN_MEMORY:
+            return decode_image(text)
+    return _read(storage, row_id)
+
+
+def _read(storage: PolarDBImportStorage, row_id: int, since_version: int = 0) -> DecodedImage | LargeImage:
     parameters = storage.connection_parameters()
     hasty = replace(parameters, timeout_s=TIMEOUT_S)
     try:
         with connect(hasty) as connection:
-            text, size = read_image(connection, storage.source_table, row_id, MAX_BYTES_IN_MEMORY)
+            text, size = read_image(
+                connection, storage.source_table, row_id, MAX_BYTES_IN_MEMORY, since_version=since_version
+            )
         if size <= MAX_BYTES_IN_MEMORY:
             return decode_image(text)
     except RetryableError:
