@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.text import utf8
+from polardb_bridge.table.versions import as_version, version_column
 
 # Keys are small; images are streamed, so that a statement's rows are never in memory as a whole.
 KEYS_BATCH_SIZE = 10_000
@@ -23,7 +24,6 @@ DIGEST_LENGTH = 40
 # Digests of so many rows in one statement: as many as take about this long, far below the driver's timeout.
 _DIGESTS_SECONDS = 2.0
 _MIN_DIGESTS, _MAX_DIGESTS = 10, 500
-_MICROSECONDS = 1_000_000
 
 
 class StaleRowError(RowError):
@@ -33,8 +33,7 @@ class StaleRowError(RowError):
 class RowKey(NamedTuple):
     """Which row, and its name.
 
-    version: its `updated_at`, in whole seconds since 1970, or in microseconds if the column has fractions; 0 if there
-    is no such time. is_annotated: it holds a result. problem: why it cannot be a task, if so.
+    version: as `versions.as_version`. is_annotated: it holds a result. problem: why it cannot be a task, if so.
     """
 
     id: int
@@ -100,16 +99,11 @@ def read_keys(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) ->
 
 
 def _key_columns(table: sa.Table) -> list[Any]:
-    return [table.c.id, utf8(table.c.original_name), _version(table)]
-
-
-def _version(table: sa.Table) -> sa.ColumnElement[Any]:
-    return sa.func.unix_timestamp(table.c.updated_at)
+    return [table.c.id, utf8(table.c.original_name), version_column(table)]
 
 
 def _key(row_id: int, name: bytes | None, time: int | Decimal | None, is_annotated: int | None = 0) -> RowKey:
-    # NULL, a zero date and what is older than 1970 come as NULL, 0 or less.
-    version = time if isinstance(time, int) and time > 0 else max(0, int((time or 0) * _MICROSECONDS))
+    version = as_version(time)
     try:
         text = name.decode()  # type: ignore[union-attr]
     except (AttributeError, UnicodeDecodeError):
@@ -223,7 +217,7 @@ def _bytes(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
 def _digest_of_newer(table: sa.Table, after: int | None) -> sa.ColumnElement[Any]:
     if after is None:
         return sa.null()
-    version = _version(table)
+    version = version_column(table)
     # Seconds in whole numbers, as `Horizon.is_in_doubt` compares them.
     is_newer = sa.or_(version.is_(None), version <= 0, version >= after + 1)
     return sa.case((is_newer, _digest(table)))

@@ -23,7 +23,7 @@ from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportSto
 from polardb_bridge.storage.primary import connect_at_primary
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.results import StoredResult, Unreadable, read_results
+from polardb_bridge.table.stored import StoredResult, Unreadable, read_results
 from polardb_bridge.webhooks import outbox
 from polardb_bridge.webhooks.batch import writing_parameters
 from polardb_bridge.webhooks.current_results import current_results

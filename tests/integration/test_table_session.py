@@ -14,8 +14,9 @@ from sqlalchemy import event
 from polardb_bridge.errors import ReconfigureError
 from polardb_bridge.table.connection import begin, connect, dispose, engine_for
 from polardb_bridge.table.loading import load_images
-from polardb_bridge.table.results import RowResult, read_results, write_results
+from polardb_bridge.table.results import RowResult, write_results
 from polardb_bridge.table.schema import source_table
+from polardb_bridge.table.stored import read_results
 from polardb_bridge.webhooks.delivery import deliver
 from polardb_bridge.webhooks.reconcile import reconcile
 from support.cluster import ClusterAddress

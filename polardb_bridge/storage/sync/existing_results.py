@@ -20,7 +20,7 @@ from polardb_bridge.errors import RowError
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.primary import at_primary
-from polardb_bridge.table.results import StoredResult, Unreadable, read_results
+from polardb_bridge.table.stored import StoredResult, Unreadable, read_results
 
 MODEL_VERSION = "table"
 _REGION_KEYS = {"type": str, "value": dict, "from_name": str, "to_name": str}
