@@ -2,8 +2,8 @@
 
 A replica lags, and an address that spreads reads over a cluster (PolarDB's cluster address, MaxScale, ProxySQL) may ask
 one. Statements of a transaction that is not READ ONLY go to the primary. PolarDB's proxy splits such transactions, too,
-unless a hint says otherwise (https://www.alibabacloud.com/help/en/polardb/polardb-for-mysql/user-guide/sql-hints).
-Elsewhere the hint is a comment.
+unless a hint says otherwise (https://www.alibabacloud.com/help/en/polardb/polardb-for-mysql/user-guide/hints), which is
+a comment elsewhere.
 """
 
 from __future__ import annotations

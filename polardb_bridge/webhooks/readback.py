@@ -47,6 +47,8 @@ def read_back(
     Raises:
         sqlalchemy.exc.DBAPIError: the server does not answer.
     """
+    if not results:
+        return Readback()
     try:
         stored = read_results(connection, table, [result.row_id for result in results])
     except (TypeError, ValueError, AttributeError, OverflowError):
