@@ -6,7 +6,7 @@ Triggers change what is written: the row would be written again at each comparis
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ from polardb_bridge.storage.sync.models import RowMemory
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.results import RowResult
 from polardb_bridge.table.rows import read_digests
-from polardb_bridge.table.stored import StoredResult, read_results
+from polardb_bridge.table.stored import KeptResult, read_kept
 from polardb_bridge.table.versions import read_versions
 
 
@@ -47,17 +47,10 @@ def read_back(
     Raises:
         sqlalchemy.exc.DBAPIError: the server does not answer.
     """
-    if not results:
-        return Readback()
-    try:
-        stored = read_results(connection, table, [result.row_id for result in results])
-    except (TypeError, ValueError, AttributeError, OverflowError):
-        return Readback()  # times of others that the driver cannot make a value of
-    pairs = [(result, stored[result.row_id]) for result in results if result.row_id in stored]
-    differing = {result.row_id: found.differing_column(result) for result, found in pairs}
+    kept = read_kept(connection, table, results)
     return Readback(
-        columns={row_id: column for row_id, column in differing.items() if column},
-        moved=_moved(connection, parameters, table, pairs),
+        columns={row_id: found.column for row_id, found in kept.items() if found.column},
+        moved=_moved(connection, parameters, table, {r.row_id: r.version for r in results}, kept),
     )
 
 
@@ -65,21 +58,22 @@ def _moved(
     connection: sa.Connection,
     parameters: ConnectionParameters,
     table: sa.Table,
-    pairs: Iterable[tuple[RowResult, StoredResult]],
+    shown: Mapping[int, int],
+    kept: Mapping[int, KeptResult],
 ) -> dict[int, Moved]:
-    """Rows that were as their tasks show them until this transaction wrote them."""
-    newer = {result.row_id: (result, found) for result, found in pairs if result.version not in (0, found.version)}
+    """Rows that were of the version that their tasks show until this transaction wrote them."""
+    newer = [row_id for row_id, found in kept.items() if shown[row_id] not in (0, found.version)]
     if not newer:
         return {}
     try:
         # Another session sees the rows as they were, and nobody else can have changed them: we hold their locks.
         with connect_at_primary(parameters) as other:
-            before = read_versions(other, table, list(newer))
+            before = read_versions(other, table, newer)
     except BridgeError:
         return {}  # the next sync refreshes their tasks, as if others had changed the rows
-    ours = [row_id for row_id, (result, _) in newer.items() if before.get(row_id) == result.version]
+    ours = [row_id for row_id in newer if before.get(row_id) == shown[row_id]]
     digests = {key.id: digest for key, digest in read_digests(connection, table, ours)}
-    return {row_id: Moved(before[row_id], newer[row_id][1].version, digests[row_id]) for row_id in ours}
+    return {row_id: Moved(before[row_id], kept[row_id].version, digests[row_id]) for row_id in ours}
 
 
 def take_versions(moved: dict[int, Moved]) -> None:
