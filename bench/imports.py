@@ -22,12 +22,12 @@ def bound(storage: Any, delivery: str) -> None:
 
     from polardb_bridge.storage.models import PolarDBImportStorageLink
     from polardb_bridge.table.connection import connect
-    from polardb_bridge.table.rows import KeyRange, read_keys, read_rows
+    from polardb_bridge.table.rows import KeyRange, read_key_page, read_rows
 
     size = 1000 if delivery == "link" else 60
     with connect(storage.connection_parameters()) as connection:
         within = KeyRange()
-        while keys := read_keys(connection, storage.source_table, within):
+        while keys := read_key_page(connection, storage.source_table, within):
             within = KeyRange(after=keys[-1].id)
             if delivery == "link":
                 rows: Iterator[tuple[int, str]] = ((key.id, f"/data/polardb/?d=1/{key.id}/1.jpg") for key in keys)

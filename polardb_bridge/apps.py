@@ -15,11 +15,13 @@ class PolarDBBridgeConfig(AppConfig):
         from polardb_bridge.checks import check_database, check_storage_form, check_what_is_open
         from polardb_bridge.deployments.access.admission import admit, admit_token
         from polardb_bridge.deployments.access.lent import check_import_urls
+        from polardb_bridge.deployments.checks import check_deployments
         from polardb_bridge.deployments.identities import backends, sessions, tokens
         from polardb_bridge.deployments.tenancy import organizations
         from polardb_bridge.deployments.tenancy.isolation import may_see
         from polardb_bridge.deployments.tenancy.signup import check_may_change_token_settings, check_may_invite
         from polardb_bridge.label_studio import annotations, authentication, ml, redis, storages, tasks, tenancy
+        from polardb_bridge.storage.checks import check_targets
         from polardb_bridge.storage.models import PolarDBImportStorageLink
         from polardb_bridge.storage.sync import jobs
         from polardb_bridge.webhooks import capture, signals
@@ -27,6 +29,8 @@ class PolarDBBridgeConfig(AppConfig):
         register(check_database)
         register(check_storage_form)
         register(check_what_is_open, Tags.security, deploy=True)
+        register(check_targets, Tags.database)
+        register(check_deployments, Tags.database)
         tasks.prefetch_import_links(PolarDBImportStorageLink)
         annotations.capture_bulk_changes(capture.tasks_changed)
         annotations.capture_removed_duplicates(signals.move_links)

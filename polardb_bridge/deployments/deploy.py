@@ -7,6 +7,7 @@ import secrets
 import string
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from organizations.models import Organization
 from users.models import User
 
@@ -16,6 +17,8 @@ from polardb_bridge.errors import DeploymentExistsError, InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
 from polardb_bridge.statements.names import ALLOW_LIST_PREFIX, is_name, name_rule
 from polardb_bridge.statements.syntax import DEFAULT_TITLE, DeployModel
+from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.table.identity import TableIdentity
 from polardb_bridge.table.parameters import ConnectionParameters
 
 logger = logging.getLogger(__name__)
@@ -34,6 +37,7 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
     table_address = parameters.table_address(statement.source)
     _check_free(statement, table_address)
     prepared = prepare(parameters, template=statement.template_id, source=statement.source)
+    _check_free(statement, table_address, prepared.identity)
     password = _random_password()
     try:
         with transaction.atomic():
@@ -43,6 +47,7 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
                 template_id=statement.template_id,
                 source=statement.source,
                 table_address=table_address,
+                table_identity=str(prepared.identity),
                 rows=prepared.rows,
             )
             user = deployment.user = User.objects.create_user(
@@ -55,7 +60,7 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
                 deployment.project, storage, _ = create_project(
                     parameters,
                     source=statement.source,
-                    labeling_config=prepared.labeling_config,
+                    prepared=prepared,
                     title=title,
                     organization=organization,
                     owner=user,
@@ -67,7 +72,7 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
             deployment.save()
             transaction.on_commit(storage.sync)
     except IntegrityError:
-        _check_free(statement, table_address)
+        _check_free(statement, table_address, prepared.identity)
         raise
     logger.info("Deployment %s serves %s", deployment.name, statement.source)
     return deployment
@@ -85,10 +90,16 @@ def _checked_title(statement: DeployModel) -> str:
     return check_title(statement.title or DEFAULT_TITLE)
 
 
-def _check_free(statement: DeployModel, table_address: str) -> None:
+def _check_free(statement: DeployModel, table_address: str, identity: TableIdentity | None = None) -> None:
     if Deployment.objects.filter(name__iexact=statement.name).exists():
         raise DeploymentExistsError(f"There already is a deployment {statement.name!r}.")
-    taken = Deployment.objects.filter(table_address=table_address).first()
+    same = Q(table_address=table_address)
+    if identity:
+        # Deployments that are older than `table_identity` have it from their storages, once these were asked.
+        known = {"server": identity.server, "path": identity.path}
+        targets = PolarDBExportStorage.objects.filter(**{f"known_as__{name}": value for name, value in known.items()})
+        same |= Q(table_identity=str(identity)) | Q(project__in=targets.values("project"))
+    taken = Deployment.objects.filter(same).first()
     if taken:
         raise DeploymentExistsError(
             f"The table {statement.source} already belongs to the deployment {taken.name!r}; drop that one first."

@@ -46,7 +46,8 @@ class Deployment(models.Model):
     """A labeling service for one source table: an organization with one user and one project.
 
     user, organization and project are None if somebody has deleted them by hand in Label Studio.
-    table_address: `host:port/database.table`. rows: about how many it had when it was deployed.
+    table_address: `host:port/database.table`. table_identity: which table that is, as `table.identity.TableIdentity`;
+    None if it is not known. rows: about how many it had when it was deployed.
     template_id: as it stood in the statement, the id or name of a row of `annotation_template`.
     allowed_networks: canonical networks (`118.178.1.2/32`) from which the deployment may be used; if empty, none.
     first_password: what the user was given, encrypted; None once it is known to have been changed.
@@ -63,6 +64,7 @@ class Deployment(models.Model):
     source = models.CharField(max_length=64)
     # Two deployments of one table would write their own results into the same rows, in turns.
     table_address = models.CharField(max_length=512, unique=True)
+    table_identity = models.CharField(max_length=512, null=True, unique=True)  # noqa: DJ001  # "" would be one table
     rows = models.BigIntegerField(default=0)
     allowed_networks = models.JSONField(default=list, blank=True)
     first_password = EncryptedTextField(blank=True, null=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from core.label_config import validate_label_config
@@ -17,13 +18,17 @@ from polardb_bridge.deployments.tenancy.organizations import ensure_organization
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
 from polardb_bridge.labeling import labeling_config
+from polardb_bridge.storage.identity import known_as
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, stored_parameters
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.identity import TableIdentity, read_identity
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.privileges import check_select, check_update
-from polardb_bridge.table.schema import open_source_table
+from polardb_bridge.table.schema import open_source_table, table_warnings
 from polardb_bridge.table.size import read_table_size
 from polardb_bridge.table.templates import find_template
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_NAME = "my_project"
 
@@ -87,7 +92,7 @@ def provision_project(
         created = create_project(
             parameters,
             source=source,
-            labeling_config=prepared.labeling_config,
+            prepared=prepared,
             title=name,
             organization=organization,
             owner=owner,
@@ -102,6 +107,7 @@ class PreparedTable:
 
     labeling_config: str
     rows: int
+    identity: TableIdentity
 
 
 def prepare(parameters: ConnectionParameters, *, template: str, source: str) -> PreparedTable:
@@ -112,23 +118,27 @@ def prepare(parameters: ConnectionParameters, *, template: str, source: str) -> 
     """
     with connect(parameters) as connection:
         chosen = find_template(connection, template)
-        table = open_source_table(connection, source)
+        table = open_source_table(connection, source, to_write=True)
         check_select(connection, table)
         check_update(connection, table)
         rows = read_table_size(connection, table).rows
+        identity = read_identity(connection, source)
+        warnings = [w for to_write in (False, True) for w in table_warnings(connection, source, to_write=to_write)]
     config = labeling_config(chosen.schema)
     try:
         validate_label_config(config)
     except ValidationError as error:
         raise InvalidInputError(f"Label Studio does not accept the labels of template {template!r}: {error}") from None
-    return PreparedTable(config, rows)
+    for warning in warnings:
+        logger.warning("Table %s: %s", source, warning)
+    return PreparedTable(config, rows, identity)
 
 
 def create_project(
     parameters: ConnectionParameters,
     *,
     source: str,
-    labeling_config: str,
+    prepared: PreparedTable,
     title: str,
     organization: Organization,
     owner: User,
@@ -137,9 +147,19 @@ def create_project(
 ) -> tuple[Project, PolarDBImportStorage, PolarDBExportStorage]:
     """A project with its two storages; call it in a transaction."""
     project = Project.objects.create(
-        title=title, label_config=labeling_config, organization=organization, created_by=owner, is_published=True
+        title=title,
+        label_config=prepared.labeling_config,
+        organization=organization,
+        created_by=owner,
+        is_published=True,
     )
-    where = {"project": project, "title": source, "table": source, **stored_parameters(parameters)}
+    where = {
+        "project": project,
+        "title": source,
+        "table": source,
+        "known_as": known_as(parameters.table_address(source), prepared.identity),
+        **stored_parameters(parameters),
+    }
     import_storage = PolarDBImportStorage.objects.create(
         **where, image_delivery=image_delivery, existing_annotations=existing_annotations
     )

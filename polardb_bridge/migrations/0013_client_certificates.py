@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [("polardb_io_storages", "0011_identities")]
+    dependencies = [("polardb_io_storages", "0012_table_identities")]
 
     operations = [
         migrations.AddField(

@@ -8,6 +8,8 @@ Each direction has views of its own, as Label Studio registers and names them; t
 
 from __future__ import annotations
 
+import contextlib
+import copy
 from typing import Any
 
 from core.permissions import all_permissions
@@ -28,11 +30,12 @@ from rest_framework.fields import IntegerField
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from polardb_bridge.errors import BridgeError
+from polardb_bridge.errors import BridgeError, RetryableError
 from polardb_bridge.storage import openapi
 from polardb_bridge.storage.form import FormLayout, complete
 from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.images.verify import verify
+from polardb_bridge.storage.matching import check_goes_somewhere
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.preview import MAX_ROWS, preview
 from polardb_bridge.storage.serializers import (
@@ -74,13 +77,29 @@ def _count_trial(request: Request, storage: Any) -> None:
     count_trial(request.user, f"{storage.host}:{storage.port}")
 
 
+def _with_values(storage: Any, values: dict[str, Any]) -> Any:
+    """`storage` with these values of its fields; it keeps its password if none was typed."""
+    for name, value in keep_password(values).items():
+        setattr(storage, name, value)
+    return storage
+
+
 class _DetailMixin(_BridgeErrorsMixin):
     """Who may see a storage may not always change it."""
 
     request: Request
 
     def perform_update(self, serializer: Any) -> None:
-        _check_may_change(self.request, serializer.instance)
+        storage = serializer.instance
+        _check_may_change(self.request, storage)
+        changed = _with_values(copy.copy(storage), serializer.validated_data)
+        if changed.table_address != storage.table_address:
+            _count_trial(self.request, changed)
+            # A server that is away now may be changed to: it is asked again when it is needed.
+            with contextlib.suppress(RetryableError):
+                changed.validate_connection()
+            check_goes_somewhere(changed)
+            storage.known_as = changed.known_as
         super().perform_update(serializer)
 
     def perform_destroy(self, instance: Any) -> None:
@@ -99,7 +118,8 @@ class _CreateMixin(_BridgeErrorsMixin):
         _count_trial(self.request, storage)
         with time_limit(ANSWER_TIME_LIMIT_S, ANSWER_MAX_BYTES):
             storage.validate_connection()
-        serializer.save()
+            check_goes_somewhere(storage)
+        serializer.save(known_as=storage.known_as)
 
 
 class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
@@ -113,8 +133,9 @@ class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
             return self.answer(storage)
 
     def answer(self, storage: Any) -> Response:
-        storage.validate_connection()
-        return Response()
+        warnings = storage.validate_connection()
+        check_goes_somewhere(storage)
+        return Response({"warnings": warnings})
 
     def storage_in_form(self) -> Any:
         """The saved storage, if the form names one, with the form's values on it."""
@@ -128,8 +149,7 @@ class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
             _check_may_change(self.request, storage)
         serializer = self.get_serializer(storage if storage_id else None, data=self.request.data)
         serializer.is_valid(raise_exception=True)
-        for name, value in keep_password(serializer.validated_data).items():
-            setattr(storage, name, value)
+        _with_values(storage, serializer.validated_data)
         _count_trial(self.request, storage)
         return storage
 

@@ -20,11 +20,12 @@ from polardb_bridge.choices import ExistingAnnotations, ImageDelivery, TlsMode
 from polardb_bridge.conf import configuration
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.hosts import resolved_ip
+from polardb_bridge.storage.identity import IdentityMixin
 from polardb_bridge.storage.signals import export_sync_requested, import_sync_requested
 from polardb_bridge.table import privileges
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import DEFAULT_PORT, ConnectionParameters, table_address
-from polardb_bridge.table.schema import open_source_table, source_table
+from polardb_bridge.table.schema import open_source_table, source_table, table_warnings
 
 # A month.
 MAX_SYNC_EVERY_MINUTES = 31 * 24 * 60
@@ -51,7 +52,7 @@ def stored_parameters(parameters: ConnectionParameters) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(parameters, name)) is not None}
 
 
-class PolarDBStorageMixin(models.Model):
+class PolarDBStorageMixin(IdentityMixin):
     """The address of a table, and the account that reads or writes it."""
 
     host = models.CharField(max_length=255, help_text="Name or address of the database server")
@@ -150,14 +151,20 @@ class PolarDBStorageMixin(models.Model):
         if self.last_sync_job:
             super().job_health_check()
 
-    def validate_connection(self, client: Any = None) -> None:
-        """Connect, check the table's columns and the privileges that this direction needs.
+    def validate_connection(self, client: Any = None) -> list[str]:
+        """Connect, check the table's columns and the privileges that this direction needs, and learn which table it is.
+
+        Returns:
+            What works and will surprise people.
 
         Raises:
             BridgeError: what is wrong, with the field that caused it.
         """
+        to_write = isinstance(self, ExportStorage)
         with connect(self.connection_parameters()) as connection:
-            self._check_privileges(connection, open_source_table(connection, self.table))
+            self._check_privileges(connection, open_source_table(connection, self.table, to_write=to_write))
+            self.identify(connection)
+            return [*table_warnings(connection, self.table, to_write=to_write)]
 
     def _check_privileges(self, connection: sa.Connection, table: sa.Table) -> None:
         raise NotImplementedError

@@ -12,6 +12,7 @@ _MEMBERS = "For members of the project's organization."
 _CHANGE = f"{_MEMBERS} The storages of a deployment are changed and removed by administrators only."
 _PROJECT = OpenApiParameter("project", int, required=True, description="Id of the project")
 _REFUSED = OpenApiResponse(description="What is wrong, in a sentence, by the field that caused it")
+_WORKS = OpenApiResponse(description="It works; `warnings` lists what will surprise people all the same")
 
 
 class WritebackSerializer(serializers.Serializer[Any]):
@@ -117,7 +118,7 @@ validate_import_storage = _request(
     "Test import connection",
     f"{_CHANGE} Connects, and checks the table's columns and that the account may read it. Nothing is saved. "
     "With the `id` of a storage, its stored password is used if none is given.",
-    responses={200: OpenApiResponse(description="It works"), 400: _REFUSED},
+    responses={200: _WORKS, 400: _REFUSED},
 )
 preview_rows = _request(
     "Preview rows",
@@ -138,5 +139,5 @@ sync_export_storage = _request(
 validate_export_storage = _request(
     "Test export connection",
     f"{_CHANGE} Connects, and checks the table's columns and that the account may write results. Nothing is changed.",
-    responses={200: OpenApiResponse(description="It works"), 400: _REFUSED},
+    responses={200: _WORKS, 400: _REFUSED},
 )

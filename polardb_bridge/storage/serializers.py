@@ -12,6 +12,7 @@ from rest_framework.fields import empty
 
 from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.images import unreadable
+from polardb_bridge.storage.matching import GOES_NOWHERE, goes_nowhere
 from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.openapi import ImagesSerializer, WritebackSerializer
 from polardb_bridge.storage.writeback_status import problems, writeback_status
@@ -143,7 +144,7 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
 
     class Meta:
         model = PolarDBImportStorage
-        fields = "__all__"
+        exclude = ("known_as",)
         read_only_fields = ("delivery_in_use",)
 
 
@@ -158,10 +159,10 @@ class PolarDBExportStorageSerializer(PolarDBStorageSerializerMixin, ExportStorag
             "failed": status.parked,
             "problems": problems(storage),
             "last_written_at": status.last_success_at,
-            "error": status.last_error,
+            "error": status.last_error or (GOES_NOWHERE if goes_nowhere(storage) else ""),
             "retry_at": status.retry_at,
         }
 
     class Meta:
         model = PolarDBExportStorage
-        fields = "__all__"
+        exclude = ("known_as",)

@@ -19,6 +19,7 @@ from sqlalchemy import event
 
 from polardb_bridge.choices import TlsMode
 from polardb_bridge.errors import ReconfigureError
+from polardb_bridge.table import session
 from polardb_bridge.table.budget import Budget, BudgetedPool
 from polardb_bridge.table.client_certificate import certificate_files
 from polardb_bridge.table.driver_errors import translated_errors, unreachable
@@ -110,22 +111,24 @@ def _create_engine(parameters: ConnectionParameters) -> sa.Engine:
     def log_in(_dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> Any:
         return _log_in(parameters, options)
 
-    @event.listens_for(engine, "connect")
+    # First of all: SQLAlchemy learns here what the session's names and texts look like.
+    @event.listens_for(engine, "connect", insert=True)
     def set_up_session(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         try:
             if parameters.tls != TlsMode.DISABLED:
                 _require_encryption(connection, parameters)
             budget.learn(lambda: _max_connections(cursor))
-            cursor.execute("SET time_zone = '+00:00'")
+            limits = {}
             if parameters.is_writer:
-                cursor.execute(
-                    f"SET innodb_lock_wait_timeout = {_ROW_LOCK_TIMEOUT_S}, lock_wait_timeout = {_TABLE_LOCK_TIMEOUT_S}"
-                )
                 # MySQL has no limit for idle transactions, only one for idle sessions.
                 is_mariadb = "MariaDB" in connection.get_server_info()
-                limit = "idle_write_transaction_timeout" if is_mariadb else "wait_timeout"
-                cursor.execute(f"SET {limit} = {_IDLE_TRANSACTION_TIMEOUT_S}")
+                limits = {
+                    "innodb_lock_wait_timeout": _ROW_LOCK_TIMEOUT_S,
+                    "lock_wait_timeout": _TABLE_LOCK_TIMEOUT_S,
+                    "idle_write_transaction_timeout" if is_mariadb else "wait_timeout": _IDLE_TRANSACTION_TIMEOUT_S,
+                }
+            cursor.execute(session.set_up_with(limits))
         finally:
             cursor.close()
 

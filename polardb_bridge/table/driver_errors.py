@@ -142,6 +142,8 @@ _REACTIONS: dict[int, _Reaction] = {
     1153: (RowError, None, "The value is larger than the server accepts: raise max_allowed_packet there"),
     1406: (RowError, None, "The value is longer than its column: {said}"),
     1366: (RowError, None, "The column's character set cannot hold the value (utf8mb4 can): {said}"),
+    1906: (ReconfigureError, "table", "The table has a generated column that results are written to: {said}"),
+    3105: (ReconfigureError, "table", "The table has a generated column that results are written to: {said}"),
     1644: (RowError, None, "A trigger of the table refused the row: {said}"),
     3157: (RowError, "annotation_data", "The result is nested more deeply than the server accepts: {said}"),
     3140: (RowError, "annotation_data", "The result is not valid JSON to the server: {said}"),

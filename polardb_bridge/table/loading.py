@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from polardb_bridge.errors import InvalidInputError, RowError
+from polardb_bridge.table import session
 from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.images.decode import check_image
 from polardb_bridge.table.parameters import ConnectionParameters
@@ -102,6 +103,7 @@ def _insert(parameters: ConnectionParameters, table: sa.Table, name: str, data: 
         "annotation_count": 0,  # no default in the documented DDL
     }
     with begin(parameters) as connection:
+        session.ensure_set_up(connection)
         connection.execute(sa.insert(table), [row])
 
 

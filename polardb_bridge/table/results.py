@@ -1,4 +1,4 @@
-"""Writing annotation results into their rows, and reading them back for comparison."""
+"""Writing annotation results into their rows."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table import session
 from polardb_bridge.table.packets import max_statement_bytes, statement_bytes, text_bytes
-from polardb_bridge.table.text import utf8
 
 _MAX_STATEMENT_ROWS = 100
 _MAX_STATEMENT_BYTES = 1024 * 1024
 # At most: of a row without its data, and of a statement without its rows.
 _ROW_BYTES, _FRAME_BYTES = 400, 1000
-# What MySQL takes, too.
-MAX_JSON_DEPTH = 100
-_TOO_DEEP = f"is nested more than {MAX_JSON_DEPTH} levels deep"
 
 
 @dataclass(frozen=True)
@@ -30,6 +27,7 @@ class RowResult:
     data: the region objects of the newest submitted annotation, None if there is none.
     count: how many submitted annotations the task has.
     uid: the `unique_id` of the newest one. created_at, updated_at: its times, aware; None if there is none.
+    version: the row's that its task shows, 0 if that is not known.
     """
 
     row_id: int
@@ -38,6 +36,7 @@ class RowResult:
     uid: str | None
     created_at: datetime | None
     updated_at: datetime | None
+    version: int = 0
 
 
 def write_results(connection: sa.Connection, table: sa.Table, results: Sequence[RowResult]) -> set[int]:
@@ -158,12 +157,16 @@ def _update(connection: sa.Connection, table: sa.Table, values: Sequence[_Values
     wanted = sorted({v.row_id for v in values})
     places = ", ".join(["%s"] * len(wanted))
     # Names are checked and quoted, values are bound.
-    statement = f"UPDATE {name} SET {', '.join(assignments)} WHERE id IN ({places})"  # noqa: S608
-    _check_size(connection, statement, [*parameters, *wanted], values)
-    done = connection.exec_driver_sql(statement, (*parameters, *wanted))
+    update = f"UPDATE {name} SET {', '.join(assignments)} WHERE id IN ({places}) AND {session.IS_SET_UP}"  # noqa: S608
+    _check_size(connection, update, [*parameters, *wanted], values)
+    done = connection.exec_driver_sql(update, (*parameters, *wanted))
     if done.rowcount == len(wanted):  # SQLAlchemy asks the server for matched rows (CLIENT_FOUND_ROWS)
         return set()
-    return set(wanted) - set(connection.scalars(sa.select(table.c.id).where(table.c.id.in_(wanted))))
+    there = set(connection.scalars(sa.select(table.c.id).where(table.c.id.in_(wanted))))
+    if there and not done.rowcount:
+        session.set_up_again(connection)
+        connection.exec_driver_sql(update, (*parameters, *wanted))
+    return set(wanted) - there
 
 
 def _check_size(connection: sa.Connection, statement: str, parameters: list[Any], values: Sequence[_Values]) -> None:
@@ -176,106 +179,6 @@ def _check_size(connection: sa.Connection, statement: str, parameters: list[Any]
             f"The result of row {values[0].row_id} takes {size:,} bytes in a statement, and the server accepts "
             f"{limit:,}: raise max_allowed_packet there."
         )
-
-
-@dataclass(frozen=True)
-class StoredResult:
-    """What a row holds now.
-
-    data: parsed; None if the column is NULL, `Unreadable` if it is not JSON that Label Studio's database can hold.
-    count: None if the column is NULL. created_at, updated_at: None if they are no times (`0000-00-00`).
-    """
-
-    row_id: int
-    data: Any
-    count: int | None
-    uid: str | None
-    created_at: datetime | None
-    updated_at: datetime | None
-
-    def matches(self, result: RowResult) -> bool:
-        """Whether the row holds `result`. JSON is compared as values: MySQL keeps no order of keys and no spaces."""
-        return (self.data, self.count, self.uid) == (result.data, result.count, result.uid)
-
-    @property
-    def is_empty(self) -> bool:
-        return self.data is None and self.uid is None
-
-
-@dataclass(frozen=True, eq=False)
-class Unreadable:
-    """In place of stored data that cannot be used, or JSON's own null; equal to nothing. problem: why."""
-
-    problem: str
-
-
-def read_results(connection: sa.Connection, table: sa.Table, row_ids: Sequence[int]) -> dict[int, StoredResult]:
-    """What the rows of these ids hold, by row id; rows that are not there are left out."""
-    # As bytes: the type would parse it, and could not tell JSON's null from NULL; not all of it is valid text.
-    data, uid = utf8(table.c.annotation_data), utf8(table.c.annotation_uid)
-    times = (table.c.annotation_create_at, table.c.annotation_update_at)
-    query = sa.select(table.c.id, data, table.c.annotation_count, uid, *times).where(table.c.id.in_(row_ids))
-    return {
-        row_id: StoredResult(
-            row_id,
-            _parsed(text),
-            count,
-            None if uid is None else uid.decode(errors="replace"),
-            *(time and time.replace(tzinfo=timezone.utc) for time in stamps),
-        )
-        for row_id, text, count, uid, *stamps in connection.execute(query)
-    }
-
-
-def _parsed(text: bytes | None) -> Any:
-    if text is None:
-        return None
-    try:
-        value = json.loads(text.decode())
-    except UnicodeDecodeError as error:
-        return Unreadable(f"is not valid text: byte {error.start + 1} is not UTF-8")
-    except RecursionError:
-        return Unreadable(_TOO_DEEP)
-    except ValueError:
-        return Unreadable("is not JSON")
-    reason = "is not a list of regions" if value is None else _problem_of(value)
-    return Unreadable(reason) if reason else value
-
-
-def _problem_of(value: Any) -> str:
-    """Why one of the databases that Label Studio runs on cannot hold this JSON; empty if all can.
-
-    The same on all of them: a project can be moved from one to another.
-    """
-    level, depth = [value] if isinstance(value, (dict, list)) else [], 0
-    while level:
-        if depth == MAX_JSON_DEPTH:
-            return _TOO_DEEP
-        depth += 1
-        items = (item for parent in level for item in (parent.values() if isinstance(parent, dict) else parent))
-        level = [item for item in items if isinstance(item, (dict, list))]
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        text.encode()
-    except UnicodeEncodeError:
-        return "has half of a surrogate pair"
-    except ValueError:
-        return "has a number that is not finite"
-    if "\\u0000" in text and "\x00" in "".join(_strings(value)):
-        return "has a NUL character"
-    return ""
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
 
 
 def to_json(value: Any) -> str:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.budget import DISCARD
 from polardb_bridge.table.text import utf8
+from polardb_bridge.table.versions import as_version, version_column
 
 # Keys are small; images are streamed, so that a statement's rows are never in memory as a whole.
 KEYS_BATCH_SIZE = 10_000
@@ -20,18 +21,20 @@ IMAGES_BATCH_SIZE = 200
 MAX_STREAMED_BYTES = 4 * 1024 * 1024
 # Our database holds ids as signed integers of 64 bits, as all of Label Studio's do.
 MAX_ROW_ID = 2**63 - 1
+DIGEST_LENGTH = 40
 # Digests of so many rows in one statement: as many as take about this long, far below the driver's timeout.
 _DIGESTS_SECONDS = 2.0
 _MIN_DIGESTS, _MAX_DIGESTS = 10, 500
-DIGEST_LENGTH = 40
-_MICROSECONDS = 1_000_000
+
+
+class StaleRowError(RowError):
+    """A replica that lags has answered, or somebody has put an older row back."""
 
 
 class RowKey(NamedTuple):
     """Which row, and its name.
 
-    version: its `updated_at`, in whole seconds since 1970, or in microseconds if the column has fractions; 0 if there
-    is no such time. is_annotated: it holds a result. problem: why it cannot be a task, if so.
+    version: as `versions.as_version`. is_annotated: it holds a result. problem: why it cannot be a task, if so.
     """
 
     id: int
@@ -66,7 +69,7 @@ class SourceRow:
     digest: str = ""
 
 
-def read_keys(
+def read_key_page(
     connection: sa.Connection, table: sa.Table, within: KeyRange = ALL_KEYS, with_results: bool = False
 ) -> list[RowKey]:
     """The keys of the first rows of a range by id, a page at most; the heavy column is not touched.
@@ -83,17 +86,21 @@ def read_keys(
     return [_key(*row) for row in connection.execute(query)]
 
 
+def read_keys(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> dict[int, RowKey]:
+    """The keys of the rows of these ids, by id; missing ones are left out."""
+    found: dict[int, RowKey] = {}
+    for start in range(0, len(ids), _MAX_DIGESTS):
+        query = sa.select(*_key_columns(table)).where(table.c.id.in_(ids[start : start + _MAX_DIGESTS]))
+        found |= {row[0]: _key(*row) for row in connection.execute(query)}
+    return found
+
+
 def _key_columns(table: sa.Table) -> list[Any]:
-    return [table.c.id, utf8(table.c.original_name), _version(table)]
-
-
-def _version(table: sa.Table) -> sa.ColumnElement[Any]:
-    return sa.func.unix_timestamp(table.c.updated_at)
+    return [table.c.id, utf8(table.c.original_name), version_column(table)]
 
 
 def _key(row_id: int, name: bytes | None, time: int | Decimal | None, is_annotated: int | None = 0) -> RowKey:
-    # NULL, a zero date and what is older than 1970 come as NULL, 0 or less.
-    version = time if isinstance(time, int) and time > 0 else max(0, int((time or 0) * _MICROSECONDS))
+    version = as_version(time)
     try:
         text = name.decode()  # type: ignore[union-attr]
     except (AttributeError, UnicodeDecodeError):
@@ -211,7 +218,7 @@ def _bytes(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
 def _digest_of_newer(table: sa.Table, after: int | None) -> sa.ColumnElement[Any]:
     if after is None:
         return sa.null()
-    version = _version(table)
+    version = version_column(table)
     # Seconds in whole numbers, as `Horizon.is_in_doubt` compares them.
     is_newer = sa.or_(version.is_(None), version <= 0, version >= after + 1)
     return sa.case((is_newer, _digest(table)))
@@ -245,22 +252,28 @@ def read_digests(connection: sa.Connection, table: sa.Table, ids: Sequence[int])
 
 
 def read_image(
-    connection: sa.Connection, table: sa.Table, row_id: int, max_bytes: int
+    connection: sa.Connection, table: sa.Table, row_id: int, max_bytes: int, *, since_version: int = 0
 ) -> tuple[str | bytes | None, int]:
     """The stored text of one row's image, unless it has more than `max_bytes`, and how many it has.
 
     Raises:
         RowError: there is no such row, or it holds no text.
+        StaleRowError: there is none, or an older one, although there was one of `since_version`.
     """
     size = sa.func.octet_length(table.c.base64_data)
-    query = sa.select(sa.case((size <= max_bytes, table.c.base64_data)), size).where(table.c.id == row_id)
+    text = sa.case((size <= max_bytes, table.c.base64_data))
+    query = sa.select(text, size, *_key_columns(table)).where(table.c.id == row_id)
     try:
         row = connection.execute(query).first()
     except UnicodeDecodeError as error:
         raise RowError(f"base64_data is not base64: byte {error.start + 1} is no character") from None
+    if row is None and since_version:
+        raise StaleRowError("the row is missing")
     if row is None:
         raise RowError("the row is missing")
     data: str | bytes | None = row[0]
+    if _key(*row[2:]).version < since_version:
+        raise StaleRowError("the row is older than the one that was read before")
     return data, row[1] or 0
 
 

@@ -6,9 +6,17 @@ import re
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
-from sqlalchemy.sql.type_api import TypeEngine
 
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
+from polardb_bridge.table.columns import (
+    FoundTable,
+    TableWarning,
+    find_table,
+    problems_of,
+    reading_warnings,
+    writing_problems_of,
+    writing_warnings,
+)
 
 TEMPLATE_TABLE = "annotation_template"
 
@@ -17,8 +25,6 @@ _TABLE_NAME = re.compile(r"[0-9A-Za-z_$\-\u0080-\uffff]{1,64}")
 
 _ON_UPDATE_NOW = sa.text("CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP")
 _NOW = sa.text("CURRENT_TIMESTAMP")
-# What an account without any privilege on a table is told, whether or not there is such a table.
-_SHOW_DENIED = 1142
 
 
 def check_table_name(name: str) -> str:
@@ -74,16 +80,26 @@ def source_table(name: str) -> sa.Table:
     )
 
 
-def open_source_table(connection: sa.Connection, name: str) -> sa.Table:
+def open_source_table(connection: sa.Connection, name: str, *, to_write: bool = False) -> sa.Table:
     """The source table of that name, once the database was seen to hold it with all its columns.
+
+    to_write: and once they were seen to take results.
 
     Raises:
         InvalidInputError: `name` cannot be a table's name.
         ReconfigureError: as `validate_table`.
     """
     table = source_table(name)
-    validate_table(connection, table)
+    validate_table(connection, table, to_write=to_write)
     return table
+
+
+def table_warnings(connection: sa.Connection, name: str, *, to_write: bool) -> list[TableWarning]:
+    """What will surprise people although the source table of that name, opened before, can be read, or written."""
+    found = find_table(connection, name)
+    if found is None:
+        return []
+    return writing_warnings(connection, found) if to_write else reading_warnings(found)
 
 
 def create_table(connection: sa.Connection, table: sa.Table) -> bool:
@@ -94,46 +110,24 @@ def create_table(connection: sa.Connection, table: sa.Table) -> bool:
     return True
 
 
-def validate_table(connection: sa.Connection, expected: sa.Table) -> None:
+def validate_table(connection: sa.Connection, expected: sa.Table, *, to_write: bool = False) -> FoundTable:
     """Check that the database holds a table with the columns of `expected`; more columns are fine.
 
+    to_write: and that results can be written into it.
+
     Raises:
-        ReconfigureError: the table is not there, or columns are missing or of a wrong type; all are named.
+        ReconfigureError: the table is not there, is a view, or columns are missing or unfit; all are named.
     """
-    inspector = sa.inspect(connection)
-    unseen = f"There is no table {expected.name!r} in the database, or its user may not see it."
-    try:
-        found = {column["name"]: column["type"] for column in inspector.get_columns(expected.name)}
-    except sa.exc.NoSuchTableError:
-        raise ReconfigureError(unseen, field="table") from None
-    except sa.exc.DBAPIError as error:
-        if error.orig is not None and error.orig.args[:1] == (_SHOW_DENIED,):
-            raise ReconfigureError(unseen, field="table") from None
-        raise
-    problems = [
-        f"column {column.name!r} is missing"
-        if column.name not in found
-        else f"column {column.name!r} is {found[column.name]}, expected {column.type}"
-        for column in expected.columns
-        if column.name not in found or not _is_like(column.type, found[column.name])
-    ]
-    if expected.columns.keys()[0] == "id" and "id" in found:
-        key = inspector.get_pk_constraint(expected.name)["constrained_columns"]
-        if key != ["id"]:
-            problems.append("column 'id' is not the primary key")
+    found = find_table(connection, expected.name)
+    if found is None:
+        raise ReconfigureError(
+            f"There is no table {expected.name!r} in the database, or its user may not see it.", field="table"
+        )
+    if found.is_view:
+        raise ReconfigureError(f"{expected.name!r} is a view: name the table that it shows.", field="table")
+    problems = problems_of(found, expected)
+    if to_write and not problems:
+        problems = writing_problems_of(found)
     if problems:
         raise ReconfigureError(f"The table {expected.name!r} cannot be used: {'; '.join(problems)}.", field="table")
-
-
-def _is_like(expected: TypeEngine[object], found: TypeEngine[object]) -> bool:
-    """Whether values of `expected` can be read from and written to a column of `found`."""
-    if isinstance(expected, sa.JSON):
-        # MariaDB reports its JSON columns as LONGTEXT.
-        return isinstance(found, (sa.JSON, mysql.LONGTEXT, mysql.MEDIUMTEXT))
-    if isinstance(expected, mysql.LONGTEXT):
-        return isinstance(found, (sa.String, sa.LargeBinary))
-    if isinstance(expected, sa.TIMESTAMP):
-        return isinstance(found, sa.DateTime)
-    if isinstance(expected, sa.Integer):
-        return isinstance(found, sa.Integer)
-    return isinstance(found, sa.String)
+    return found

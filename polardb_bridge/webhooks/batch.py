@@ -20,12 +20,14 @@ from polardb_bridge.table.results import RowResult, check_writable, lock_free_ro
 from polardb_bridge.webhooks.current_results import current_results
 from polardb_bridge.webhooks.leases import Lease, OvertakenError
 from polardb_bridge.webhooks.outbox import Unwritable
+from polardb_bridge.webhooks.readback import Readback, read_back, take_versions
 
 logger = logging.getLogger(__name__)
 
 # How long a server may keep quiet before a delivery gives up.
 TIMEOUT_S = 8
 MISSING_ROW = "The table has no row {row_id} any more."
+KEPT_OTHER = "The row keeps another {column} than was written: a trigger or the column's type changes it."
 
 # No row is the reason of these.
 _NOT_OF_A_ROW = (ServerDownError, DisconnectedError, LoginRefusedError, OvertakenError)
@@ -85,8 +87,9 @@ class Batch:
     def _write_together(self, results: Results) -> None:
         with begin(self.parameters) as connection:
             missing = write_results(connection, self.table, list(results.values()))
+            back = read_back(connection, self.parameters, self.table, results.values())
             self.lease.check()
-        self._is_written(results, missing)
+        self._is_written(results, missing, back)
 
     def _write_what_is_free(self, results: Results) -> None:
         """Write the rows that nobody else holds, and put off the others, without waiting for any."""
@@ -96,6 +99,7 @@ class Batch:
                 _, held = lock_free_rows(connection, self.table, list(by_row))
                 free = {task: result for task, result in results.items() if result.row_id not in held}
                 missing = write_results(connection, self.table, list(free.values()))
+                back = read_back(connection, self.parameters, self.table, free.values())
                 self.lease.check()
         except _NOT_OF_A_ROW:
             raise
@@ -104,7 +108,7 @@ class Batch:
             # that is locked and no row of this table: a trigger needs it.
             self._write_apart(results, found)
             return
-        self._is_written(free, missing)
+        self._is_written(free, missing, back)
         for row_id in held:
             self._put_off(by_row[row_id], row_id)
 
@@ -126,15 +130,21 @@ class Batch:
             except BridgeError as found:
                 self._write_apart(half, found)
 
-    def _is_written(self, results: Results, missing: Iterable[int]) -> None:
+    def _is_written(self, results: Results, missing: Iterable[int], back: Readback) -> None:
         gone = set(missing)
+        take_versions(
+            {task: back.moved[result.row_id] for task, result in results.items() if result.row_id in back.moved}
+        )
         for task_id, result in results.items():
             if result.row_id in gone:
                 self._put_off(task_id, result.row_id, MISSING_ROW.format(row_id=result.row_id))
                 continue
-            self.written.append(task_id)
             if result.data is not None:
                 self.with_result.append(task_id)
+            if result.row_id in back.columns:
+                self._put_off(task_id, result.row_id, KEPT_OTHER.format(column=back.columns[result.row_id]))
+                continue
+            self.written.append(task_id)
             self._log(logging.DEBUG if len(results) > 1 else logging.INFO, task_id, result.row_id, "written")
         if len(results) > 1:
             logger.info("Write-back: storage %s, %s rows written", self.storage.pk, len(results) - len(gone))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from django.db.models import TextField
 from django.db.models.functions import Cast, Length
 from tasks.models import Annotation
 
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.matching import sources_of
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
 from polardb_bridge.table.results import RowResult
 from polardb_bridge.webhooks import sequence
 
@@ -35,10 +37,10 @@ def current_results(storage: PolarDBExportStorage, task_ids: Sequence[int]) -> I
             submitted.setdefault(task_id, []).append(annotation_id)
     # Read after the annotations: they go together with their task's link, in one transaction. A task that still has
     # its link, but had no annotation, lost them by hand; a task that is deleted meanwhile does not clear its row.
-    rows = _row_ids(storage, task_ids)
+    rows = _rows(storage, task_ids)
     cleared = {
-        task_id: RowResult(row_id, data=None, count=0, uid=None, created_at=None, updated_at=None)
-        for task_id, row_id in rows.items()
+        task_id: RowResult(rows[task_id].row_id, None, 0, None, None, None, rows[task_id].version)
+        for task_id in rows
         if task_id not in submitted and (storage.can_delete_objects or task_id in has_skipped)
     }
     if cleared:
@@ -51,12 +53,13 @@ def current_results(storage: PolarDBExportStorage, task_ids: Sequence[int]) -> I
         # One that has been deleted or moved by now has left a new mark.
         yield {
             task_id: RowResult(
-                rows[task_id],
+                rows[task_id].row_id,
                 data=result or [],
                 count=len(submitted[task_id]),
                 uid=str(unique_id) if unique_id else None,
                 created_at=created_at,
                 updated_at=updated_at,
+                version=rows[task_id].version,
             )
             for annotation_id, task_id, result, unique_id, created_at, updated_at in contents
             if task_id == newest[annotation_id]
@@ -77,27 +80,14 @@ def _groups(annotation_ids: list[int]) -> Iterator[list[int]]:
         yield group
 
 
-def _row_ids(storage: PolarDBExportStorage, task_ids: Sequence[int]) -> dict[int, int]:
+class _Row(NamedTuple):
+    """Which row a task came from, and the version of it that the task shows."""
+
+    row_id: int
+    version: int
+
+
+def _rows(storage: PolarDBExportStorage, task_ids: Sequence[int]) -> dict[int, _Row]:
     sources = [source.pk for source in sources_of(storage)]
-    links = PolarDBImportStorageLink.objects.filter(task_id__in=task_ids, storage__in=sources).only("task_id", "key")
-    return {link.task_id: link.row_id for link in links}
-
-
-def sources_of(storage: PolarDBExportStorage) -> list[PolarDBImportStorage]:
-    """The import storages whose rows get their results through `storage`.
-
-    Database and table decide: people read through one endpoint (a read-only node) and write through another. The
-    others do not count only if the project has a target on the very host and port of the source.
-    """
-    sources = PolarDBImportStorage.objects.filter(
-        project=storage.project_id, database=storage.database, table=storage.table
-    )
-    rivals = PolarDBExportStorage.objects.filter(
-        project=storage.project_id, database=storage.database, table=storage.table
-    ).exclude(pk=storage.pk)
-    taken = {_server(rival) for rival in rivals}
-    return [source for source in sources if _server(source) == _server(storage) or _server(source) not in taken]
-
-
-def _server(storage: PolarDBExportStorage | PolarDBImportStorage) -> tuple[str, int]:
-    return storage.host.lower(), storage.port
+    links = PolarDBImportStorageLink.objects.filter(task_id__in=task_ids, storage__in=sources)
+    return {task_id: _Row(*row) for task_id, *row in links.values_list("task_id", "row_id", "version")}

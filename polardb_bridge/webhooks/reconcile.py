@@ -7,23 +7,31 @@ wrote into the row of a task without annotations is left alone, and counted.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import sqlalchemy as sa
 from django.db.models import Q
 from django.utils.timezone import now as current_time
 
 from polardb_bridge.conf import configuration
 from polardb_bridge.errors import BridgeError
+from polardb_bridge.storage.matching import goes_nowhere, sources_of
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.primary import connect_at_primary
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.results import StoredResult, Unreadable, read_results
+from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.stored import StoredResult, Unreadable, read_results
 from polardb_bridge.webhooks import outbox
 from polardb_bridge.webhooks.batch import writing_parameters
-from polardb_bridge.webhooks.current_results import current_results, sources_of
+from polardb_bridge.webhooks.current_results import current_results
 from polardb_bridge.webhooks.models import WritebackState
 
 logger = logging.getLogger(__name__)
+
+Connecting = Callable[[ConnectionParameters], AbstractContextManager[sa.Connection]]
 
 BATCH_SIZE = 500
 MAX_LISTED = 100
@@ -36,6 +44,7 @@ class ReconcileReport:
     different: rows that differ from Label Studio and had no mark; marked now, unless it was a dry run.
     pending: rows that differ and are on their way. missing: rows that tasks came from and the table no longer has.
     foreign: results that others wrote into rows of tasks without annotations; left alone.
+    goes_nowhere: no source of the project reads the table, so that there was nothing to compare.
     listed: the first of them, each as (row id, what).
     """
 
@@ -44,6 +53,7 @@ class ReconcileReport:
     pending: int = 0
     missing: int = 0
     foreign: int = 0
+    goes_nowhere: bool = False
     listed: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, row_id: int, what: str) -> None:
@@ -58,7 +68,11 @@ def reconcile(storage: PolarDBExportStorage, *, dry_run: bool = False) -> Reconc
     Raises:
         BridgeError: the table cannot be read.
     """
-    report = ReconcileReport()
+    with connect(writing_parameters(storage)) as connection:
+        storage.identify(connection)
+    report = ReconcileReport(goes_nowhere=goes_nowhere(storage))
+    if report.goes_nowhere:
+        logger.warning("Reconcile: storage %s, no source of its project reads its table", storage.pk)
     links = PolarDBImportStorageLink.objects.filter(storage__in=sources_of(storage)).order_by("pk")
     page = list(links[:BATCH_SIZE])
     while page:
@@ -77,8 +91,32 @@ def _compare(
     storage: PolarDBExportStorage, links: list[PolarDBImportStorageLink], report: ReconcileReport
 ) -> list[int]:
     """Task ids of the links whose row differs and should not."""
+    found = _judge(storage, links, connect)
+    doubtful = [link for link in links if found[link.task_id].what]
+    if doubtful:
+        # A replica may lag behind what was just written.
+        found |= _judge(storage, doubtful, connect_at_primary)
+    report.checked += len(links)
+    for link in links:
+        if found[link.task_id].what:
+            report.add(link.row_id, found[link.task_id].what)
+    return [task_id for task_id, verdict in found.items() if verdict.is_to_be_written]
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """what: as the numbers of a report are called; empty if the row is as it should be."""
+
+    what: str = ""
+    is_to_be_written: bool = False
+
+
+def _judge(
+    storage: PolarDBExportStorage, links: list[PolarDBImportStorageLink], connecting: Connecting
+) -> dict[int, _Verdict]:
+    """By task, how its row compares with Label Studio."""
     rows = {link.task_id: link.row_id for link in links}
-    stored = _read(storage, list(rows.values()))
+    stored = _read(storage, list(rows.values()), connecting)
     expected: dict[int, bool] = {}
     cleared: set[int] = set()
     for results in current_results(storage, list(rows)):
@@ -88,31 +126,23 @@ def _compare(
             if result.data is None:
                 cleared.add(task_id)
     pending = outbox.dirty([storage], list(rows))
-    different = []
+    verdicts = {}
     for link in links:
-        row_id = link.row_id
-        report.checked += 1
-        found = stored.get(row_id)
+        found = stored.get(link.row_id)
+        verdict = _Verdict()
         if found is None:
-            report.add(row_id, "missing")
-            if link.task_id in expected and link.task_id not in cleared:
-                different.append(link.task_id)  # its mark will say so to people who look for what is not delivered
-        elif not expected.get(link.task_id, True):
-            if link.task_id in cleared and not link.has_result:
-                _count_foreign(report, found)
-            elif link.task_id in pending:
-                report.add(row_id, "pending")
-                different.append(link.task_id)
-            else:
-                report.add(row_id, "different")
-                different.append(link.task_id)
-        elif link.task_id not in expected:
-            _count_foreign(report, found)
-    return different
+            # Its mark will say so to people who look for what is not delivered.
+            verdict = _Verdict("missing", link.task_id in expected and link.task_id not in cleared)
+        elif not expected.get(link.task_id, True) and (link.task_id not in cleared or link.has_result):
+            verdict = _Verdict("pending" if link.task_id in pending else "different", is_to_be_written=True)
+        elif not expected.get(link.task_id, False) and not found.is_empty:
+            verdict = _Verdict("foreign")
+        verdicts[link.task_id] = verdict
+    return verdicts
 
 
-def _read(storage: PolarDBExportStorage, row_ids: list[int]) -> dict[int, StoredResult]:
-    with connect(writing_parameters(storage)) as connection:
+def _read(storage: PolarDBExportStorage, row_ids: list[int], connecting: Connecting) -> dict[int, StoredResult]:
+    with connecting(writing_parameters(storage)) as connection:
         try:
             return read_results(connection, storage.source_table, row_ids)
         except (TypeError, ValueError, AttributeError, OverflowError):
@@ -120,12 +150,8 @@ def _read(storage: PolarDBExportStorage, row_ids: list[int]) -> dict[int, Stored
                 # What others put there, the driver cannot even make a value of: nothing of ours.
                 return {row_ids[0]: StoredResult(row_ids[0], Unreadable("cannot be read"), None, None, None, None)}
     middle = len(row_ids) // 2
-    return _read(storage, row_ids[:middle]) | _read(storage, row_ids[middle:])
-
-
-def _count_foreign(report: ReconcileReport, found: StoredResult) -> None:
-    if not found.is_empty:
-        report.add(found.row_id, "foreign")
+    halves = row_ids[:middle], row_ids[middle:]
+    return _read(storage, halves[0], connecting) | _read(storage, halves[1], connecting)
 
 
 def organizations_due() -> list[int]:

@@ -17,10 +17,10 @@ from django.utils import timezone
 from tasks.models import Annotation
 
 from polardb_bridge.databases.interrupts import begin_afresh_after
+from polardb_bridge.storage.matching import sources_of
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.writeback_status import Unwritten, problems, unwritten_of
 from polardb_bridge.webhooks import outbox, queue
-from polardb_bridge.webhooks.current_results import sources_of
 from polardb_bridge.webhooks.delivery import deliver, retry_now
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from support.source_data import TABLE, Source, base64_text
 
 
 def pages_of(connection: sa.Connection, within: rows.KeyRange) -> Iterator[list[int]]:
-    while page := [key.id for key in rows.read_keys(connection, source_table(TABLE), within)]:
+    while page := [key.id for key in rows.read_key_page(connection, source_table(TABLE), within)]:
         yield page
         within = rows.KeyRange(page[-1], within.until)
 

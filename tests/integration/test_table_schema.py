@@ -49,7 +49,7 @@ def test_missing_and_mistyped_columns_are_named_together(source: Source) -> None
     message = str(caught.value)
     assert "'annotation_uid' is missing" in message
     assert "'annotation_count' is VARCHAR(9), expected INTEGER" in message
-    assert "'updated_at' is INTEGER" in message
+    assert "'updated_at' is INT" in message
 
 
 def test_the_id_must_be_the_primary_key(source: Source) -> None:

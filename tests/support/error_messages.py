@@ -23,6 +23,7 @@ SAID_BY_CALLS = {
     "WrongValueError": 0,
     "Warning": 0,  # system checks
     "Info": 0,
+    "TableWarning": 0,  # table/columns.py
     "StatementError": 1,
     "Text": 2,  # deployments/access/refusal.py
     "_plain": 0,  # storage/images/views.py

@@ -32,6 +32,7 @@ NO_PAGE = {
     "is missing": "ends 'tp_schema: type …', which has a page",
     "'{}' is not supported": "ends 'tp_schema: type …', which has a page",
     "{} or {}": "ends 'for image_delivery, expected …', which has a page: the values that an option takes",
+    "the row is older than the one that was read before": "nobody is told: the primary is asked instead",
     "The database cannot be read:": "stands before an error that has a page of its own",
 }
 # What is said, but only running the program tells, each with the reason that it needs no page here.

@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.storage.lookup import find_export_storage, find_import_storage
+from polardb_bridge.storage.matching import check_goes_somewhere
 
 
 class Command(BridgeCommand):
@@ -22,8 +23,13 @@ class Command(BridgeCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         find = find_export_storage if options["export"] else find_import_storage
         storage = find(options["storage_id"])
-        storage.validate_connection()
+        warnings = storage.validate_connection()
+        check_goes_somewhere(storage)
         if options["json"]:
-            self.print_json({"storage_id": storage.pk, "table": storage.table_address, "ok": True})
+            self.print_json(
+                {"storage_id": storage.pk, "table": storage.table_address, "ok": True, "warnings": warnings}
+            )
         else:
+            for warning in warnings:
+                self.stdout.write(f"Warning: {warning}")
             self.stdout.write(f"{storage.table_address} is fine.")

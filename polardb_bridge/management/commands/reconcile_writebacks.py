@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.storage.lookup import find_export_storage
+from polardb_bridge.storage.matching import GOES_NOWHERE
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.webhooks.delivery import deliver_everything
 from polardb_bridge.webhooks.reconcile import reconcile
@@ -35,6 +36,8 @@ class Command(BridgeCommand):
                 written = deliver_everything(storage.pk)[storage.pk].written
             found.append({"storage_id": storage.pk, "table": storage.table_address, **vars(report), "written": written})
             if not options["json"]:
+                if report.goes_nowhere:
+                    self.stderr.write(f"Storage {storage.pk}: {GOES_NOWHERE}")
                 for row_id, what in report.listed:
                     self.stdout.write(f"row {row_id}: {what}")
                 self.stdout.write(

@@ -13,12 +13,13 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import RetryableError
 from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.storage.primary import connect_to_primary
 from polardb_bridge.table.budget import DISCARD
 from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.images.base64_text import decode_pieces
 from polardb_bridge.table.images.decode import DecodedImage, decode_image, shown_file
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import read_image, read_image_pieces
+from polardb_bridge.table.rows import StaleRowError, read_image, read_image_pieces
 from polardb_bridge.table.time_limit import TimeLimit, time_limit
 
 # A server that is away is said so within 3 s.
@@ -52,26 +53,41 @@ class LargeImage:
                 yield data
 
 
-def read(storage: PolarDBImportStorage, row_id: int) -> DecodedImage | LargeImage:
-    """The present image of a row.
+def read(storage: PolarDBImportStorage, row_id: int, since_version: int = 0) -> DecodedImage | LargeImage:
+    """The present image of a row; one that is older than `since_version` only if the primary has no newer one.
 
     Raises:
         RowError: there is no such row, or it holds no image.
         BridgeError: the table cannot be read.
     """
     with time_limit(_allowed_s(MAX_BYTES_IN_MEMORY), 2 * PIECE_BYTES) as limit:
-        parameters = storage.connection_parameters()
-        hasty = replace(parameters, timeout_s=TIMEOUT_S)
         try:
-            with connect(hasty) as connection:
-                text, size = read_image(connection, storage.source_table, row_id, MAX_BYTES_IN_MEMORY)
+            return _read(storage, row_id, limit, since_version)
+        except StaleRowError:
+            with connect_to_primary(storage) as (connection, table):
+                text, size = read_image(connection, table, row_id, MAX_BYTES_IN_MEMORY)
             if size <= MAX_BYTES_IN_MEMORY:
                 return decode_image(text)
-        except RetryableError:
-            # A server that lives may take longer for a large row.
-            with connect(hasty) as connection:
-                connection.exec_driver_sql("SELECT 1")
-        return _read_large(parameters, storage.source_table, row_id, limit)
+        return _read(storage, row_id, limit)
+
+
+def _read(
+    storage: PolarDBImportStorage, row_id: int, limit: TimeLimit, since_version: int = 0
+) -> DecodedImage | LargeImage:
+    parameters = storage.connection_parameters()
+    hasty = replace(parameters, timeout_s=TIMEOUT_S)
+    try:
+        with connect(hasty) as connection:
+            text, size = read_image(
+                connection, storage.source_table, row_id, MAX_BYTES_IN_MEMORY, since_version=since_version
+            )
+        if size <= MAX_BYTES_IN_MEMORY:
+            return decode_image(text)
+    except RetryableError:
+        # A server that lives may take longer for a large row.
+        with connect(hasty) as connection:
+            connection.exec_driver_sql("SELECT 1")
+    return _read_large(parameters, storage.source_table, row_id, limit)
 
 
 def _allowed_s(size: int) -> float:

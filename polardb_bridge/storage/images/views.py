@@ -68,7 +68,7 @@ class ImageView(APIView):
         if not in_doubt and present == link and known == _etag(present):
             return _with_headers(HttpResponse(status=304), known, in_doubt)
         try:
-            image = (None if in_doubt else _cache.get(present)) or read(found.storage, present.row_id)
+            image = (None if in_doubt else _cache.get(present)) or read(found.storage, present.row_id, found.version)
         except RowError as error:
             unreadable.remember(found, str(error))
             return _refused(request, f"Row {link.row_id}: {error}.")

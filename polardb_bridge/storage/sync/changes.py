@@ -13,7 +13,7 @@ from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportSto
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.name_filter import compile_name_filter
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import ALL_KEYS, MAX_ROW_ID, KeyRange, RowKey, read_digests, read_keys
+from polardb_bridge.table.rows import ALL_KEYS, MAX_ROW_ID, KeyRange, RowKey, read_digests, read_key_page
 
 
 class LinkedRow(NamedTuple):
@@ -71,7 +71,7 @@ def find_changes(
     results_matter = storage.only_unannotated or storage.existing_annotations != ExistingAnnotations.IGNORE
     while True:
         with connect(source) as connection:
-            keys = read_keys(connection, table, KeyRange(read_after, within.until), with_results=results_matter)
+            keys = read_key_page(connection, table, KeyRange(read_after, within.until), with_results=results_matter)
         if not keys:
             break
         read_after = keys[-1].id

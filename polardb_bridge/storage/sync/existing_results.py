@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from projects.models import ProjectSummary
 from tasks.models import Annotation, Prediction, Task
 
@@ -19,7 +20,8 @@ from polardb_bridge.errors import RowError
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.results import StoredResult, Unreadable, read_results
+from polardb_bridge.table.primary import at_primary
+from polardb_bridge.table.stored import StoredResult, Unreadable, read_results
 
 MODEL_VERSION = "table"
 _REGION_KEYS = {"type": str, "value": dict, "from_name": str, "to_name": str}
@@ -43,7 +45,8 @@ def read_existing(
     Raises:
         BridgeError: the table cannot be read.
     """
-    with connect(source) as connection:
+    # A replica that lags may hold the result before the newest.
+    with connect(source) as connection, at_primary(connection):
         stored = read_results(connection, storage.source_table, row_ids)
     controls = storage.project.get_parsed_config()
     good: dict[int, ExistingResult] = {}
@@ -66,8 +69,6 @@ def _checked(result: StoredResult, controls: Mapping[str, Any]) -> ExistingResul
         raise error(result.data.problem)
     if not isinstance(result.data, list):
         raise error("is not a list of regions")
-    if result.created_at is None or result.updated_at is None:
-        raise error("stands beside a time that is none (0000-00-00)")
     for number, region in enumerate(result.data, 1):
         if not isinstance(region, dict):
             raise error(f"has a region {number} that is not an object")
@@ -80,7 +81,9 @@ def _checked(result: StoredResult, controls: Mapping[str, Any]) -> ExistingResul
         uid = uuid.UUID(result.uid) if result.uid else None
     except ValueError:
         uid = None
-    return ExistingResult(result.data, uid, result.created_at, result.updated_at)
+    # Times can be NULL until somebody labels, and others who write results may not set them.
+    created_at = result.created_at or result.updated_at or timezone.now()
+    return ExistingResult(result.data, uid, created_at, result.updated_at or created_at)
 
 
 def create_annotations(storage: PolarDBImportStorage, existing: Sequence[tuple[Task, ExistingResult]]) -> None:

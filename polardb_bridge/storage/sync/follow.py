@@ -19,6 +19,7 @@ from django.db import DataError, IntegrityError
 from polardb_bridge.errors import RowError
 from polardb_bridge.storage.sync import task_writer
 from polardb_bridge.storage.sync.changes import Changes, LinkedRow, find_changes, settle
+from polardb_bridge.storage.sync.confirm import confirm
 from polardb_bridge.storage.sync.doubt import Doubt
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.task_data import TaskData, read_task_data
@@ -55,6 +56,7 @@ class Follower:
         """
         for changes in find_changes(self.writer.storage, self.source, self.table, within):
             self.doubt.forget(settle(changes, self.source, self.table))
+            confirm(changes, self.writer.storage)
             self.report.existed += changes.unchanged
             self.report.rows += changes.unchanged
             self._refuse(changes.bad)
@@ -77,6 +79,7 @@ class Follower:
 
     def _write(self, changes: Changes) -> None:
         linked = {key.id: link for key, link in changes.changed}
+        known = {key.id: key.version for key, _ in changes.changed}
         keys = sorted([*changes.new, *(key for key, _ in changes.changed)], key=lambda key: key.id)
         self.doubt.expect(keys, self.source, self.table)
         storage = self.writer.storage
@@ -84,7 +87,9 @@ class Follower:
         with closing(reading) as batches:
             for batch in batches:
                 new = [data for data in batch if data.row_id not in linked]
-                changed = [(data, linked[data.row_id]) for data in batch if data.row_id in linked]
+                # Another replica may have answered than the one that the keys came from: older never replaces newer.
+                changed = [(d, linked[d.row_id]) for d in batch if d.row_id in linked and known[d.row_id] <= d.version]
+                self.report.existed += len(batch) - len(new) - len(changed)
                 if new:
                     self._create(new)
                 if changed:

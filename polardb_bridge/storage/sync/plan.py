@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync import task_writer
 from polardb_bridge.storage.sync.changes import find_changes, settle
+from polardb_bridge.storage.sync.confirm import confirm
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
@@ -78,6 +79,7 @@ def _compare(
     for changes in find_changes(storage, source, table):
         if until is None:
             settle(changes, source, table)
+            confirm(changes, storage)
         elif time.monotonic() > until:
             return False
         changes.unchanged += len(changes.in_doubt)

@@ -106,6 +106,7 @@ def _sync_rows(
     with acting_user(storage.project.created_by):
         with connect(source) as connection:
             table = open_source_table(connection, storage.table)
+            storage.identify(connection)
             _decide_delivery(storage, connection, table)
         report = _follow(storage, mine, source, table, ask_helpers, progress)
         # What Label Studio's own sync does at its end (io_storages/base_models.py, _scan_and_create_links).

@@ -1,0 +1,74 @@
+"""Which targets of a project write the rows of which of its sources."""
+
+from __future__ import annotations
+
+from polardb_bridge.errors import ReconfigureError
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+
+# Of a target that was saved before this was looked at.
+GOES_NOWHERE = "No source of this project reads the table that this target writes: results go nowhere."
+
+Storage = PolarDBExportStorage | PolarDBImportStorage
+
+
+def sources_of(target: PolarDBExportStorage) -> list[PolarDBImportStorage]:
+    """The import storages whose rows get their results through `target`.
+
+    Database and table decide, as the server stores them: people read through one endpoint (a read-only node) and write
+    through another. The others do not count only if the project has a target on the very server of the source.
+    """
+    # Passwords take longer to decrypt than all else takes to read.
+    sources = PolarDBImportStorage.objects.filter(project=target.project_id).defer("password").order_by("pk")
+    same = [source for source in sources if _is_same_table(source, target)]
+    if all(_is_same_server(source, target) for source in same):
+        return same
+    others = PolarDBExportStorage.objects.filter(project=target.project_id).exclude(pk=target.pk).defer("password")
+    rivals = [rival for rival in others if _is_same_table(rival, target)]
+    return [
+        source
+        for source in same
+        if _is_same_server(source, target) or not any(_is_same_server(source, rival) for rival in rivals)
+    ]
+
+
+def targets_of(source: PolarDBImportStorage) -> list[PolarDBExportStorage]:
+    """The export storages that write the rows of `source`."""
+    targets = PolarDBExportStorage.objects.filter(project=source.project_id).order_by("pk")
+    return [target for target in targets if any(found.pk == source.pk for found in sources_of(target))]
+
+
+def _is_same_table(one: Storage, other: Storage) -> bool:
+    if (one.database, one.table) == (other.database, other.table):
+        return True
+    return bool(one.identity and other.identity and one.identity.path == other.identity.path)
+
+
+def _is_same_server(one: Storage, other: Storage) -> bool:
+    if (one.host.lower(), one.port) == (other.host.lower(), other.port):
+        return True
+    return bool(one.identity and other.identity and one.identity.server == other.identity.server)
+
+
+def goes_nowhere(storage: Storage) -> bool:
+    """Whether `storage`, saved or not, is a target that writes no source of its project although there are sources."""
+    if not isinstance(storage, PolarDBExportStorage):
+        return False
+    return PolarDBImportStorage.objects.filter(project=storage.project_id).exists() and not sources_of(storage)
+
+
+def check_goes_somewhere(storage: Storage) -> None:
+    """See that results would reach rows through `storage`; a project without sources may get some yet.
+
+    Raises:
+        ReconfigureError: no source of the project reads the table that this target writes.
+    """
+    if not goes_nowhere(storage):
+        return
+    sources = PolarDBImportStorage.objects.filter(project=storage.project_id).order_by("pk")
+    # Without hosts and databases, which users of a deployment are not told.
+    tables = ", ".join(dict.fromkeys(sources.values_list("table", flat=True)))
+    raise ReconfigureError(
+        f"The results would go nowhere: no source of this project reads the table {storage.table!r} of that database, "
+        f"or another target writes it. The sources read {tables}.",
+        field="table",
+    )

@@ -1,0 +1,33 @@
+"""Where the rows of a source are certain: a source may be read from a replica, and replicas lag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from polardb_bridge.storage.matching import targets_of
+from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.primary import at_primary
+
+
+@contextmanager
+def connect_to_primary(source: PolarDBImportStorage) -> Iterator[tuple[sa.Connection, sa.Table]]:
+    """Where the results of a source's rows are written, to read there; the source's own address if they are not.
+
+    Raises:
+        BridgeError: the server does not answer.
+    """
+    target = next(iter(targets_of(source)), None)
+    with connect_at_primary((target or source).connection_parameters()) as connection:
+        yield connection, (target or source).source_table
+
+
+@contextmanager
+def connect_at_primary(parameters: ConnectionParameters) -> Iterator[sa.Connection]:
+    """As `connect`, in a transaction that only the primary answers."""
+    with connect(parameters) as connection, at_primary(connection):
+        yield connection
