@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Found = TypeVar("Found")
 
 EMAIL, PASSWORD = "admin@example.com", "correct-horse-9"
-ROWS = 12_000
+ROWS = 6_000
 # A process is dead after four times as many seconds without a sign of life.
 IMPATIENT = {"STORAGE_IN_PROGRESS_TIMER": "2"}
 
@@ -54,9 +54,9 @@ def storage(provisioned: Provisioned, source: Source) -> PolarDBImportStorage:
 
 @pytest.fixture
 def queue(tmp_path: Path, environment: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Redis, and what makes processes use it and share a sync of 4000 new rows."""
+    """Redis, and what makes processes use it and share a sync of 2000 new rows."""
     with Redis(tmp_path / "redis") as server:
-        yield environment | {"REDIS_URL": server.url(), "POLARDB_SHARED_SYNC_ROWS": "4000", **IMPATIENT}
+        yield environment | {"REDIS_URL": server.url(), "POLARDB_SHARED_SYNC_ROWS": "2000", **IMPATIENT}
 
 
 def wait_until(condition: Callable[[], Found], seconds: float = 90.0) -> Found:
@@ -249,7 +249,7 @@ def test_a_sync_in_the_server_leaves_it_time_for_others(
             times.setdefault(page, []).append(time.monotonic() - began)
     assert len(times) == 2, "the sync ended before anybody asked"
     for page, seconds in times.items():
-        assert statistics.median(seconds) < 1, (page, seconds)
+        assert statistics.median(seconds) < 2, (page, seconds)  # 4 to 6 s if it did not
         assert max(seconds) < 5, (page, seconds)
     assert ended(session, url)["last_sync_count"] == ROWS - 1
     assert_one_task_for_each_row(storage)

@@ -83,8 +83,8 @@ def test_a_result_is_judged_by_its_whole_statement(tight: Source, filler: str) -
     [row_id] = tight.add_images(1)
     outcomes = []
     step = text_bytes(to_json(filler)[1:-1])
-    longest = (1_048_576 - 600) // step
-    for length in range(longest, longest + 400 // step, max(1, 25 // step)):
+    longest = (1_048_576 - 800) // step
+    for length in range(longest, longest + 500 // step, max(1, 25 // step)):
         said = ""
         try:
             write(tight, result(row_id, [filler * length]))
