@@ -198,14 +198,14 @@ def time_limit(seconds: float, max_bytes: int = MAX_BYTES) -> Iterator[TimeLimit
         yield outer
         return
     limit = TimeLimit(seconds, max_bytes)
-    token = _current.set(limit)
+    _current.set(limit)
     _watchman.add(limit)
     try:
         yield limit
     finally:
         _watchman.limits.discard(limit)
         limit.end()
-        _current.reset(token)
+        _current.set(None)  # no `reset`: a generator may be closed by another thread than it ran in
 
 
 def adopt(limit: TimeLimit | None) -> None:
