@@ -20,7 +20,16 @@ class PolarDBBridgeConfig(AppConfig):
         from polardb_bridge.deployments.tenancy import organizations
         from polardb_bridge.deployments.tenancy.isolation import may_see
         from polardb_bridge.deployments.tenancy.signup import check_may_change_token_settings, check_may_invite
-        from polardb_bridge.label_studio import annotations, authentication, ml, redis, storages, tasks, tenancy
+        from polardb_bridge.label_studio import (
+            annotations,
+            authentication,
+            exports,
+            ml,
+            redis,
+            storages,
+            tasks,
+            tenancy,
+        )
         from polardb_bridge.storage.checks import check_targets
         from polardb_bridge.storage.models import PolarDBImportStorageLink
         from polardb_bridge.storage.sync import jobs
@@ -45,6 +54,7 @@ class PolarDBBridgeConfig(AppConfig):
         ml.send_token_of(backends.backend_user, backends.revoke)
         sessions.connect_signals()
         storages.guard_credentials()
+        exports.keep_files_to_their_organization()
         storages.check_imports_by_url(check_import_urls)
         jobs.connect_signals()
         signals.connect_signals()
