@@ -41,11 +41,15 @@ class Attempt:
         return f"{self.path} {json.dumps(self.query)} {json.dumps(self.body)}"
 
 
+def is_left_out(pattern: Pattern) -> bool:
+    return any(re.fullmatch(left_out, pattern.route) for left_out in LEFT_OUT)
+
+
 def attempts(world: World, own: Tenant | None) -> Iterator[Attempt]:
     """Each pattern by each method: with their ids everywhere, with the visitor's own path and project, and mixed."""
     theirs = world.theirs
     for pattern in patterns():
-        if any(re.fullmatch(left_out, pattern.route) for left_out in LEFT_OUT):
+        if is_left_out(pattern):
             continue
         own_too = None if is_guarded(pattern) else own
         foreign = values_of(pattern, theirs)
