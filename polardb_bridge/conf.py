@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.networks import parse_address, parse_networks
+from polardb_bridge.networks import contains, parse_address, parse_networks
 from polardb_bridge.table.parameters import ConnectionParameters
 
 # Each variable with what it is if it is not set.
@@ -43,6 +43,7 @@ MAX_STATEMENT_RECORD_DAYS = 36_500
 MAX_SHARED_SYNC_ROWS = 10**12
 
 _HOST_NAME = re.compile(r"[\w.-]+")
+_HOST_AND_PORT = re.compile(r"(\[(?P<v6>[0-9a-f:.]+)\]|(?P<host>[\w.-]+)):(?P<port>\d{1,5})", re.ASCII)
 
 _SOURCE = re.compile(r"'self'|'none'|\*|(https?://)?[\w.*:-]+/?", re.ASCII)
 
@@ -51,10 +52,19 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class AllowedHosts:
-    """Hosts that storages may connect to although they are private. names: in lower case. networks: canonical."""
+    """Hosts that storages may connect to although they are private.
+
+    names: in lower case. networks: canonical. ports: hosts, as `_canonical` has them, each allowed at that port only.
+    """
 
     names: frozenset[str] = frozenset()
     networks: tuple[str, ...] = ()
+    ports: frozenset[tuple[str, int]] = frozenset()
+
+    def hold(self, host: str, port: int) -> bool:
+        """Whether `host` may be connected to at `port`, by its name, its address, or a network around that address."""
+        by_name = host.lower() in self.names or (_canonical(host), port) in self.ports
+        return by_name or contains(self.networks, host)
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class Configuration:
 
     database: the account of the commands, from `POLARDB_URL`. database_problem: why that cannot be read, if so. Nothing
         but commands and statements needs it: people can label all the same.
-    allowed_hosts: those of `POLARDB_ALLOWED_HOSTS`, and the host of `POLARDB_URL`.
+    allowed_hosts: those of `POLARDB_ALLOWED_HOSTS`, and the host of `POLARDB_URL` at its port.
     tls_ca: file with the certificate authorities that sign database servers; the system's if None.
     salt_key: sets the key of stored passwords, which comes from Label Studio's SECRET_KEY, apart from others.
     trusted_proxies: from `POLARDB_TRUSTED_PROXIES`.
@@ -150,13 +160,7 @@ def _parse(values: tuple[str, ...]) -> Configuration:
         database_problem = str(error)
     hosts = read("POLARDB_ALLOWED_HOSTS", _allowed_hosts)
     if database:
-        host = database.host.lower()
-        # Networks hold no zone of IPv6 (fe80::1%eth0): such a host is allowed by its name.
-        address = None if "%" in host else parse_address(host)
-        hosts = AllowedHosts(
-            hosts.names | ({host} if address is None else set()),
-            hosts.networks + (parse_networks(str(address)) if address else ()),
-        )
+        hosts = replace(hosts, ports=hosts.ports | {(_canonical(database.host), database.port)})
     return Configuration(
         database=database,
         database_problem=database_problem,
@@ -179,8 +183,15 @@ def _database(text: str) -> ConnectionParameters | None:
     return ConnectionParameters.from_url(text) if text else None
 
 
+def _canonical(host: str) -> str:
+    return str(parse_address(host) or host.lower())
+
+
 def _allowed_hosts(text: str) -> AllowedHosts:
     entries = [entry.strip().lower() for entry in text.split(",") if entry.strip()]
+    with_port = {entry: found for entry in entries if (found := _HOST_AND_PORT.fullmatch(entry))}
+    ports = frozenset((_canonical(found["v6"] or found["host"]), int(found["port"])) for found in with_port.values())
+    entries = [entry for entry in entries if entry not in with_port]
     # A host's name holds neither a slash nor a colon, and is more than digits and dots.
     networks = [entry for entry in entries if "/" in entry or ":" in entry or entry.replace(".", "").isdecimal()]
     names = frozenset(entries) - frozenset(networks)
@@ -189,7 +200,7 @@ def _allowed_hosts(text: str) -> AllowedHosts:
             raise InvalidInputError(
                 f"{name!r} is not a host name: write names, addresses and networks with commas between them."
             )
-    return AllowedHosts(names, parse_networks(",".join(networks)))
+    return AllowedHosts(names, parse_networks(",".join(networks)), ports)
 
 
 def _trusted_proxies(text: str) -> TrustedProxies:

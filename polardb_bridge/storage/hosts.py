@@ -1,7 +1,7 @@
 """Which database hosts a storage may connect to.
 
 Anybody who may add a storage could otherwise make this server connect anywhere in its network. Label Studio's own
-guard (`SSRF_PROTECTION_ENABLED`, on by default) refuses private addresses; `POLARDB_ALLOWED_HOSTS` and the host of
+guard (`SSRF_PROTECTION_ENABLED`, on by default) refuses private addresses; `POLARDB_ALLOWED_HOSTS` and the server of
 `POLARDB_URL` are let through.
 """
 
@@ -13,7 +13,6 @@ from django.conf import settings
 
 from polardb_bridge.conf import configuration
 from polardb_bridge.errors import ReconfigureError, ServerDownError
-from polardb_bridge.networks import contains
 from polardb_bridge.table.time_limit import TimeIsUpError, call_in_time
 
 # The name server may be one that whoever names the host has set up.
@@ -27,7 +26,7 @@ def resolved_ip(host: str, port: int) -> str:
         ReconfigureError: the host's address is private and not let through.
         ServerDownError: its name is not known now.
     """
-    if not settings.SSRF_PROTECTION_ENABLED or is_allowed(host):
+    if not settings.SSRF_PROTECTION_ENABLED or configuration().allowed_hosts.hold(host, port):
         return host
     try:
         address: str = call_in_time(host, lambda: resolve_host_for_ssrf(host, port), _LOOKUP_TIME_LIMIT_S)
@@ -41,9 +40,3 @@ def resolved_ip(host: str, port: int) -> str:
         # Names are looked up in the network, too, and that heals like a server.
         raise ServerDownError(f"The host name {host!r} is not known.", field="host") from None
     return address
-
-
-def is_allowed(host: str) -> bool:
-    """Whether the environment lets `host` through by its name, its address, or a network around that address."""
-    allowed = configuration().allowed_hosts
-    return host.lower() in allowed.names or contains(allowed.networks, host)

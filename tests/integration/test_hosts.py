@@ -46,9 +46,23 @@ def test_names_are_let_through_by_name_only(monkeypatch: pytest.MonkeyPatch) -> 
         resolved_ip("localhost", 3306)
 
 
-def test_the_host_of_polardb_url_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POLARDB_URL", "mysql://u:p@127.0.0.1/db")
-    assert resolved_ip("127.0.0.1", 3306) == "127.0.0.1"
+@pytest.mark.parametrize(
+    ("allowed", "host"), [("127.0.0.1:3307", "127.0.0.1"), ("db.internal:3307", "DB.internal"), ("[::1]:3307", "::1")]
+)
+def test_a_port_lets_through_that_port_only(monkeypatch: pytest.MonkeyPatch, allowed: str, host: str) -> None:
+    """Else whoever may add storages could look for other services of that host."""
+    monkeypatch.setenv("POLARDB_ALLOWED_HOSTS", allowed)
+    assert resolved_ip(host, 3307) == host
+    with pytest.raises((ReconfigureError, ServerDownError)):
+        resolved_ip(host, 3306)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "DB.internal"])
+def test_the_server_of_polardb_url_is_let_through(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("POLARDB_URL", f"mysql://u:p@{host}/db")
+    assert resolved_ip(host, 3306) == host
+    with pytest.raises((ReconfigureError, ServerDownError)):
+        resolved_ip(host, 6379)
 
 
 def test_an_unknown_name_is_named() -> None:

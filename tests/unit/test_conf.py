@@ -19,7 +19,8 @@ from polardb_bridge.table.parameters import ConnectionParameters
         ("POLARDB_ALLOWED_HOSTS", "a;b"),
         ("POLARDB_ALLOWED_HOSTS", "a b"),
         ("POLARDB_ALLOWED_HOSTS", "10.0.0.5/8"),
-        ("POLARDB_ALLOWED_HOSTS", "db:3306"),
+        ("POLARDB_ALLOWED_HOSTS", "db:port"),
+        ("POLARDB_ALLOWED_HOSTS", "10.0.0.0/8:3306"),
         ("POLARDB_TLS_CA", "/no/such/file.pem"),
         ("POLARDB_TLS_CA", "x" * 5000),
         ("POLARDB_TRUSTED_PROXIES", "proxy.example.com"),
@@ -71,12 +72,15 @@ def test_a_change_of_the_environment_is_seen(monkeypatch: pytest.MonkeyPatch) ->
     assert configuration().reconcile_every is None
 
 
-def test_the_host_of_the_url_is_allowed_whatever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    for host, allowed in (("[fe80::1%25eth0]", "fe80::1%25eth0"), ("DB.internal", "db.internal")):
-        monkeypatch.setenv("POLARDB_URL", f"mysql://u:p@{host}/d")
-        assert allowed in configuration().allowed_hosts.names
-    monkeypatch.setenv("POLARDB_URL", "mysql://u:p@10.0.0.5/d")
-    assert "10.0.0.5/32" in configuration().allowed_hosts.networks
+def test_the_server_of_the_url_is_allowed_whatever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for host, allowed in (
+        ("[fe80::1%25eth0]", "fe80::1%25eth0"),
+        ("DB.internal", "db.internal"),
+        ("10.0.0.5", "10.0.0.5"),
+    ):
+        monkeypatch.setenv("POLARDB_URL", f"mysql://u:p@{host}:3307/d")
+        assert configuration().allowed_hosts.hold(allowed, 3307)
+        assert not configuration().allowed_hosts.hold(allowed, 3306)
 
 
 def test_the_certificates_are_found_from_any_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
