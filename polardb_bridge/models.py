@@ -8,7 +8,7 @@ from polardb_bridge.storage.models import (
     PolarDBImportStorage,
     PolarDBImportStorageLink,
 )
-from polardb_bridge.storage.sync.models import RowMemory, SyncPart, SyncState
+from polardb_bridge.storage.sync.models import RefusedResult, RowMemory, SyncPart, SyncState
 from polardb_bridge.webhooks.models import (
     AnnotationSequence,
     PendingWriteback,
@@ -28,6 +28,7 @@ __all__ = [
     "PolarDBExportStorage",
     "PolarDBImportStorage",
     "PolarDBImportStorageLink",
+    "RefusedResult",
     "RowMemory",
     "ServerState",
     "StatementRecord",

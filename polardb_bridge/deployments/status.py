@@ -14,6 +14,7 @@ from tasks.models import Task
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.deployments.projects import label_studio_url
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.sync.models import RefusedResult
 from polardb_bridge.storage.writeback_status import unwritten
 
 
@@ -83,6 +84,9 @@ def statuses_of(deployments: Iterable[Deployment]) -> list[DeploymentStatus]:
     for storage_id, count in unwritten(targets).items():
         pending[project_of[storage_id]] += count.pending + count.parked
         parked[project_of[storage_id]] += count.parked
+    refused = Counter(
+        RefusedResult.objects.filter(link__task__project__in=projects).values_list("link__task__project", flat=True)
+    )
     storages = {storage.project_id: storage for storage in PolarDBImportStorage.objects.filter(project__in=projects)}
     return [
         _status(
@@ -91,16 +95,25 @@ def statuses_of(deployments: Iterable[Deployment]) -> list[DeploymentStatus]:
             *tasks.get(deployment.project_id, (0, 0)),
             pending[deployment.project_id],
             parked[deployment.project_id],
+            refused[deployment.project_id],
         )
         for deployment in found
     ]
 
 
 def _status(
-    deployment: Deployment, storage: PolarDBImportStorage | None, tasks: int, annotated: int, pending: int, parked: int
+    deployment: Deployment,
+    storage: PolarDBImportStorage | None,
+    tasks: int,
+    annotated: int,
+    pending: int,
+    parked: int,
+    refused: int,
 ) -> DeploymentStatus:
+    """refused: tasks that were made without the result that their row holds."""
     failed_rows = int(((storage and storage.meta) or {}).get("tasks_failed_validation") or 0)
-    state, reason = _state(deployment, storage, tasks + failed_rows)
+    rows = max(tasks, tasks + failed_rows - refused)
+    state, reason = _state(deployment, storage, rows)
     if state is DeploymentState.SERVING and (failed_rows or parked):
         state, reason = DeploymentState.DEGRADED, _what_needs_a_look(failed_rows, parked)
     return DeploymentStatus(
@@ -114,7 +127,7 @@ def _status(
         allowed_networks=tuple(deployment.allowed_networks),
         source=deployment.source,
         template_id=deployment.template_id,
-        rows=deployment.rows if state is DeploymentState.DEPLOYING else tasks + failed_rows,
+        rows=deployment.rows if state is DeploymentState.DEPLOYING else rows,
         tasks=tasks,
         failed_rows=failed_rows,
         annotated=annotated,

@@ -114,8 +114,13 @@ def _free(uid: uuid.UUID | None, taken: set[uuid.UUID]) -> uuid.UUID:
 
 
 def create_predictions(storage: PolarDBImportStorage, existing: Iterable[tuple[Task, ExistingResult]]) -> None:
-    """Predictions of the model version "table"."""
+    """Predictions of the model version "table", which people who label see from now on if they saw none before."""
+    project = storage.project
+    if not project.model_version:
+        # As Label Studio's own import does (tasks/serializers.py): it shows those of this version only.
+        project.model_version = MODEL_VERSION
+        project.save(update_fields=["model_version"])
     Prediction.objects.bulk_create(
-        Prediction(task=task, project=storage.project, result=result.regions, model_version=MODEL_VERSION)
+        Prediction(task=task, project=project, result=result.regions, model_version=MODEL_VERSION)
         for task, result in existing
     )

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import sqlalchemy as sa
-from django.db import DataError, IntegrityError
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.storage.sync import task_writer
 from polardb_bridge.storage.sync.changes import Changes, LinkedRow, find_changes, settle
 from polardb_bridge.storage.sync.doubt import Doubt
+from polardb_bridge.storage.sync.refused import REFUSED, bring_in_refused, not_accepted
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.task_data import TaskData, read_task_data, with_existing_results
 from polardb_bridge.storage.sync.task_writer import Writer
@@ -28,8 +28,6 @@ from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey
 # After each batch: SQLite has no queue of writers, and a request that waits to write looks every 2 ms
 # (databases/sqlite/base.py).
 OTHERS_TURN_S = 0.005
-# What Label Studio, Django and the databases raise for a value that they cannot hold.
-_REFUSED = (DataError, IntegrityError, ValueError, OverflowError, TypeError, RecursionError)
 
 _Item = TypeVar("_Item")
 
@@ -51,6 +49,7 @@ class Follower:
         Raises:
             BridgeError: the table cannot be read, or the sync is no longer this process'.
         """
+        bring_in_refused(self.writer, within, self.report, self.progress)
         for changes in find_changes(self.writer.storage, self.connection, self.table, within):
             self.doubt.forget(settle(changes, self.connection, self.table))
             self.report.existed += changes.unchanged
@@ -90,7 +89,7 @@ class Follower:
     def _create(self, batch: Sequence[TaskData]) -> None:
         try:
             created = self.writer.create(batch)
-        except _REFUSED as error:
+        except REFUSED as error:
             if len(batch) > 1:
                 for half in _halves(batch):
                     self._create(half)
@@ -98,7 +97,7 @@ class Follower:
             [data] = batch
             self._add_refused(data, error)
             if data.existing:  # it may be the result alone
-                self._create([replace(data, existing=None)])
+                self._create([replace(data, existing=None, is_refused=True)])
             return
         self.report.created += created
         self.report.existed += len(batch) - created
@@ -106,7 +105,7 @@ class Follower:
     def _refresh(self, batch: Sequence[tuple[TaskData, LinkedRow]]) -> None:
         try:
             self.report.updated += self.writer.refresh(batch)
-        except _REFUSED as error:
+        except REFUSED as error:
             if len(batch) > 1:
                 for half in _halves(batch):
                     self._refresh(half)
@@ -114,9 +113,7 @@ class Follower:
                 self._add_refused(batch[0][0], error)
 
     def _add_refused(self, data: TaskData, error: Exception) -> None:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        problem = RowError(f"Label Studio's database does not accept the row: {said[0][:200]}")
-        self.report.add_error(data.row_id, data.original_name, problem)
+        self.report.add_error(data.row_id, data.original_name, not_accepted(error))
 
 
 def _halves(batch: Sequence[_Item]) -> Iterable[Sequence[_Item]]:

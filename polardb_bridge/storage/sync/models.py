@@ -66,3 +66,14 @@ class RowMemory(models.Model):
 
     def __str__(self) -> str:
         return f"memory of link {self.link_id}"
+
+
+class RefusedResult(models.Model):
+    """A row's result that could not be brought in when its task was made; gone once it could."""
+
+    link = models.OneToOneField(
+        PolarDBImportStorageLink, on_delete=models.CASCADE, primary_key=True, related_name="refused_result"
+    )
+
+    def __str__(self) -> str:
+        return f"refused result of link {self.link_id}"

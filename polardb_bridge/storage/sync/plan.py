@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync import task_writer
 from polardb_bridge.storage.sync.changes import find_changes, settle
+from polardb_bridge.storage.sync.refused import refused_in
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.rows import ALL_KEYS
 from polardb_bridge.table.schema import open_source_table
 from polardb_bridge.table.size import TableSize
 
@@ -29,6 +31,7 @@ def plan_sync(storage: PolarDBImportStorage) -> SyncReport:
     report = SyncReport()
     with connect(storage.connection_parameters()) as connection:
         _compare(storage, connection, open_source_table(connection, storage.table), report)
+    report.failed += refused_in(storage, ALL_KEYS).count()
     return report
 
 

@@ -31,7 +31,8 @@ COLUMNS = ("image", "original_name", "id")
 class TaskData:
     """The data of a row's task.
 
-    digest: of the row, if it can change and keep its version. existing: the result that the row holds already.
+    digest: of the row, if it can change and keep its version. existing: the result that the row holds already;
+    is_refused: it holds one that cannot be used.
     revision: how often the task was refreshed, with this time. size: about the bytes of the data.
     """
 
@@ -42,6 +43,7 @@ class TaskData:
     digest: str = ""
     revision: int = 0
     existing: ExistingResult | None = None
+    is_refused: bool = False
 
     @property
     def values(self) -> dict[str, object]:
@@ -157,4 +159,4 @@ def with_existing_results(
     good, bad = read_existing(storage, list(names))
     for row_id, error in bad.items():
         report.add_error(row_id, names[row_id], error)
-    return [replace(data, existing=good[data.row_id]) if data.row_id in good else data for data in batch]
+    return [replace(data, existing=good.get(data.row_id), is_refused=data.row_id in bad) for data in batch]

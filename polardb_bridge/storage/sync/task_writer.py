@@ -19,9 +19,9 @@ from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.label_studio.tasks import create_task_states
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync.changes import LinkedRow
-from polardb_bridge.storage.sync.existing_results import create_annotations, create_predictions
+from polardb_bridge.storage.sync.existing_results import ExistingResult, create_annotations, create_predictions
 from polardb_bridge.storage.sync.lease import SyncLease
-from polardb_bridge.storage.sync.models import RowMemory, SyncState
+from polardb_bridge.storage.sync.models import RefusedResult, RowMemory, SyncState
 from polardb_bridge.storage.sync.numbers import Numbers, next_number
 from polardb_bridge.storage.sync.task_data import COLUMNS, TaskData
 
@@ -86,14 +86,44 @@ class Writer:
                 for link, data in zip(links, batch, strict=True)
                 if data.digest
             )
+            RefusedResult.objects.bulk_create(
+                RefusedResult(link_id=link.pk) for link, data in zip(links, batch, strict=True) if data.is_refused
+            )
             existing = [(task, data.existing) for task, data in zip(tasks, batch, strict=True) if data.existing]
             if existing:
-                create = create_annotations if _as_annotations(storage) else create_predictions
-                create(storage, existing)
+                self._create_results(existing)
             create_task_states(tasks, project.organization_id, project.created_by)
             # Last: whoever else creates tasks of this project waits for it.
             _summary(project).update_data_columns(tasks)
         return tasks
+
+    def _create_results(self, existing: Sequence[tuple[Task, ExistingResult]]) -> None:
+        create = create_annotations if _as_annotations(self.storage) else create_predictions
+        create(self.storage, existing)
+
+    def bring_in(self, link_id: int, result: ExistingResult) -> None:
+        """Give the task of a link the result that its row holds, unless somebody has labeled it meanwhile."""
+        with transaction.atomic():
+            self.lease.check()
+            link = PolarDBImportStorageLink.objects.filter(pk=link_id).first()
+            task = link and Task.objects.select_for_update().defer("data").filter(pk=link.task_id).first()
+            if task is None or task.annotations.exists():
+                RefusedResult.objects.filter(link=link_id).delete()
+                return
+            self._create_results([(task, result)])
+            annotations = int(_as_annotations(self.storage))
+            Task.objects.filter(pk=task.pk).update(
+                total_annotations=annotations,
+                is_labeled=0 < task.overlap <= annotations,
+                total_predictions=F("total_predictions") + 1 - annotations,
+            )
+            PolarDBImportStorageLink.objects.filter(pk=link_id).update(has_result=annotations > 0)
+            RefusedResult.objects.filter(link=link_id).delete()
+
+    def forget_refused(self, link_ids: Sequence[int]) -> None:
+        """These rows hold no result any more."""
+        if link_ids:
+            RefusedResult.objects.filter(link__in=link_ids).delete()
 
     def refresh(self, batch: Sequence[tuple[TaskData, LinkedRow]]) -> int:
         """Put the rows' present images and names into their tasks; annotations and other data stay. How many."""
