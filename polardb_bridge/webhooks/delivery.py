@@ -15,6 +15,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
+from polardb_bridge.databases.interrupts import begin_afresh_after
 from polardb_bridge.errors import BridgeError, ServerDownError
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.storage.writeback_status import unwritten_of
@@ -134,7 +135,8 @@ class _Delivery:
             _record_failure(self.storage, error)
             self.report.error = str(error)
             return
-        except BaseException:
+        except BaseException as error:
+            begin_afresh_after(error)
             outbox.release(batch.lease)
             raise
         outbox.set_has_result(batch.with_result)

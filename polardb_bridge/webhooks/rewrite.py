@@ -16,6 +16,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from tasks.models import Annotation
 
+from polardb_bridge.databases.interrupts import begin_afresh_after
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.writeback_status import Unwritten, problems, unwritten_of
 from polardb_bridge.webhooks import outbox, queue
@@ -68,7 +69,8 @@ def run(storage_id: int) -> None:
         return
     try:
         _Rewrite(storage).run()
-    except BaseException:
+    except BaseException as error:
+        begin_afresh_after(error)
         storage.info_set_failed()
         raise
 

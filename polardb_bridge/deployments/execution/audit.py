@@ -14,6 +14,7 @@ from typing import Any
 
 from users.models import User
 
+from polardb_bridge.databases.interrupts import begin_afresh_after
 from polardb_bridge.deployments.models import StatementRecord
 from polardb_bridge.statements.errors import UNKNOWN_ERROR, StatementError
 from polardb_bridge.statements.masking import masked, printable
@@ -63,6 +64,7 @@ def recorded(statement: str, actor: Actor) -> Iterator[None]:
         _close(record, outcome, str(error))
         raise
     except BaseException as error:
+        begin_afresh_after(error)
         _close(record, StatementRecord.Outcome.FAILED, f"{type(error).__name__}, see the log")
         raise
     _close(record, StatementRecord.Outcome.DONE, "")

@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from polardb_bridge.conf import configuration
+from polardb_bridge.databases.interrupts import begin_afresh_after
 from polardb_bridge.storage.models import PolarDBImportStorage, alive
 from polardb_bridge.storage.sync.doubt import Doubt
 from polardb_bridge.storage.sync.follow import Follower
@@ -119,7 +120,8 @@ def _take_one(sync: SharedSync, progress: Callable[[], None]) -> bool:
         Follower(sync.connection, sync.table, writer, sync.doubt, report, look).follow(KeyRange(part.after, part.until))
     except PartLostError:
         return True
-    except BaseException:
+    except BaseException as error:
+        begin_afresh_after(error)
         lease.parts.update(lease=None)
         raise
     lease.parts.update(done=True, report=asdict(report))

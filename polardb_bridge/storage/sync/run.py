@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from django.db import transaction
 
 from polardb_bridge.choices import ImageDelivery
+from polardb_bridge.databases.interrupts import begin_afresh_after
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
 from polardb_bridge.storage.models import PolarDBImportStorage
@@ -70,7 +71,8 @@ def sync_rows(
         with lease.beating(mine):
             report = _sync_rows(storage, mine, ask_helpers, on_progress)
             _finish(storage, mine, report)
-    except BaseException:
+    except BaseException as error:
+        begin_afresh_after(error)
         lease.fail(storage, mine)
         raise
     return report
