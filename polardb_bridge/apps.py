@@ -19,14 +19,27 @@ class PolarDBBridgeConfig(AppConfig):
         from polardb_bridge.deployments.tenancy import organizations
         from polardb_bridge.deployments.tenancy.isolation import may_see
         from polardb_bridge.deployments.tenancy.signup import check_may_change_token_settings, check_may_invite
-        from polardb_bridge.label_studio import annotations, authentication, ml, redis, storages, tasks, tenancy
-        from polardb_bridge.storage.models import PolarDBImportStorageLink
+        from polardb_bridge.label_studio import (
+            annotations,
+            authentication,
+            ml,
+            projects,
+            redis,
+            storages,
+            tasks,
+            tenancy,
+        )
+        from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
         from polardb_bridge.storage.sync import jobs
+        from polardb_bridge.storage.sync.dismissal import dismiss
+        from polardb_bridge.storage.sync.stopping import stopped
         from polardb_bridge.webhooks import capture, signals
 
         register(check_storage_form)
         register(check_what_is_open, Tags.security, deploy=True)
         tasks.prefetch_import_links(PolarDBImportStorageLink)
+        tasks.watch_deletions(dismiss)
+        projects.around_deletions(lambda found: stopped(PolarDBImportStorage.objects.filter(project__in=found)))
         annotations.capture_bulk_changes(capture.tasks_changed)
         annotations.capture_removed_duplicates(signals.move_links)
         redis.remember_dead_redis()

@@ -3,12 +3,12 @@
 from polardb_bridge.deployments.identities.models import BackendUser, EndedSession, TokenCutoff
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.storage.models import (
-    ConnectionTrial,
     PolarDBExportStorage,
     PolarDBImportStorage,
     PolarDBImportStorageLink,
 )
-from polardb_bridge.storage.sync.models import RefusedResult, RowMemory, SyncPart, SyncState
+from polardb_bridge.storage.sync.models import DismissedRow, KnownTable, RefusedResult, RowMemory, SyncPart, SyncState
+from polardb_bridge.storage.trials import ConnectionTrial
 from polardb_bridge.webhooks.models import (
     AnnotationSequence,
     PendingWriteback,
@@ -23,7 +23,9 @@ __all__ = [
     "BackendUser",
     "ConnectionTrial",
     "Deployment",
+    "DismissedRow",
     "EndedSession",
+    "KnownTable",
     "PendingWriteback",
     "PolarDBExportStorage",
     "PolarDBImportStorage",

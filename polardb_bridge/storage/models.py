@@ -13,13 +13,15 @@ from django.db import models, transaction
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from django.utils import timezone
-from encrypted_fields.fields import EncryptedTextField
 from io_storages.base_models import ExportStorage, ImportStorage, ImportStorageLink, ProjectStorageMixin
 
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery, TlsMode
 from polardb_bridge.conf import configuration
+from polardb_bridge.databases.fields import SecretField
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.hosts import resolved_ip
+from polardb_bridge.storage.image_field import DEFAULT_FIELD, image_field
+from polardb_bridge.storage.links import is_ours, resolved
 from polardb_bridge.storage.signals import export_sync_requested, import_sync_requested
 from polardb_bridge.table import privileges
 from polardb_bridge.table.connection import connect
@@ -59,7 +61,7 @@ class PolarDBStorageMixin(models.Model):
     )
     database = models.CharField(max_length=64, help_text="Database (schema) that holds the table")
     user = models.CharField(max_length=128, help_text="Database user")
-    password = EncryptedTextField(blank=True, null=True, help_text="Password of the user; stored encrypted")
+    password = SecretField(blank=True, null=True, help_text="Password of the user; stored encrypted")
     table = models.CharField(max_length=64, help_text="Source table")
     tls = models.CharField(
         max_length=16,
@@ -171,6 +173,9 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         max_length=16, blank=True, default="", help_text="What `auto` was at the first sync; it stays that"
     )
 
+    image_field = models.CharField(
+        max_length=255, default=DEFAULT_FIELD, editable=False, help_text="Under which name tasks hold their pictures"
+    )
     existing_annotations = models.CharField(
         max_length=16,
         choices=ExistingAnnotations.labeled(),
@@ -194,10 +199,11 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         verbose_name = "PolarDB import storage"
 
     def can_resolve_url(self, url: Any) -> bool:
-        return False
+        return isinstance(url, str) and is_ours(url)
 
-    def resolve_uri(self, uri: Any, task: Any = None) -> None:
-        """Nothing: our tasks hold addresses that browsers use as they are."""
+    def resolve_uri(self, uri: Any, task: Any = None) -> str | None:
+        """The address of a picture as browsers reach it now; nothing for what else tasks hold."""
+        return resolved(uri) if self.can_resolve_url(uri) else None
 
     def sync(self) -> None:
         """Ask for a sync, which a worker does if there is a queue, and a serving process if there is none."""
@@ -252,6 +258,10 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
             self.traceback = str(error)
             self.save(update_fields=["traceback"])
 
+    def validate_connection(self, client: Any = None) -> None:
+        image_field(self.project.label_config)
+        super().validate_connection(client)
+
     def _check_privileges(self, connection: sa.Connection, table: sa.Table) -> None:
         privileges.check_select(connection, table)
 
@@ -286,14 +296,3 @@ class PolarDBImportStorageLink(ImportStorageLink):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_one_task_per_row_id")]
-
-
-class ConnectionTrial(models.Model):
-    """A person had this server try a connection to a database server (`host:port`); kept for a minute (`trials`)."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    server = models.CharField(max_length=300)
-    at = models.DateTimeField(auto_now_add=True, db_index=True)
-
-    def __str__(self) -> str:
-        return f"user {self.user_id} at {self.server}"

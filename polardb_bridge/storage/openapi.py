@@ -91,6 +91,11 @@ sync_import_storage = _request(
     "sync has ended, and after 10 seconds at the latest.",
     request=None,
 )
+bring_back_rows = _request(
+    "Bring back dismissed rows",
+    f"{_MEMBERS} Rows whose tasks were deleted by hand become tasks again, by a sync. Answers as that does.",
+    request=None,
+)
 validate_import_storage = _request(
     "Test import connection",
     f"{_CHANGE} Connects, and checks the table's columns and that the account may read it. Nothing is saved. "

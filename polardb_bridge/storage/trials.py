@@ -8,13 +8,24 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
+from django.db import models
 from django.utils import timezone
 from rest_framework.exceptions import Throttled
 
-from polardb_bridge.storage.models import ConnectionTrial
-
 MAX_TRIALS = 20
 WITHIN = timedelta(minutes=1)
+
+
+class ConnectionTrial(models.Model):
+    """A person had this server try a connection to a database server (`host:port`); kept for a minute."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    server = models.CharField(max_length=300)
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"user {self.user_id} at {self.server}"
 
 
 def count_trial(user: Any, server: str) -> None:

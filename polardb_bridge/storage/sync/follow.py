@@ -10,13 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.storage.sync import task_writer
+from polardb_bridge.storage.sync.adoption import Adoption
 from polardb_bridge.storage.sync.changes import Changes, LinkedRow, find_changes, settle
 from polardb_bridge.storage.sync.doubt import Doubt
 from polardb_bridge.storage.sync.refused import REFUSED, bring_in_refused, not_accepted
@@ -42,6 +43,10 @@ class Follower:
     doubt: Doubt
     report: SyncReport
     progress: Callable[[], None]
+    adoption: Adoption = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.adoption = Adoption(self.writer.storage)
 
     def follow(self, within: KeyRange = ALL_KEYS) -> None:
         """The rows of a range.
@@ -77,7 +82,7 @@ class Follower:
         reading = read_task_data(storage, self.connection, self.table, keys, linked, self.doubt.horizon, self.report)
         with closing(reading) as batches:
             for batch in batches:
-                new = [data for data in batch if data.row_id not in linked]
+                new = self._adopt([data for data in batch if data.row_id not in linked], annotated)
                 changed = [(data, linked[data.row_id]) for data in batch if data.row_id in linked]
                 if new:
                     self._create(with_existing_results(storage, new, annotated, self.report))
@@ -85,6 +90,19 @@ class Follower:
                     self._refresh(changed)
                 self.progress()
                 time.sleep(OTHERS_TURN_S)
+
+    def _adopt(self, new: list[TaskData], annotated: set[int]) -> list[TaskData]:
+        """Take what tasks there are already for new rows; the others."""
+        pairs = self.adoption.choose(new, self.connection, self.table)
+        if not pairs:
+            return new
+        storage, report = self.writer.storage, self.report
+        unlabeled = [data for data, orphan in pairs if not orphan.is_annotated]
+        filled = {data.row_id: data for data in with_existing_results(storage, unlabeled, annotated, report)}
+        self.writer.adopt([(filled.get(data.row_id, data), orphan.task_id) for data, orphan in pairs])
+        report.existed += len(pairs)
+        adopted = {data.row_id for data, _ in pairs}
+        return [data for data in new if data.row_id not in adopted]
 
     def _create(self, batch: Sequence[TaskData]) -> None:
         try:

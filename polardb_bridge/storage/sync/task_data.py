@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
 from polardb_bridge.errors import RowError
-from polardb_bridge.storage.images.links import ImageLink
+from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.changes import LinkedRow
 from polardb_bridge.storage.sync.existing_results import ExistingResult, read_existing
@@ -24,7 +24,6 @@ MAX_BATCH_BYTES = 8 * 1024 * 1024
 # Of the base64 text of an image inside a task. A task takes some fifteen times as much memory while it is made and
 # shown; PostgreSQL holds no text of more than 256 MB in a JSON value.
 MAX_DATA_URI_BYTES = 64 * 1024 * 1024
-COLUMNS = ("image", "original_name", "id")
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,8 @@ class TaskData:
     existing: ExistingResult | None = None
     is_refused: bool = False
 
-    @property
-    def values(self) -> dict[str, object]:
-        return dict(zip(COLUMNS, (self.image, self.original_name, self.row_id), strict=True))
+    def values(self, image_field: str) -> dict[str, object]:
+        return {image_field: self.image, "original_name": self.original_name, "id": self.row_id}
 
     @property
     def size(self) -> int:
