@@ -125,6 +125,20 @@ def validate_table(connection: sa.Connection, expected: sa.Table) -> None:
         raise ReconfigureError(f"The table {expected.name!r} cannot be used: {'; '.join(problems)}.", field="table")
 
 
+def advice(connection: sa.Connection, table: sa.Table) -> list[str]:
+    """What should be changed in a source table that can be used; each with the statement that does it."""
+    [count] = [
+        column for column in sa.inspect(connection).get_columns(table.name) if column["name"] == "annotation_count"
+    ]
+    if count["nullable"] or count["default"] is not None:
+        return []
+    name = connection.dialect.identifier_preparer.quote_identifier(table.name)
+    return [
+        f"{table.name}: annotation_count has no default, as in PolarDB's documentation; INSERTs that leave it out fail "
+        f"in strict mode (MySQL error 1364). This helps: ALTER TABLE {name} ALTER annotation_count SET DEFAULT 0"
+    ]
+
+
 def _is_like(expected: TypeEngine[object], found: TypeEngine[object]) -> bool:
     """Whether values of `expected` can be read from and written to a column of `found`."""
     if isinstance(expected, sa.JSON):

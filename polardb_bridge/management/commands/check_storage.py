@@ -5,7 +5,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from polardb_bridge.management.base import BridgeCommand
+from polardb_bridge.storage.labels import vanished_labels
 from polardb_bridge.storage.lookup import find_export_storage, find_import_storage
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.schema import advice
 
 
 class Command(BridgeCommand):
@@ -23,7 +26,11 @@ class Command(BridgeCommand):
         find = find_export_storage if options["export"] else find_import_storage
         storage = find(options["storage_id"])
         storage.validate_connection()
+        with connect(storage.connection_parameters()) as connection:
+            notes = [*advice(connection, storage.source_table), *vanished_labels(storage.project)]
         if options["json"]:
-            self.print_json({"storage_id": storage.pk, "table": storage.table_address, "ok": True})
-        else:
-            self.stdout.write(f"{storage.table_address} is fine.")
+            self.print_json({"storage_id": storage.pk, "table": storage.table_address, "ok": True, "notes": notes})
+            return
+        self.stdout.write(f"{storage.table_address} is fine.")
+        for note in notes:
+            self.stdout.write(note)

@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 from polardb_bridge.conf import command_database
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.schema import create_table, source_table, template_table, validate_table
+from polardb_bridge.table.schema import advice, create_table, source_table, template_table, validate_table
 
 
 class Command(BridgeCommand):
@@ -26,14 +26,22 @@ class Command(BridgeCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         tables = [template_table(), *(source_table(name) for name in options["source"])]
         created = {}
+        notes: list[str] = []
         with connect(command_database()) as connection:
             for table in tables:
                 created[table.name] = create_table(connection, table)
                 validate_table(connection, table)
+                notes += advice(connection, table) if "annotation_count" in table.columns else []
         if options["json"]:
             self.print_json(
-                {"created": [n for n, c in created.items() if c], "existed": [n for n, c in created.items() if not c]}
+                {
+                    "created": [name for name, is_new in created.items() if is_new],
+                    "existed": [name for name, is_new in created.items() if not is_new],
+                    "notes": notes,
+                }
             )
             return
         for name, is_new in created.items():
             self.stdout.write(f"{name}: {'created' if is_new else 'exists already, and fits'}")
+        for note in notes:
+            self.stdout.write(note)
