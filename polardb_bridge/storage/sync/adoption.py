@@ -59,12 +59,12 @@ class Adoption:
         pairs = [(data, self._orphans.pop(data.row_id)) for data in new if data.row_id in self._orphans]
         doubtful = {data.row_id: data for data, orphan in pairs if orphan.holds_picture}
         pictures = self._pictures(doubtful, connection, table) if doubtful else {}
-        field = f"data__{self._storage.image_field}"
+        held = Task.objects.annotate(picture=KeyTextTransform(self._storage.image_field, "data"))
         return [
             (data, orphan)
             for data, orphan in pairs
             if not orphan.holds_picture
-            or Task.objects.filter(pk=orphan.task_id).values_list(field, flat=True).first() == pictures.get(data.row_id)
+            or held.filter(pk=orphan.task_id).values_list("picture", flat=True).first() == pictures.get(data.row_id)
         ]
 
     def _find(self) -> dict[int, Orphan]:

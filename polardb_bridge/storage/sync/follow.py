@@ -29,6 +29,8 @@ from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey
 # After each batch: SQLite has no queue of writers, and a request that waits to write looks every 2 ms
 # (databases/sqlite/base.py).
 OTHERS_TURN_S = 0.005
+# The tasks can hold whole pictures.
+_ADOPTED_BATCH_SIZE = 50
 
 _Item = TypeVar("_Item")
 
@@ -99,7 +101,9 @@ class Follower:
         storage, report = self.writer.storage, self.report
         unlabeled = [data for data, orphan in pairs if not orphan.is_annotated]
         filled = {data.row_id: data for data in with_existing_results(storage, unlabeled, annotated, report)}
-        self.writer.adopt([(filled.get(data.row_id, data), orphan.task_id) for data, orphan in pairs])
+        taken = [(filled.get(data.row_id, data), orphan.task_id) for data, orphan in pairs]
+        for start in range(0, len(taken), _ADOPTED_BATCH_SIZE):
+            self.writer.adopt(taken[start : start + _ADOPTED_BATCH_SIZE])
         report.existed += len(pairs)
         adopted = {data.row_id for data, _ in pairs}
         return [data for data in new if data.row_id not in adopted]
