@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from label_studio_sdk._extensions.label_studio_tools.core.label_config import parse_config
 from projects.models import ProjectSummary
 
 from polardb_bridge.table.text import shown
@@ -23,7 +24,8 @@ def vanished(project: Any, summary: ProjectSummary) -> list[str]:
     Label Studio counts labels of annotations in it with each change (projects/models.py): no result is read.
     """
     counts = []
-    for name, control in project.get_parsed_config().items():
+    # Not by the project's own method, which saves it.
+    for name, control in parse_config(project.label_config).items():  # type: ignore[no-untyped-call]
         known = control.get("labels")
         if not known or control.get("dynamic_labels"):
             continue  # it has no list of labels, or takes it from each task

@@ -235,7 +235,7 @@ def test_labels_that_vanished_from_the_interface_are_named(
             f"UPDATE {TABLE} SET annotation_data = '{json.dumps([region(label), region('cat')])}' WHERE id = {row_id}"
         )
     storage = import_storage_of(deployment)
-    run_sync(storage, force=True)
+    assert run_sync(storage, force=True).failed == 0
     assert vanished_labels(storage.project) == [
         "The label 'horse' stands in results (once) and not in the interface; they keep it."
     ]
