@@ -102,6 +102,9 @@ def create_annotations(storage: PolarDBImportStorage, existing: Sequence[tuple[T
         annotation.created_at, annotation.updated_at = result.created_at, result.updated_at
     QuerySet(Annotation).bulk_update(annotations, ["created_at", "updated_at"], batch_size=200)
     summary = ProjectSummary.objects.select_for_update().get(project=storage.project)
+    # Label Studio forgets all labels but the last of a control that it meets for the first time (projects/models.py).
+    controls = {region["from_name"] for _, result in existing for region in result.regions}
+    summary.created_labels = {**{name: {} for name in controls}, **summary.created_labels}
     summary.update_created_annotations_and_labels(annotations)
 
 
