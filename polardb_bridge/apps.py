@@ -25,14 +25,17 @@ class PolarDBBridgeConfig(AppConfig):
             authentication,
             exports,
             ml,
+            projects,
             redis,
             storages,
             tasks,
             tenancy,
         )
         from polardb_bridge.storage.checks import check_targets
-        from polardb_bridge.storage.models import PolarDBImportStorageLink
+        from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
         from polardb_bridge.storage.sync import jobs
+        from polardb_bridge.storage.sync.dismissal import dismiss
+        from polardb_bridge.storage.sync.stopping import stopped
         from polardb_bridge.webhooks import capture, signals
 
         register(check_database)
@@ -41,6 +44,8 @@ class PolarDBBridgeConfig(AppConfig):
         register(check_targets, Tags.database)
         register(check_deployments, Tags.database)
         tasks.prefetch_import_links(PolarDBImportStorageLink)
+        tasks.watch_deletions(dismiss)
+        projects.around_deletions(lambda found: stopped(PolarDBImportStorage.objects.filter(project__in=found)))
         annotations.capture_bulk_changes(capture.tasks_changed)
         annotations.capture_removed_duplicates(signals.move_links)
         redis.remember_dead_redis()

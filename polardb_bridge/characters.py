@@ -8,6 +8,9 @@ import unicodedata
 _INVISIBLE = (
     "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 )
+_JOINERS = "\u200c\u200d"
+_VARIATIONS = "\ufe0e\ufe0f"
+_LAST_LATIN = "\u024f"
 _QUOTES = {"‘": "'", "’": "'", "“": '"', "”": '"', "、": ",", "。": "."}
 
 
@@ -32,3 +35,18 @@ def invisible(text: str) -> str | None:
         if character in _INVISIBLE or (character.isspace() and not character.isascii()):
             return f"U+{ord(character):04X} ({unicodedata.name(character, 'without a name').lower()})"
     return None
+
+
+def appearance(text: str) -> str:
+    """What people see of a text: two texts that give the same cannot be told apart by looking at them.
+
+    Joiners count only where they can join, between letters that are not Latin and in emoji.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    kept = []
+    for place, character in enumerate(composed):
+        around = composed[place - 1 : place] + composed[place + 1 : place + 2]
+        joins = character in _JOINERS and len(around) == 2 and min(around) > _LAST_LATIN
+        if joins or character not in _INVISIBLE + _VARIATIONS:
+            kept.append(character)
+    return " ".join("".join(kept).split())

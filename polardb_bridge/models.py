@@ -4,8 +4,12 @@ from polardb_bridge.deployments.identities.models import BackendUser, EndedSessi
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.storage.images.unreadable import UnreadableImage
 from polardb_bridge.storage.images.verify import Verification
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink
-from polardb_bridge.storage.sync.models import RowMemory, SyncPart, SyncState
+from polardb_bridge.storage.models import (
+    PolarDBExportStorage,
+    PolarDBImportStorage,
+    PolarDBImportStorageLink,
+)
+from polardb_bridge.storage.sync.models import DismissedRow, KnownTable, RefusedResult, RowMemory, SyncPart, SyncState
 from polardb_bridge.storage.trials import ConnectionTrial
 from polardb_bridge.webhooks.models import (
     AnnotationSequence,
@@ -21,11 +25,14 @@ __all__ = [
     "BackendUser",
     "ConnectionTrial",
     "Deployment",
+    "DismissedRow",
     "EndedSession",
+    "KnownTable",
     "PendingWriteback",
     "PolarDBExportStorage",
     "PolarDBImportStorage",
     "PolarDBImportStorageLink",
+    "RefusedResult",
     "RowMemory",
     "ServerState",
     "StatementRecord",

@@ -95,8 +95,8 @@ def _not_a_network(text: str) -> InvalidInputError:
 
 def _hint(text: str) -> str:
     if found := invisible(text):
-        return f"; nobody sees {found} in it: type it again"
+        return f"; it has an invisible character, {found}: type it again"
     if found := next((separator for separator in "；，、;" if separator in text), None):
-        return f"; it has {found} in place of a comma"
+        return f"; it has {found} instead of a comma"
     alike = look_alike(text)
     return f"; {alike[0]} is a full-width character of a Chinese input method: type {alike[1]}" if alike else ""

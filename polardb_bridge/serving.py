@@ -84,7 +84,6 @@ def start(address: Address, *, workers: int, threads: int) -> NoReturn:
         CommandError: Label Studio's database cannot be brought up to date, or the administrator not be made.
     """
     address.check_free()
-    # settings.INTERNAL_PORT: urls that are shown before LABEL_STUDIO_HOST is set have this port.
     os.environ["PORT"] = str(address.port)
     import django
 
@@ -93,6 +92,9 @@ def start(address: Address, *, workers: int, threads: int) -> NoReturn:
     from django.core.management import call_command
     from django.db import connection
 
+    from polardb_bridge.web import served
+
+    served.remember(str(address.port))
     print("Bringing Label Studio's database up to date …", flush=True)
     # Several servers may start at once: on PostgreSQL, Label Studio lets one migrate while the others wait.
     call_command("locked_migrate" if connection.vendor == "postgresql" else "migrate", verbosity=0)

@@ -92,6 +92,9 @@ if _FRAMES:
 if str(globals()["HOSTNAME"]).startswith("https://"):
     SECURE_HSTS_SECONDS = configuration().hsts_seconds
     MIDDLEWARE.insert(0, "polardb_bridge.web.transport.strict_transport")
+MIDDLEWARE.insert(0, "polardb_bridge.web.transport.believe_proxies")
+if not globals()["HOSTNAME"]:
+    MIDDLEWARE.insert(0, "polardb_bridge.web.served.remember_port")
 SILENCED_SYSTEM_CHECKS: list[str] = [
     *globals()["SILENCED_SYSTEM_CHECKS"],
     *("security.W005", "security.W021"),  # other hosts of the domain are not ours to decide on

@@ -8,13 +8,15 @@ from polardb_bridge.deployments.execution.api import StatementsAPI
 from polardb_bridge.deployments.tenancy.avatars import AvatarView
 from polardb_bridge.deployments.tenancy.signup import signup
 from polardb_bridge.deployments.views import DeploymentView, PasswordView
-from polardb_bridge.storage.images import links
+from polardb_bridge.storage import links
 from polardb_bridge.storage.images.views import ImageView
 from polardb_bridge.web.language import in_readers_language
 from polardb_bridge.webhooks.health import HealthAPI
 
 urlpatterns = [
     path(links.PATH, ImageView.as_view(), name="polardb-image"),
+    # Tasks of earlier versions hold the path below which Label Studio was served when they were made.
+    path(f"<path:path>/{links.PATH}", ImageView.as_view(schema=None)),
     path("polardb-ui/", include("polardb_bridge.storage.ui.urls")),
     path("api/storages/", include("polardb_bridge.storage.urls")),
     path("api/polardb/statements", StatementsAPI.as_view(), name="polardb-statements"),

@@ -12,8 +12,11 @@ from tasks.models import Annotation, Task
 
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.errors import NoSuchDeploymentError, RetryableError
+from polardb_bridge.label_studio.tasks import delete_tasks
 from polardb_bridge.label_studio.tenancy import delete_organization
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.sync.models import KnownTable
+from polardb_bridge.storage.sync.stopping import wait_until_none_runs
 from polardb_bridge.storage.writeback_status import unwritten
 from polardb_bridge.webhooks import outbox, sequence
 from polardb_bridge.webhooks.delivery import deliver_everything
@@ -56,7 +59,10 @@ def drop(deployment: Deployment, *, force: bool = False) -> int:
 def _close(deployment: Deployment, *, closed: bool) -> None:
     """Let nobody in and stop syncs; or undo that."""
     Deployment.objects.filter(pk=deployment.pk).update(is_dropping=closed)
-    PolarDBImportStorage.objects.filter(project=deployment.project_id).update(synchronizable=not closed)
+    storages = PolarDBImportStorage.objects.filter(project=deployment.project_id)
+    storages.update(synchronizable=not closed)
+    if closed:
+        wait_until_none_runs(storages)
 
 
 def _write_pending(deployment: Deployment, *, force: bool) -> int:
@@ -89,7 +95,7 @@ def _remove_tasks(deployment: Deployment, *, force: bool) -> None:
             removable = force or not outbox.dirty(storages, ids)
             if removable:
                 sequence.forget(annotation_ids)
-                Task.delete_tasks_without_signals_from_task_ids(ids)
+                delete_tasks(ids)
         if not removable:
             _write_pending(deployment, force=force)
 
@@ -97,6 +103,8 @@ def _remove_tasks(deployment: Deployment, *, force: bool) -> None:
 def _remove(deployment: Deployment) -> None:
     organization, user, project = deployment.organization, deployment.user, deployment.project
     deployment.delete()
+    storages = PolarDBImportStorage.objects.filter(project=project)
+    KnownTable.objects.filter(storage_id__in=list(storages.values_list("pk", flat=True))).delete()
     if project:
         for stored in (*FileUpload.objects.filter(project=project), *Export.objects.filter(project=project)):
             stored.file.delete(save=False)

@@ -6,10 +6,10 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models.functions import Lower
-from encrypted_fields.fields import EncryptedTextField
 from organizations.models import Organization
 from projects.models import Project
 
+from polardb_bridge.databases.fields import SecretField
 from polardb_bridge.errors import NoSuchDeploymentError
 from polardb_bridge.statements.names import MAX_NAME_LENGTH, allow_list_name
 from polardb_bridge.statements.syntax import ShowDeployments
@@ -67,7 +67,7 @@ class Deployment(models.Model):
     table_identity = models.CharField(max_length=512, null=True, unique=True)  # noqa: DJ001  # "" would be one table
     rows = models.BigIntegerField(default=0)
     allowed_networks = models.JSONField(default=list, blank=True)
-    first_password = EncryptedTextField(blank=True, null=True)
+    first_password = SecretField(blank=True, null=True)
     first_password_hash = models.CharField(max_length=128, blank=True, default="")
     is_dropping = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -27,6 +27,7 @@ from polardb_bridge.table.privileges import check_select, check_update
 from polardb_bridge.table.schema import open_source_table, table_warnings
 from polardb_bridge.table.size import read_table_size
 from polardb_bridge.table.templates import find_template
+from polardb_bridge.web import served
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ DEFAULT_NAME = "my_project"
 
 def label_studio_url() -> str:
     """Where people find Label Studio, without a slash at the end; from LABEL_STUDIO_HOST if that is set."""
-    return str(settings.HOSTNAME or f"http://localhost:{settings.INTERNAL_PORT}").rstrip("/")
+    return str(settings.HOSTNAME or f"http://localhost:{served.port()}").rstrip("/")
 
 
 def check_title(title: str) -> str:

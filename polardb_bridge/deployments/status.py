@@ -13,7 +13,9 @@ from tasks.models import Task
 
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.deployments.projects import label_studio_url
+from polardb_bridge.storage.labels import vanished as vanished_in
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.sync.models import RefusedResult
 from polardb_bridge.storage.writeback_status import unwritten
 
 
@@ -33,7 +35,8 @@ class DeploymentStatus:
     as is known. failed_rows: of them, those that the last sync could not read.
     password: the first one; None once the user has changed it. username: empty if the user was deleted.
     annotated: tasks with a submitted annotation. pending_writebacks: results that are not in their rows yet;
-    parked_writebacks: of them, those that their rows refuse.
+    parked_writebacks: of them, those that their rows refuse. vanished_labels: labels that stand in results and not in
+    the labeling interface.
     """
 
     name: str
@@ -52,6 +55,7 @@ class DeploymentStatus:
     annotated: int
     pending_writebacks: int
     parked_writebacks: int
+    vanished_labels: int
     created_at: datetime
 
 
@@ -61,7 +65,7 @@ def status_of(deployment: Deployment) -> DeploymentStatus:
 
 def all_statuses() -> list[DeploymentStatus]:
     """Every deployment, by name."""
-    return statuses_of(Deployment.objects.select_related("user", "organization", "project").order_by("name"))
+    return statuses_of(Deployment.objects.select_related("user", "organization", "project__summary").order_by("name"))
 
 
 def statuses_of(deployments: Iterable[Deployment]) -> list[DeploymentStatus]:
@@ -83,6 +87,9 @@ def statuses_of(deployments: Iterable[Deployment]) -> list[DeploymentStatus]:
     for storage_id, count in unwritten(targets).items():
         pending[project_of[storage_id]] += count.pending + count.parked
         parked[project_of[storage_id]] += count.parked
+    refused = Counter(
+        RefusedResult.objects.filter(link__task__project__in=projects).values_list("link__task__project", flat=True)
+    )
     storages = {storage.project_id: storage for storage in PolarDBImportStorage.objects.filter(project__in=projects)}
     return [
         _status(
@@ -91,18 +98,29 @@ def statuses_of(deployments: Iterable[Deployment]) -> list[DeploymentStatus]:
             *tasks.get(deployment.project_id, (0, 0)),
             pending[deployment.project_id],
             parked[deployment.project_id],
+            refused[deployment.project_id],
         )
         for deployment in found
     ]
 
 
 def _status(
-    deployment: Deployment, storage: PolarDBImportStorage | None, tasks: int, annotated: int, pending: int, parked: int
+    deployment: Deployment,
+    storage: PolarDBImportStorage | None,
+    tasks: int,
+    annotated: int,
+    pending: int,
+    parked: int,
+    refused: int,
 ) -> DeploymentStatus:
+    """refused: tasks that were made without the result that their row holds."""
     failed_rows = int(((storage and storage.meta) or {}).get("tasks_failed_validation") or 0)
-    state, reason = _state(deployment, storage, tasks + failed_rows)
-    if state is DeploymentState.SERVING and (failed_rows or parked):
-        state, reason = DeploymentState.DEGRADED, _what_needs_a_look(failed_rows, parked)
+    rows = max(tasks, tasks + failed_rows - refused)
+    state, reason = _state(deployment, storage, rows)
+    summary = getattr(deployment.project, "summary", None)
+    vanished = len(vanished_in(deployment.project, summary)) if summary else 0
+    if state is DeploymentState.SERVING and (failed_rows or parked or vanished):
+        state, reason = DeploymentState.DEGRADED, _what_needs_a_look(failed_rows, parked, vanished)
     return DeploymentStatus(
         name=deployment.name,
         state=state,
@@ -114,22 +132,26 @@ def _status(
         allowed_networks=tuple(deployment.allowed_networks),
         source=deployment.source,
         template_id=deployment.template_id,
-        rows=deployment.rows if state is DeploymentState.DEPLOYING else tasks + failed_rows,
+        rows=deployment.rows if state is DeploymentState.DEPLOYING else rows,
         tasks=tasks,
         failed_rows=failed_rows,
         annotated=annotated,
         pending_writebacks=pending,
         parked_writebacks=parked,
+        vanished_labels=vanished,
         created_at=deployment.created_at,
     )
 
 
-def _what_needs_a_look(failed_rows: int, parked: int) -> str:
+def _what_needs_a_look(failed_rows: int, parked: int, vanished: int) -> str:
     said = []
     if failed_rows:
         said.append(f"{failed_rows} {'row' if failed_rows == 1 else 'rows'} could not be read")
     if parked:
         said.append(f"{parked} {'result' if parked == 1 else 'results'} could not be written")
+    if vanished:
+        labels = "label of results is" if vanished == 1 else "labels of results are"
+        said.append(f"{vanished} {labels} not in the labeling interface")
     return " and ".join(said) + "; the storages of the project list them"
 
 

@@ -86,12 +86,14 @@ def secure_defaults() -> None:
     if not (variable("CORS_ALLOWED_ORIGINS") or variable("CORS_ALLOWED_ORIGIN_REGEXES")):
         set_default("CORS_ALLOW_ALL_ORIGINS", "false")
     address = urlsplit(variable("HOST") or "")
+    if address.scheme in ("http", "https") and address.hostname:
+        # The proxy in front may pass on another host name, or say nothing of HTTPS.
+        set_default("CSRF_TRUSTED_ORIGINS", f"{address.scheme}://{address.netloc.rpartition('@')[2]}")
     if address.scheme == "https" and address.hostname:
         set_default("SESSION_COOKIE_SECURE", "1")
         set_default("CSRF_COOKIE_SECURE", "1")
         set_default("CSRF_COOKIE_HTTPONLY", "0")  # else it follows SESSION_COOKIE_SECURE, and scripts need it
         set_default("ALLOWED_HOSTS", f"{address.hostname},localhost,127.0.0.1,[::1]")
-        set_default("CSRF_TRUSTED_ORIGINS", f"https://{address.netloc}")
 
 
 def variable(name: str) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from tasks.models import Task
     from users.models import User
 
@@ -72,3 +74,34 @@ def create_task_states(tasks: Sequence[Task], organization_id: int | None, user:
         )
         for task in tasks
     )
+
+
+def watch_deletions(by_hand: Callable[[QuerySet[Task]], None]) -> None:
+    """Call `by_hand` with the tasks that somebody is about to delete: in the Data Manager, or one by the API.
+
+    Deletions of whole projects pass neither method, and `delete_tasks` is left out.
+    """
+    from tasks.models import Task
+
+    delete_many, delete = Task.delete_tasks_without_signals, Task.delete
+
+    @wraps(delete_many)
+    def delete_tasks_without_signals(queryset: QuerySet[Task]) -> Any:
+        by_hand(queryset)
+        return delete_many(queryset)
+
+    @wraps(delete)
+    def delete_one(self: Task, *args: Any, **kwargs: Any) -> Any:
+        by_hand(Task.objects.filter(pk=self.pk))
+        return delete(self, *args, **kwargs)
+
+    Task.delete_tasks_without_signals = staticmethod(delete_tasks_without_signals)
+    Task.delete = delete_one
+
+
+def delete_tasks(task_ids: Iterable[int]) -> None:
+    """Delete tasks as Label Studio does in bulk, because their rows are gone and not because a person wants it."""
+    from tasks.models import Task
+
+    delete_many = Task.delete_tasks_without_signals
+    getattr(delete_many, "__wrapped__", delete_many)(Task.objects.filter(pk__in=list(task_ids)))

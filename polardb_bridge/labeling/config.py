@@ -7,6 +7,7 @@ from typing import Any
 
 from label_studio_sdk.label_interface import LabelInterface  # type: ignore[attr-defined]  # re-exported
 
+from polardb_bridge.characters import appearance
 from polardb_bridge.errors import InvalidInputError
 
 SUPPORTED_TYPES = ("ObjectDetection",)
@@ -54,7 +55,7 @@ def _checked_labels(labels: Any) -> list[str]:
         raise error(f"labels is not a list but {_kind(labels)}")
     if not labels:
         raise error("labels is empty; name at least one label")
-    seen: set[str] = set()
+    seen: dict[str, tuple[int, str]] = {}
     for number, label in enumerate(labels, 1):
         if not isinstance(label, str):
             raise error(f"label {number} is not a string but {_kind(label)}")
@@ -62,9 +63,13 @@ def _checked_labels(labels: Any) -> list[str]:
             raise error(f"label {number} is empty")
         if _NOT_IN_XML.search(label):
             raise error(f"label {number} ({label!r}) has a control character")
-        if label in seen:
+        if label.startswith("$"):
+            raise error(f"label {number} ({label!r}) begins with $, and the editor would show a field of the task")
+        first, alike = seen.setdefault(appearance(label), (number, label))
+        if first != number and label == alike:
             raise error(f"label {number} ({label!r}) is listed twice")
-        seen.add(label)
+        if first != number:
+            raise error(f"label {number} ({label!r}) looks like label {first} ({alike!r})")
     return labels
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
 import sys
 from typing import Any
@@ -15,6 +17,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from polardb_bridge.errors import BridgeError
 
 _DATABASE_UNUSABLE = re.compile(r"full|no space|locked|read-?only|disk|unable to open|connect|terminat|shut", re.I)
+
+
+def _as_utf8(argument: str) -> str:
+    """What was typed, if its bytes are UTF-8 and Python has read them as something else."""
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeDecodeError:
+        return argument
 
 
 class BridgeCommand(BaseCommand):
@@ -36,6 +46,13 @@ class BridgeCommand(BaseCommand):
         except KeyboardInterrupt:
             raise CommandError("Interrupted; run it again to continue.", returncode=130) from None
         return output
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        # In a locale that is not UTF-8, Python neither reads nor prints what is: Chinese names, for one.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+                stream.reconfigure(encoding="utf-8")
+        super().run_from_argv([_as_utf8(argument) for argument in argv])
 
     def add_json_option(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")

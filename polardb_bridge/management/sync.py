@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from polardb_bridge.management.base import BridgeCommand
+from polardb_bridge.storage.labels import vanished_labels
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.run import run_sync
@@ -24,6 +25,8 @@ def sync_with_progress(
         for reason in report.errors:
             command.stderr.write(reason)
         command.stdout.write(f"{storage.table}: {in_words(report)}")
+        for note in vanished_labels(storage.project):
+            command.stdout.write(note)
     return report
 
 

@@ -24,7 +24,7 @@ class WrongValueError(Exception):
 def _visible(value: str) -> str:
     found = invisible(value)
     if found:
-        raise WrongValueError(f"a value without characters that nobody sees, such as {found}")
+        raise WrongValueError(f"a value without invisible characters such as {found}")
     return value
 
 

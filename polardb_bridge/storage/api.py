@@ -31,6 +31,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from polardb_bridge.errors import BridgeError, RetryableError
+from polardb_bridge.label_studio.projects import again
 from polardb_bridge.storage import openapi
 from polardb_bridge.storage.form import FormLayout, complete
 from polardb_bridge.storage.images import unreadable
@@ -45,6 +46,8 @@ from polardb_bridge.storage.serializers import (
     keep_password,
 )
 from polardb_bridge.storage.sync import jobs
+from polardb_bridge.storage.sync.dismissal import bring_back
+from polardb_bridge.storage.sync.stopping import stopped
 from polardb_bridge.storage.trials import count_trial
 from polardb_bridge.table.preview import MAX_BYTES
 from polardb_bridge.table.time_limit import time_limit
@@ -165,6 +168,11 @@ class PolarDBImportStorageDetailAPI(_DetailMixin, ImportStorageDetailAPI):
     queryset = PolarDBImportStorage.objects.all()
     serializer_class = PolarDBImportStorageSerializer
 
+    def perform_destroy(self, instance: PolarDBImportStorage) -> None:
+        _check_may_change(self.request, instance)
+        with stopped(PolarDBImportStorage.objects.filter(pk=instance.pk)):
+            again(lambda: super(PolarDBImportStorageDetailAPI, self).perform_destroy(instance))
+
 
 @openapi.sync_import_storage
 class PolarDBImportStorageSyncAPI(_BridgeErrorsMixin, ImportStorageSyncAPI):
@@ -200,6 +208,13 @@ class PolarDBImportStorageVerifyAPI(_BridgeErrorsMixin, generics.GenericAPIView[
                 "images": unreadable.as_json(storage),
             }
         )
+
+
+@openapi.bring_back_rows
+class PolarDBImportStorageBringBackAPI(PolarDBImportStorageSyncAPI):
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        bring_back(self.get_object())
+        return super().post(request, *args, **kwargs)
 
 
 @openapi.validate_import_storage

@@ -10,17 +10,18 @@ import sqlalchemy as sa
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Now
 from django.utils import timezone
-from encrypted_fields.fields import EncryptedTextField
 from io_storages.base_models import ExportStorage, ImportStorage, ImportStorageLink, ProjectStorageMixin
 
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery, TlsMode
 from polardb_bridge.conf import configuration
+from polardb_bridge.databases.fields import SecretField
 from polardb_bridge.errors import BridgeError
+from polardb_bridge.storage.clock import alive, is_recent
 from polardb_bridge.storage.hosts import resolved_ip
 from polardb_bridge.storage.identity import IdentityMixin
+from polardb_bridge.storage.image_field import DEFAULT_FIELD, image_field
+from polardb_bridge.storage.links import is_ours, resolved
 from polardb_bridge.storage.signals import export_sync_requested, import_sync_requested
 from polardb_bridge.table import privileges
 from polardb_bridge.table.connection import connect
@@ -29,21 +30,6 @@ from polardb_bridge.table.schema import open_source_table, source_table, table_w
 
 # A month.
 MAX_SYNC_EVERY_MINUTES = 31 * 24 * 60
-
-
-def alive() -> tuple[Combinable, Combinable]:
-    """When the last sign of life of a process that lives can have been, by the clock of Label Studio's database.
-
-    It gives one every two seconds (sync/lease.py), and may miss some. What lies ahead was written before the clock was
-    set back.
-    """
-    dead_after = timedelta(seconds=4 * settings.STORAGE_IN_PROGRESS_TIMER)
-    return Now() - dead_after, Now() + dead_after
-
-
-def is_recent(time: str, period: timedelta) -> bool:
-    """Whether `time`, as Label Studio keeps it, is no longer ago than `period`; not if the clock was set back since."""
-    return bool(timedelta(0) <= timezone.now() - datetime.fromisoformat(time) < period)
 
 
 def stored_parameters(parameters: ConnectionParameters) -> dict[str, Any]:
@@ -61,7 +47,7 @@ class PolarDBStorageMixin(IdentityMixin):
     )
     database = models.CharField(max_length=64, help_text="Database (schema) that holds the table")
     user = models.CharField(max_length=128, help_text="Database user")
-    password = EncryptedTextField(blank=True, null=True, help_text="Password of the user; stored encrypted")
+    password = SecretField(blank=True, null=True, help_text="Password of the user; stored encrypted")
     table = models.CharField(max_length=64, help_text="Source table")
     tls = models.CharField(
         max_length=16,
@@ -183,6 +169,9 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         max_length=16, blank=True, default="", help_text="What `auto` was at the first sync; it stays that"
     )
 
+    image_field = models.CharField(
+        max_length=255, default=DEFAULT_FIELD, editable=False, help_text="Under which name tasks hold their pictures"
+    )
     existing_annotations = models.CharField(
         max_length=16,
         choices=ExistingAnnotations.labeled(),
@@ -206,10 +195,11 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         verbose_name = "PolarDB import storage"
 
     def can_resolve_url(self, url: Any) -> bool:
-        return False
+        return isinstance(url, str) and is_ours(url)
 
-    def resolve_uri(self, uri: Any, task: Any = None) -> None:
-        """Nothing: our tasks hold addresses that browsers use as they are."""
+    def resolve_uri(self, uri: Any, task: Any = None) -> str | None:
+        """The address of a picture as browsers reach it now; nothing for what else tasks hold."""
+        return resolved(uri) if self.can_resolve_url(uri) else None
 
     def sync(self) -> None:
         """Ask for a sync, which a worker does if there is a queue, and a serving process if there is none."""
@@ -263,6 +253,10 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         if isinstance(error, BridgeError):
             self.traceback = str(error)
             self.save(update_fields=["traceback"])
+
+    def validate_connection(self, client: Any = None) -> list[str]:
+        image_field(self.project.label_config)
+        return super().validate_connection(client)
 
     def _check_privileges(self, connection: sa.Connection, table: sa.Table) -> None:
         privileges.check_select(connection, table)

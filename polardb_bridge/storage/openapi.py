@@ -114,6 +114,11 @@ verify_import_storage = _request(
     request=None,
     responses={200: VerifyReportSerializer, 400: _REFUSED},
 )
+bring_back_rows = _request(
+    "Bring back dismissed rows",
+    f"{_MEMBERS} Rows whose tasks were deleted by hand become tasks again, by a sync. Answers as that does.",
+    request=None,
+)
 validate_import_storage = _request(
     "Test import connection",
     f"{_CHANGE} Connects, and checks the table's columns and that the account may read it. Nothing is saved. "

@@ -12,6 +12,7 @@ from rest_framework.fields import empty
 
 from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.images import unreadable
+from polardb_bridge.storage.labels import vanished_labels
 from polardb_bridge.storage.matching import GOES_NOWHERE, goes_nowhere
 from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.openapi import ImagesSerializer, WritebackSerializer
@@ -135,6 +136,18 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
     def get_images(self, storage: PolarDBImportStorage) -> dict[str, Any]:
         return unreadable.as_json(storage)
 
+    notes = serializers.SerializerMethodField(
+        help_text="Labels that stand in results and not in the labeling interface"
+    )
+    dismissed = serializers.SerializerMethodField(help_text="Rows whose tasks were deleted by hand")
+
+    def get_notes(self, storage: PolarDBImportStorage) -> list[str]:
+        return vanished_labels(storage.project) if storage.pk else []
+
+    def get_dismissed(self, storage: PolarDBImportStorage) -> int:
+        count: int = storage.dismissed_rows.count() if storage.pk else 0
+        return count
+
     def validate_regex_filter(self, value: str) -> str:
         try:
             compile_name_filter(value)
@@ -145,7 +158,7 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
     class Meta:
         model = PolarDBImportStorage
         exclude = ("known_as",)
-        read_only_fields = ("delivery_in_use",)
+        read_only_fields = ("delivery_in_use", "image_field")
 
 
 class PolarDBExportStorageSerializer(PolarDBStorageSerializerMixin, ExportStorageSerializer):

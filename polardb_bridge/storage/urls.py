@@ -13,6 +13,7 @@ urlpatterns = [
     path("polardb/<int:pk>", api.PolarDBImportStorageDetailAPI.as_view(), name="import-detail"),
     path("polardb/<int:pk>/sync", api.PolarDBImportStorageSyncAPI.as_view(), name="import-sync"),
     path("polardb/<int:pk>/verify", api.PolarDBImportStorageVerifyAPI.as_view(), name="import-verify"),
+    path("polardb/<int:pk>/bring-back", api.PolarDBImportStorageBringBackAPI.as_view(), name="import-bring-back"),
     path("polardb/validate", api.PolarDBImportStorageValidateAPI.as_view(), name="import-validate"),
     path("polardb/form", api.PolarDBImportStorageFormLayoutAPI.as_view(), name="import-form"),
     path("polardb/files", api.PolarDBImportStorageFilesAPI.as_view(), name="import-files"),

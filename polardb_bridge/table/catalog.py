@@ -1,4 +1,4 @@
-"""What a database offers for labeling: its active templates and its source tables."""
+"""What a database offers for labeling: its templates and its source tables."""
 
 from __future__ import annotations
 
@@ -6,26 +6,31 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from polardb_bridge.table.schema import source_table, template_table
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.table.schema import check_table_name, source_table, template_table
+from polardb_bridge.table.templates import Template, inactive, parse_schema
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One template or table. value: what names it in a statement. rows: of a table, as the server estimates them."""
+    """One template or table. value: what names it in a statement. rows: of a table, as the server estimates them.
+
+    problem: why it cannot be deployed; empty if it can, as far as is known.
+    """
 
     value: str
     label: str
     rows: int | None = None
+    problem: str = ""
 
 
-def templates(connection: sa.Connection) -> list[Offer]:
-    """The active templates by id; none if there is no template table."""
+def templates(connection: sa.Connection) -> list[tuple[Template, str]]:
+    """The templates by id, each with the reason if it is inactive; none if there is no template table."""
     table = template_table()
     if not sa.inspect(connection).has_table(table.name):
         return []
-    # An inactive one is 0; NULL counts as active nowhere.
-    query = sa.select(table.c.id, table.c.tp_name).where(table.c.tp_is_active != 0).order_by(table.c.id)
-    return [Offer(str(row.id), row.tp_name) for row in connection.execute(query)]
+    rows = connection.execute(sa.select(table).order_by(table.c.id))
+    return [(Template(row.id, row.tp_name, parse_schema(row.tp_schema)), inactive(row.tp_is_active)) for row in rows]
 
 
 def source_tables(connection: sa.Connection) -> list[Offer]:
@@ -38,4 +43,12 @@ def source_tables(connection: sa.Connection) -> list[Offer]:
         " GROUP BY c.TABLE_NAME HAVING COUNT(*) = :number ORDER BY c.TABLE_NAME"
     ).bindparams(sa.bindparam("columns", expanding=True))
     found = connection.execute(query, {"columns": columns, "number": len(columns)})
-    return [Offer(row.name, row.name, int(row.row_count or 0)) for row in found]
+    return [Offer(row.name, row.name, int(row.row_count or 0), _problem_of(row.name)) for row in found]
+
+
+def _problem_of(name: str) -> str:
+    try:
+        check_table_name(name)
+    except InvalidInputError as error:
+        return str(error)
+    return ""

@@ -31,7 +31,8 @@ _TIMES = {"timestamp", "datetime"}
 
 _QUERY = sa.text(
     "SELECT t.TABLE_NAME, t.TABLE_TYPE, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.IS_NULLABLE,"
-    " c.CHARACTER_MAXIMUM_LENGTH, c.CHARACTER_SET_NAME, c.EXTRA, c.GENERATION_EXPRESSION, c.COLUMN_KEY"
+    " c.CHARACTER_MAXIMUM_LENGTH, c.CHARACTER_SET_NAME, c.EXTRA, c.GENERATION_EXPRESSION, c.COLUMN_KEY,"
+    " c.COLUMN_DEFAULT"
     " FROM information_schema.TABLES t LEFT JOIN information_schema.COLUMNS c"
     " ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME"
     " WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME = :name ORDER BY c.ORDINAL_POSITION"
@@ -59,12 +60,14 @@ class Column:
     is_key: bool
     max_length: int | None
     character_set: str | None
+    has_default: bool
 
 
 @dataclass(frozen=True)
 class FoundTable:
     """A table or view, with the columns that the account may see, by name in lower case."""
 
+    name: str
     is_view: bool
     columns: dict[str, Column]
 
@@ -81,11 +84,11 @@ def find_table(connection: sa.Connection, name: str) -> FoundTable | None:
     if not rows:
         return None
     columns = {str(row[2]).lower(): _column(row[3:]) for row in rows if row[2] is not None}
-    return FoundTable(is_view="VIEW" in rows[0][1], columns=columns)
+    return FoundTable(name=str(rows[0][0]), is_view="VIEW" in rows[0][1], columns=columns)
 
 
 def _column(values: Sequence[object]) -> Column:
-    kind, full_type, nullable, max_length, character_set, extra, expression, key = values
+    kind, full_type, nullable, max_length, character_set, extra, expression, key, default = values
     return Column(
         type=str(kind).lower(),
         full_type=str(full_type).upper(),
@@ -95,6 +98,8 @@ def _column(values: Sequence[object]) -> Column:
         is_key=key == "PRI",
         max_length=None if max_length is None else int(str(max_length)),
         character_set=None if character_set is None else str(character_set),
+        # A column that can be NULL has NULL for its default; some catalogues do not tell that from none.
+        has_default=nullable == "YES" or default is not None,
     )
 
 
@@ -135,16 +140,30 @@ def writing_problems_of(found: FoundTable) -> list[str]:
     return problems
 
 
+def _quoted(name: str) -> str:
+    doubled = name.replace("`", "``")
+    return f"`{doubled}`"
+
+
 def reading_warnings(found: FoundTable) -> list[TableWarning]:
-    """What surprises people who label the rows."""
-    if found.columns["updated_at"].changes_with_row:
-        return []
-    return [
-        TableWarning(
-            "Column 'updated_at' does not change with its row: an image that is replaced later is not noticed. "
-            "Give it ON UPDATE CURRENT_TIMESTAMP, or set it whenever you replace an image."
+    """What surprises people who label the rows, or add some."""
+    warnings = []
+    if not found.columns["updated_at"].changes_with_row:
+        warnings.append(
+            TableWarning(
+                "Column 'updated_at' does not change with its row: an image that is replaced later is not noticed. "
+                "Give it ON UPDATE CURRENT_TIMESTAMP, or set it whenever you replace an image."
+            )
         )
-    ]
+    if not found.columns["annotation_count"].has_default:
+        warnings.append(
+            TableWarning(
+                "Column 'annotation_count' has no default, as in PolarDB's documentation: INSERTs that leave it out "
+                "fail in strict mode (MySQL error 1364). This helps: "
+                f"ALTER TABLE {_quoted(found.name)} ALTER annotation_count SET DEFAULT 0"
+            )
+        )
+    return warnings
 
 
 def writing_warnings(connection: sa.Connection, found: FoundTable) -> list[TableWarning]:

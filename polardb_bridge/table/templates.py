@@ -40,12 +40,21 @@ def find_template(connection: sa.Connection, id_or_name: str) -> Template:
     active = _listed([f"{row.id} ({_short(row.tp_name)})" for row in templates if row.tp_is_active])
     for row in by_id + by_name:
         if not row.tp_is_active:
+            value = _flag(row.tp_is_active)
             raise InvalidInputError(
-                f"The template {id_or_name!r} is inactive (tp_is_active is "
-                f"{'NULL' if row.tp_is_active is None else row.tp_is_active}). Active templates: {active}."
+                f"The template {id_or_name!r} is inactive (tp_is_active is {value}). Active templates: {active}."
             )
-        return Template(row.id, row.tp_name, _parsed(row.tp_schema))
+        return Template(row.id, row.tp_name, parse_schema(row.tp_schema))
     raise InvalidInputError(f"There is no template {_short(id_or_name)!r} in {table.name}. Active templates: {active}.")
+
+
+def inactive(tp_is_active: int | None) -> str:
+    """Why a template is inactive; empty if it is active. NULL counts as active nowhere."""
+    return "" if tp_is_active else f"tp_is_active is {_flag(tp_is_active)}"
+
+
+def _flag(value: int | None) -> str:
+    return "NULL" if value is None else str(value)
 
 
 def _listed(templates: list[str]) -> str:
@@ -57,7 +66,8 @@ def _short(name: str) -> str:
     return name if len(name) <= MAX_SHOWN_LENGTH else name[:MAX_SHOWN_LENGTH] + "…"
 
 
-def _parsed(value: Any) -> Any:
+def parse_schema(value: Any) -> Any:
+    """What `tp_schema` holds, parsed if it is JSON."""
     if isinstance(value, (str, bytes)):
         try:
             return json.loads(value)

@@ -33,6 +33,12 @@ def numbers_of(task_ids: Sequence[int]) -> dict[int, int]:
     return dict(numbers.values("annotation").annotate(number=Max("pk")).values_list("annotation", "number"))
 
 
+def tasks_changed_here(task_ids: Iterable[int]) -> set[int]:
+    """Those of these tasks with an annotation that was submitted or changed here, and not only read from its row."""
+    numbers = AnnotationSequence.objects.filter(annotation__task__in=list(task_ids)).order_by()
+    return set(numbers.values_list("annotation__task", flat=True))
+
+
 def superseded(task_ids: Sequence[int]) -> list[int]:
     """Ids of the numbers that later ones have replaced."""
     later = AnnotationSequence.objects.filter(annotation=OuterRef("annotation"), pk__gt=OuterRef("pk"))

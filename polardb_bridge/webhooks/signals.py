@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.signals import post_save
 
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
-from polardb_bridge.storage.signals import export_sync_requested
+from polardb_bridge.storage.signals import export_sync_requested, tasks_adopted
 from polardb_bridge.webhooks import capture, rewrite, wakeup
 from polardb_bridge.webhooks.delivery import retry_now
 
@@ -16,6 +16,7 @@ from polardb_bridge.webhooks.delivery import retry_now
 def connect_signals() -> None:
     """Listen; called once when the app is ready."""
     post_save.connect(storage_saved, sender=PolarDBExportStorage, dispatch_uid="polardb_storage_saved")
+    tasks_adopted.connect(adopted, dispatch_uid="polardb_tasks_adopted")
     export_sync_requested.connect(sync_requested, dispatch_uid="polardb_sync_requested")
 
 
@@ -26,6 +27,12 @@ def storage_saved(
     if not created and not update_fields:
         retry_now(instance)
         transaction.on_commit(wakeup.wake, robust=True)
+
+
+def adopted(sender: Any, task_ids: list[int], **kwargs: Any) -> None:
+    """What was submitted while no storage had these tasks is to be in their rows."""
+    with transaction.atomic():
+        capture.tasks_changed(task_ids)
 
 
 def sync_requested(sender: Any, storage: PolarDBExportStorage, **kwargs: Any) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,8 +43,43 @@ def test_create_tables(run: Callable[..., str], database: ConnectionParameters) 
     assert json.loads(run("create_tables", "--source", "animals", "--source", "cars", "--json")) == {
         "created": ["annotation_template", "animals", "cars"],
         "existed": [],
+        "notes": [],
     }
-    assert "animals: exists already, and fits" in run("create_tables", "--source", "animals")
+    assert run("create_tables", "--source", "animals").splitlines()[-1] == "animals: exists already, and fits"
+
+
+def test_the_documented_count_without_default_is_named_with_what_helps(
+    run: Callable[..., str], provisioned: Provisioned, source: Source
+) -> None:
+    insert = f"INSERT INTO {TABLE} (base64_data, mime_type, original_name) VALUES ('', 'jpg', 'a')"
+    with pytest.raises(Exception, match="1364"):
+        source.execute(f"SET STATEMENT sql_mode = 'STRICT_ALL_TABLES' FOR {insert}")
+    said = run("create_tables", "--source", TABLE)
+    assert "'annotation_count' has no default" in said
+    assert "error 1364" in said
+    checked = json.loads(run("check_storage", "--storage-id", str(provisioned.import_storage.pk), "--json"))
+    assert checked["ok"]
+    [note] = checked["warnings"]
+    assert note in said
+    source.execute(note.partition("This helps: ")[2])
+    source.execute(f"SET STATEMENT sql_mode = 'STRICT_ALL_TABLES' FOR {insert}")
+    assert "annotation_count" not in run("create_tables", "--source", TABLE)
+    assert run("check_storage", "--storage-id", str(provisioned.import_storage.pk)).endswith(" is fine.\n")
+
+
+@pytest.mark.parametrize("variables", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}, {"LC_ALL": "POSIX"}])
+def test_arguments_are_utf_8_in_every_locale(variables: dict[str, str], tmp_path: Path) -> None:
+    folder = {"LABEL_STUDIO_BASE_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "polardb_bridge", "manage", "create_tables", "--source", "标 注"],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings", **folder, **variables},
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    said = done.stderr.decode()
+    assert done.returncode == 1
+    assert "'标 注' cannot be a table's name" in said, said
 
 
 def test_create_tables_refuses_a_table_that_does_not_fit(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -10,9 +12,11 @@ from django.test import Client
 from polardb_bridge.deployments.deploy import deploy
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.statements.syntax import DeployModel
+from polardb_bridge.storage.labels import vanished_labels
+from polardb_bridge.storage.sync.run import run_sync
 from support.deployments import first_password_of, import_storage_of
 from support.sessions import signed_in
-from support.source_data import TABLE, Source, url_of
+from support.source_data import TABLE, Source, region, url_of
 
 PAGES = ["/polardb/", "/polardb/statements", "/polardb/mark_animal/drop"]
 CHANGES = ["/polardb/deploy", "/polardb/mark_animal/allow-list", "/polardb/mark_animal/drop"]
@@ -175,3 +179,68 @@ def test_scripts_and_styles_are_sent_once(operator: Any) -> None:
         answer = operator.get(f"/polardb/{name}")
         assert answer.status_code == 200
         assert operator.get(f"/polardb/{name}", HTTP_IF_NONE_MATCH=answer["ETag"]).status_code == 304
+
+
+def test_only_what_can_be_deployed_is_offered_and_the_rest_has_its_reason(operator: Any, source: Source) -> None:
+    for name in ("t space", "t.dot"):
+        source.execute(f"CREATE TABLE `{name}` LIKE {TABLE}")
+    source.execute(
+        "INSERT INTO annotation_template (id, tp_name, tp_schema, tp_is_active) VALUES"
+        """ (7, 'off', '{"type": "ObjectDetection", "labels": ["a"]}', 0),"""
+        """ (8, 'null', '{"type": "ObjectDetection", "labels": ["a"]}', NULL),"""
+        """ (9, 'odd', '{"type": "Nope", "labels": ["a"]}', 1),"""
+        """ (10, 'money', '{"type": "ObjectDetection", "labels": ["$a"]}', 1)"""
+    )
+    page = operator.get("/polardb/").content.decode()
+    offered = re.findall(r'<option value="([^"]*)"', page)
+    assert TABLE in offered
+    assert "1" in offered
+    assert not {"t space", "t.dot", "7", "8", "9", "10"} & set(offered)
+    unfit = page.partition("Not offered, and why")[2]
+    for name, reason in (
+        ("t space", "cannot be a table"),
+        ("t.dot", "cannot be a table"),
+        ("off", "tp_is_active is 0"),
+        ("null", "tp_is_active is NULL"),
+        ("odd", "is not supported"),
+        ("money", "begins with $"),
+    ):
+        assert re.search(rf"<code>{re.escape(name)}</code> <small>[^<]*{re.escape(reason)}", unfit), name
+
+
+def test_errors_are_in_the_language_of_the_page(operator: Any, deployment: Deployment) -> None:
+    chinese = {"HTTP_ACCEPT_LANGUAGE": "zh-CN"}
+    page = operator.post(
+        "/polardb/mark_animal/allow-list", {"networks": "1.2.3.4，5.6.7.8"}, format="multipart", **chinese
+    ).content.decode()
+    [alert] = re.findall(r'role="alert"[^>]*>(.*?)<', page, re.DOTALL)
+    assert "既不是 IP 地址也不是网段" in alert
+    page = operator.post(
+        "/polardb/mark_animal/allow-list", {"networks": "1.2.3.4"}, format="multipart", follow=True, **chinese
+    )
+    assert "部署 mark_animal 已对 1.2.3.4 开放。" in page.content.decode()
+    assert (
+        "neither an IP address" in submit(operator, "/polardb/mark_animal/allow-list", networks="，").content.decode()
+    )
+
+
+def test_labels_that_vanished_from_the_interface_are_named(
+    operator: Any, deployment: Deployment, source: Source
+) -> None:
+    from polardb_bridge.deployments.status import status_of
+
+    source.add_images(2)
+    for row_id, label in ((1, "dog"), (2, "horse")):
+        source.execute(
+            f"UPDATE {TABLE} SET annotation_data = '{json.dumps([region(label), region('cat')])}' WHERE id = {row_id}"
+        )
+    storage = import_storage_of(deployment)
+    assert run_sync(storage, force=True).failed == 0
+    assert vanished_labels(storage.project) == [
+        "The label 'horse' stands in results (once) and not in the interface; they keep it."
+    ]
+    status = status_of(Deployment.objects.get(pk=deployment.pk))
+    assert (status.state.value, status.vanished_labels) == ("degraded", 1)
+    assert "1 label of results is not in the labeling interface" in status.reason
+    assert operator.get(f"/api/storages/polardb/{storage.pk}").json()["notes"] == vanished_labels(storage.project)
+    assert "Labels of results that the labeling interface lacks:" in operator.get("/polardb/").content.decode()

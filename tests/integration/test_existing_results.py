@@ -133,3 +133,122 @@ def test_an_id_that_another_annotation_has_is_not_taken(provisioned: Provisioned
     assert uuid.UUID(UID) in ids
     again = provision(source.parameters, "again", user)
     assert run_sync(again.import_storage).created == 2
+
+
+def refused(storage: Any) -> int:
+    from polardb_bridge.storage.sync.models import RefusedResult
+
+    return int(RefusedResult.objects.filter(link__storage=storage).count())
+
+
+@pytest.mark.parametrize("way", ["annotations", "predictions"])
+def test_a_refused_result_is_tried_at_every_sync_until_it_is_right(
+    provisioned: Provisioned, source: Source, way: str
+) -> None:
+    source.add_images(3)
+    for row_id in (1, 2):
+        store(source, row_id, [region("dog")], str(uuid.uuid4()))
+    storage, interface = provisioned.import_storage, provisioned.project.label_config
+    storage.existing_annotations = way
+    storage.save()
+    storage.project.label_config = "<View></View>"  # storage first, labeling interface later
+    storage.project.save()
+    for _ in range(3):  # it stays listed
+        report = run_sync(storage)
+        assert (report.failed, len(report.errors)) == (2, 2)
+        storage.refresh_from_db()
+        assert storage.status == storage.Status.COMPLETED_WITH_ERRORS
+    source.execute(f"UPDATE {TABLE} SET annotation_data = '[3]' WHERE id = 2")
+
+    storage.project.label_config = interface
+    storage.project.save()
+    assert run_sync(storage).failed == 1
+    tasks = tasks_of(storage)
+    assert [result.result for result in getattr(tasks[1], way).all()] == [[region("dog")]]
+    counted = (tasks[1].total_annotations, tasks[1].total_predictions, tasks[1].is_labeled)
+    assert counted == ((1, 0, True) if way == "annotations" else (0, 1, False))
+    assert not getattr(tasks[2], way).exists()
+
+    store(source, 2, [region("cat")], str(uuid.uuid4()))
+    assert run_sync(storage).failed == 0
+    storage.refresh_from_db()
+    assert storage.status == storage.Status.COMPLETED
+    assert getattr(tasks[2], way).get().result == [region("cat")]
+    assert refused(storage) == 0
+    assert reconcile(provisioned.export_storage).different == 0
+    assert run_sync(storage).failed == 0
+    assert getattr(tasks[2], way).count() == 1
+
+
+def test_a_refused_result_gives_way_to_what_a_person_submits(project: LabelingProject, source: Source) -> None:
+    source.add_images(2)
+    store(source, 4, "[3]")
+    store(source, 5, "[3]")
+    storage = project.provisioned.import_storage
+    assert run_sync(storage).failed == 2
+    project.tasks = tasks_of(storage)
+    project.submit(4, region("cat"))
+    project.deliver()
+    source.execute(f"UPDATE {TABLE} SET annotation_data = NULL WHERE id = 5")  # taken away by others
+    assert run_sync(storage).failed == 0
+    assert [project.tasks[row_id].annotations.count() for row_id in (4, 5)] == [1, 0]
+    assert refused(storage) == 0
+
+
+def test_what_is_refused_counts_no_more_if_results_are_left_out(provisioned: Provisioned, source: Source) -> None:
+    source.add_images(1)
+    store(source, 1, "[3]")
+    storage = provisioned.import_storage
+    assert run_sync(storage).failed == 1
+    storage.existing_annotations = "ignore"
+    storage.save()
+    assert run_sync(storage).failed == 0
+    assert refused(storage) == 0
+
+
+def test_predictions_are_shown_to_people_who_label(provisioned: Provisioned, source: Source) -> None:
+    source.add_images(1)
+    store(source, 1, [region("dog")])
+    storage = provisioned.import_storage
+    storage.existing_annotations = "predictions"
+    storage.save()
+    run_sync(storage)
+    storage.project.refresh_from_db()
+    assert storage.project.model_version == "table"
+
+
+def test_the_model_version_that_people_chose_stays(provisioned: Provisioned, source: Source) -> None:
+    source.add_images(1)
+    store(source, 1, [region("dog")])
+    storage = provisioned.import_storage
+    storage.project.model_version = "mine"
+    storage.project.save()
+    storage.existing_annotations = "predictions"
+    storage.save()
+    run_sync(storage)
+    storage.project.refresh_from_db()
+    assert storage.project.model_version == "mine"
+
+
+@pytest.mark.parametrize(
+    ("uid", "count"), [("NULL", 0), ("NULL", 1), ("''", 3), ("'of-another-tool'", 1), (f"'{UID}'", 1)]
+)
+def test_results_of_other_tools_are_equal_while_nobody_touches_them(
+    project: LabelingProject, source: Source, uid: str, count: int
+) -> None:
+    source.add_images(2)
+    for row_id in (4, 5):  # two rows with one uid, as copied rows have
+        store(source, row_id, [region("dog")])
+        source.execute(f"UPDATE {TABLE} SET annotation_uid = {uid}, annotation_count = {count} WHERE id = {row_id}")
+    before = [source.row(row_id) for row_id in (4, 5)]
+    run_sync(project.provisioned.import_storage)
+    assert reconcile(project.export_storage).different == 0
+    project.deliver()
+    assert [source.row(row_id) for row_id in (4, 5)] == before
+
+    project.tasks = tasks_of(project.provisioned.import_storage)
+    project.submit(4, region("cat"))
+    project.deliver()
+    assert source.row(4)["annotation_count"] == 2
+    source.execute(f"UPDATE {TABLE} SET annotation_data = NULL WHERE id = 5")
+    assert reconcile(project.export_storage).different == 1

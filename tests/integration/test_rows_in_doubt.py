@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from polardb_bridge.storage.images.links import ImageLink
+from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync.models import RowMemory, SyncState
 from polardb_bridge.storage.sync.plan import plan_sync

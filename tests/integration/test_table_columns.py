@@ -49,6 +49,21 @@ def warnings(source: Source) -> dict[bool, str]:
         return {to_write: " ".join(table_warnings(connection, TABLE, to_write=to_write)) for to_write in (False, True)}
 
 
+@pytest.fixture(autouse=True)
+def default(source: Source) -> None:
+    """What the documented table lacks."""
+    alter(source, "ALTER annotation_count SET DEFAULT 0")
+
+
+def test_the_documented_table_lacks_a_default(source: Source) -> None:
+    alter(source, "ALTER annotation_count DROP DEFAULT")
+    said = warnings(source)
+    assert "1364" in said[False]
+    assert said[True] == ""
+    source.execute(said[False].partition("This helps: ")[2])
+    assert warnings(source) == {False: "", True: ""}
+
+
 def test_the_documented_table_is_fine(source: Source) -> None:
     assert refusal(source) == ""
     assert warnings(source) == {False: "", True: ""}

@@ -109,6 +109,12 @@ def test_without_https_cookies_work_and_the_check_says_so(tmp_path: Path) -> Non
     assert "polardb_bridge.W013" in started["open"]
 
 
+@pytest.mark.parametrize("address", ["http://label.example.com:8080", "http://10.0.0.7/labels"])
+def test_people_may_log_in_at_the_address_that_they_type(tmp_path: Path, address: str) -> None:
+    started = started_with(tmp_path, LABEL_STUDIO_HOST=address)
+    assert started["settings"]["CSRF_TRUSTED_ORIGINS"] == [address.removesuffix("/labels")]
+
+
 def test_pages_of_others_neither_frame_nor_call_it(api: Any) -> None:
     answer = api.get("/projects/", headers={"origin": "https://attacker.example"})
     assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,7 +14,7 @@ from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import connect, dispose, engine_for
 from polardb_bridge.webhooks.delivery import deliver_due
-from support.labeling import LabelingProject
+from support.labeling import LabelingProject, Provisioned
 from support.source_data import TABLE, Source, region
 
 SECRET = "hunter2-and-more"
@@ -117,3 +118,33 @@ def test_the_database_of_label_studio_holds_it_encrypted(secret_account: Labelin
     assert storage.password == SECRET
     with connect(storage.connection_parameters()):
         pass
+
+
+def test_a_dump_holds_passwords_as_they_are_stored(provisioned: Provisioned) -> None:
+    from django.core import serializers
+
+    storages = [provisioned.import_storage, provisioned.export_storage]
+    for storage in storages:
+        storage.password = "pw-Zx9 密码"
+        storage.save()
+    dump = serializers.serialize("json", [type(storage).objects.get(pk=storage.pk) for storage in storages])
+    assert "pw-Zx9" not in dump
+    for storage in storages:
+        type(storage).objects.filter(pk=storage.pk).update(password="other")
+    for restored in serializers.deserialize("json", dump):
+        restored.save()
+    assert {type(storage).objects.get(pk=storage.pk).password for storage in storages} == {"pw-Zx9 密码"}
+
+
+def test_a_dump_holds_no_first_password(deployment: Any) -> None:
+    from django.core import serializers
+
+    from polardb_bridge.deployments.models import Deployment
+
+    password = deployment.first_password = "first-Zx9"
+    dump = serializers.serialize("json", [deployment])
+    assert password not in dump
+    Deployment.objects.filter(pk=deployment.pk).update(first_password="other")
+    for restored in serializers.deserialize("json", dump):
+        restored.save()
+    assert Deployment.objects.get(pk=deployment.pk).first_password == password

@@ -32,6 +32,7 @@ COMMON_MODELS = {
     "polardb_io_storages.BackendUser": "whom ML backends act as: tests/security/test_identities.py",
     "polardb_io_storages.ConnectionTrial": "counted by the minute: tests/security/test_server_acts.py",
     "polardb_io_storages.EndedSession": "numbers of sessions, which name nobody",
+    "polardb_io_storages.KnownTable": "which table a number in addresses stands for; no page tells it",
     "polardb_io_storages.ServerState": "a server of tables that is down, and when it is tried next",
     "polardb_io_storages.WritebackLease": "a number and a time",
     "projects.ProjectOnboardingSteps": "the steps of a tour",
@@ -294,6 +295,8 @@ def _make_storages(tenant: Tenant, name: str, task: Any, annotation: Any) -> Non
         tenant.make(f"{app}.Verification", storage=source)
         tenant.make(f"{app}.PendingWriteback", task=task, storage=target)
         tenant.make(f"{app}.WritebackMark", task=task, storage=target)
+        tenant.make(f"{app}.RefusedResult", link=link)
+        tenant.make(f"{app}.DismissedRow", storage=source, row_id=2)
         tenant.make(f"{app}.SyncPart", storage=source)
         tenant.make(f"{app}.SyncState", storage=source)
         tenant.make(f"{app}.AnnotationSequence", annotation=annotation)

@@ -61,6 +61,7 @@ assert set(_STORAGE_MODELS) == set(STORAGES)
 
 # What a parameter of a route stands for: the first entry whose expression matches the route from its start counts.
 PARAMETERS: list[tuple[str, dict[str, Value]]] = [
+    (r"%\(path\)s/data/polardb/", {"path": _fixed("labels")}),
     (r".*\.%\(format\)s$", {"format": _fixed("json")}),
     (r".*/%\(format\)s$", {"format": _fixed(".json")}),
     *((rf"api/storages/{name}/%", {"pk": _key(f"{model}ImportStorage")}) for name, model in _STORAGE_MODELS.items()),
@@ -188,7 +189,7 @@ def _query_of(pattern: Pattern, tenant: Tenant) -> dict[str, Any]:
         query["task__project"] = project
     if pattern.route.startswith("storage-data"):
         query["filepath"] = str(tenant["data_import.FileUpload"].file)
-    if pattern.route.startswith("data/polardb"):
+    if pattern.route.endswith("data/polardb/"):
         query["d"] = f"{tenant['polardb_io_storages.PolarDBImportStorage'].pk}/1/1.jpg"
     if pattern.route.startswith("data/local-files"):
         query["d"] = f"{tenant.marker}/1.png"

@@ -63,12 +63,12 @@ def test_what_is_no_network_is_named(part: str) -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("1.2.3.4，5.6.7.8", "it has ， in place of a comma"),
-        ("1.2.3.4、5.6.7.8", "it has 、 in place of a comma"),
-        ("1.2.3.4；5.6.7.8", "it has ； in place of a comma"),
-        ("1.2.3.4;5.6.7.8", "it has ; in place of a comma"),
-        ("1.2.3.4\u200b", "nobody sees U+200B (zero width space) in it"),
-        ("\u202a1.2.3.4", "nobody sees U+202A (left-to-right embedding) in it"),
+        ("1.2.3.4，5.6.7.8", "it has ， instead of a comma"),
+        ("1.2.3.4、5.6.7.8", "it has 、 instead of a comma"),
+        ("1.2.3.4；5.6.7.8", "it has ； instead of a comma"),
+        ("1.2.3.4;5.6.7.8", "it has ; instead of a comma"),
+        ("1.2.3.4\u200b", "an invisible character, U+200B (zero width space)"),
+        ("\u202a1.2.3.4", "an invisible character, U+202A (left-to-right embedding)"),
         ("１.2.3.4", "１ is a full-width character of a Chinese input method: type 1"),
     ],
 )

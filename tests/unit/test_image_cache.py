@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from polardb_bridge.storage.images.cache import ImageCache
-from polardb_bridge.storage.images.links import ImageLink
+from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.table.images.decode import DecodedImage
 
 

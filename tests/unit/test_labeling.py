@@ -66,3 +66,39 @@ def test_a_wrong_schema_is_refused_with_the_field(value: Any, field: str, messag
     with pytest.raises(InvalidInputError, match=message) as caught:
         labeling_config(value)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("label", ["$image", "$x", "$", "$100"])
+def test_the_editor_would_show_data_in_place_of_a_label_with_a_dollar_sign(label: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"label 2 \('\$.*'\) begins with \$"):
+        labeling_config(schema("cat", label))
+    assert labeling_config(schema(f"100{label}"))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("cat", "cat "),
+        ("cat", "\u200bcat"),
+        ("a cat", "a\u00a0cat"),
+        ("a cat", "a  cat"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("cat", "c\u200dat"),
+        ("cat", "cat\ufeff"),
+        ("\u2764", "\u2764\ufe0f"),
+        ("\u732b", "\u732b\u3000"),
+    ],
+)
+def test_labels_that_look_alike_are_refused_with_both_positions(first: str, second: str) -> None:
+    for one, other in ((first, second), (second, first)):
+        with pytest.raises(InvalidInputError) as refused:
+            labeling_config(schema("dog", one, "horse", other))
+        assert f"label 4 ({other!r}) looks like label 2 ({one!r})" in str(refused.value)
+
+
+def test_joiners_tell_labels_apart_where_they_join() -> None:
+    persian, family = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\U0001f468\u200d\U0001f469"
+    labels = [
+        text for joined in (persian, family) for text in (joined, joined.replace("\u200c", "").replace("\u200d", ""))
+    ]
+    assert labeling_config(schema(*labels))

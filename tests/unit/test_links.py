@@ -3,19 +3,32 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from polardb_bridge.storage.images.links import ImageLink
+from polardb_bridge.storage.links import ImageLink, is_ours, resolved
 
 
-def test_an_address_reads_back_as_it_was(settings: Settings) -> None:
-    settings.FORCE_SCRIPT_NAME = None
+def test_an_address_reads_back_as_it_was() -> None:
     link = ImageLink(3, -17, 1_700_000_000)
     assert link.url == "/data/polardb/?d=3/-17/1700000000.jpg"
-    assert ImageLink.parse(link.url.partition("?d=")[2]) == link
+    assert ImageLink.of_url(link.url) == link
 
 
-def test_the_address_is_below_the_host_s_path(settings: Settings) -> None:
-    settings.FORCE_SCRIPT_NAME = "/labels/"
-    assert ImageLink(1, 2, 3).url == "/labels/data/polardb/?d=1/2/3.jpg"
+@pytest.mark.parametrize("served_at", [None, "/labels/", "/a/b"])
+@pytest.mark.parametrize(
+    "made_at", ["", "/labels", "/very/deep", "https://label.example.com", "http://10.0.0.1:8080/ls"]
+)
+def test_an_address_is_that_of_where_it_is_read(settings: Settings, served_at: str | None, made_at: str) -> None:
+    settings.FORCE_SCRIPT_NAME = served_at
+    url = made_at + ImageLink(1, 2, 3, 4).url
+    assert resolved(url) == (served_at or "").rstrip("/") + "/data/polardb/?d=1/2/3-4.jpg"
+    assert ImageLink.of_url(url) == ImageLink(1, 2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "data:image/png;base64,AAAA", "/data/upload/1/a.jpg", "x/data/polardb/?d=1/2/3.jpg"]
+)
+def test_other_texts_of_tasks_are_none_of_ours(text: str) -> None:
+    assert not is_ours(text)
+    assert ImageLink.of_url(text) is None
 
 
 @pytest.mark.parametrize(

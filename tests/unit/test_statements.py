@@ -152,8 +152,8 @@ def test_titles_keep_the_characters_that_scripts_need() -> None:
         ("SHOW DEPLOYMENTS LIKE x", f"{SYNTAX} near 'x', line 1 column 23: expected a pattern in quotes, such as 'mark%'"),
         ("DEPLOY MODEL IF EXISTS m", f"{SYNTAX} near 'EXISTS m', line 1 column 17: expected NOT"),
         ("DEPLOY MODEL m WITH (annotation_source='a.b.c')", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near ''a.b.c')', line 1 column 40: for annotation_source, expected a table's name of 1 to 64 letters, digits, _, $ and -"),
-        ("DEPLOY MODEL m WITH (annotation_template_id='1\u200b')", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near ''1\\u200b')', line 1 column 45: for annotation_template_id, expected a value without characters that nobody sees, such as U+200B (zero width space)"),
-        ("SHOW DEPLOYMENT `a\u202eb`", "ERROR 1210 (HY000): Incorrect arguments to SHOW DEPLOYMENT near '`a\\u202eb`', line 1 column 17: the deployment's name must be a value without characters that nobody sees, such as U+202E (right-to-left override)"),
+        ("DEPLOY MODEL m WITH (annotation_template_id='1\u200b')", "ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near ''1\\u200b')', line 1 column 45: for annotation_template_id, expected a value without invisible characters such as U+200B (zero width space)"),
+        ("SHOW DEPLOYMENT `a\u202eb`", "ERROR 1210 (HY000): Incorrect arguments to SHOW DEPLOYMENT near '`a\\u202eb`', line 1 column 17: the deployment's name must be a value without invisible characters such as U+202E (right-to-left override)"),
         # typed with a Chinese input method
         ("DEPLOY MODEL m WITH （title='t')", f"{SYNTAX} near '（title='t')', line 1 column 21: expected (; （ is a full-width character of a Chinese input method: type ("),
         ("DEPLOY MODEL m WITH (title=‘t’)", f"{SYNTAX} near '‘t’)', line 1 column 28: expected a value for title; ‘ is a full-width character of a Chinese input method: type '"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import cast
@@ -23,19 +23,22 @@ from polardb_bridge.conf import command_database
 from polardb_bridge.deployments.access.allow_list import open_to_all
 from polardb_bridge.deployments.access.client_ip import client_ip
 from polardb_bridge.deployments.console.forms import DeployForm
+from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.deployments.execution.answers import Answer
 from polardb_bridge.deployments.execution.audit import Actor
 from polardb_bridge.deployments.execution.execute import run
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.deployments.status import DeploymentStatus, all_statuses, status_of
 from polardb_bridge.deployments.tenancy.organizations import leave_deployment
-from polardb_bridge.errors import BridgeError, NoSuchDeploymentError
+from polardb_bridge.errors import BridgeError, InvalidInputError, NoSuchDeploymentError
+from polardb_bridge.labeling import labeling_config
 from polardb_bridge.statements.errors import StatementError
 from polardb_bridge.statements.names import allow_list_name
 from polardb_bridge.statements.syntax import DropDeployment, ShowDeployment, Statement, UpdateWhiteIps
 from polardb_bridge.table import catalog
 from polardb_bridge.table.catalog import Offer
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.templates import Template
 from polardb_bridge.web.assets import respond
 from polardb_bridge.web.language import in_readers_language
 
@@ -102,7 +105,7 @@ def drop(request: HttpRequest, name: str) -> HttpResponse:
     try:
         deployment = Deployment.objects.find(name)
     except NoSuchDeploymentError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_page_language(str(error)))
         return redirect("polardb-console:deployments")
     confirmed = request.POST.get("confirmation") == deployment.name
     if request.method == "POST" and confirmed:
@@ -161,25 +164,48 @@ def _read(name: str) -> bytes:
 
 @dataclass(frozen=True)
 class _Offered:
-    """What can be deployed. problem: why the database cannot be read; empty if it can."""
+    """What can be deployed. problem: why the database cannot be read; empty if it can.
+
+    unfit: what is there and DEPLOY would refuse, with the reason.
+    """
 
     templates: list[Offer]
     tables: list[Offer]
     problem: str = ""
+    unfit: tuple[Offer, ...] = ()
 
     @classmethod
     def read(cls) -> _Offered:
         try:
             database = command_database()
             with connect(database) as connection:
-                templates, tables = catalog.templates(connection), catalog.source_tables(connection)
+                templates = [_offer(*template) for template in catalog.templates(connection)]
+                tables = catalog.source_tables(connection)
         except BridgeError as error:
-            return cls([], [], str(error))
+            return cls([], [], in_page_language(str(error)))
         taken = set(Deployment.objects.values_list("table_address", flat=True))
-        return cls(templates, [table for table in tables if database.table_address(table.value) not in taken])
+        free = [table for table in tables if database.table_address(table.value) not in taken]
+        return cls(
+            [template for template in templates if not template.problem],
+            [table for table in free if not table.problem],
+            unfit=tuple(
+                replace(offer, problem=in_page_language(offer.problem))
+                for offer in (*templates, *free)
+                if offer.problem
+            ),
+        )
 
     def form(self, *data: object) -> DeployForm:
         return DeployForm(self.templates, self.tables, *data)
+
+
+def _offer(template: Template, problem: str) -> Offer:
+    try:
+        if not problem:
+            labeling_config(template.schema)
+    except InvalidInputError as error:
+        problem = in_page_language(str(error))
+    return Offer(str(template.id), template.name, problem=problem)
 
 
 def _run(request: HttpRequest, statement: Statement) -> Answer | None:
@@ -188,10 +214,10 @@ def _run(request: HttpRequest, statement: Statement) -> Answer | None:
     try:
         answer = run(statement, actor)
     except StatementError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_page_language(str(error)))
         return None
     if answer.message:
-        messages.success(request, answer.message)
+        messages.success(request, in_page_language(answer.message))
     return answer
 
 
@@ -218,7 +244,7 @@ def _page(
 def _line(status: DeploymentStatus, typed: dict[str, str]) -> _Line:
     refused = typed.get(status.name.lower())
     return _Line(
-        status,
+        replace(status, reason=in_page_language(status.reason)),
         networks="\n".join(status.allowed_networks) if refused is None else refused,
         is_open=open_to_all(status.allowed_networks),
         refused=refused is not None,

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from polardb_bridge.management.base import BridgeCommand
+from polardb_bridge.storage.labels import vanished_labels
 from polardb_bridge.storage.lookup import find_export_storage, find_import_storage
 from polardb_bridge.storage.matching import check_goes_somewhere
 
@@ -25,6 +26,7 @@ class Command(BridgeCommand):
         storage = find(options["storage_id"])
         warnings = storage.validate_connection()
         check_goes_somewhere(storage)
+        warnings += vanished_labels(storage.project)
         if options["json"]:
             self.print_json(
                 {"storage_id": storage.pk, "table": storage.table_address, "ok": True, "warnings": warnings}

@@ -6,6 +6,7 @@ from django.core.management.base import CommandParser
 
 from polardb_bridge.conf import command_database
 from polardb_bridge.management.base import BridgeCommand
+from polardb_bridge.table.columns import reading_warnings
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import create_table, source_table, template_table, validate_table
 
@@ -26,14 +27,23 @@ class Command(BridgeCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         tables = [template_table(), *(source_table(name) for name in options["source"])]
         created = {}
+        notes: list[str] = []
         with connect(command_database()) as connection:
             for table in tables:
                 created[table.name] = create_table(connection, table)
-                validate_table(connection, table)
+                found = validate_table(connection, table)
+                if "annotation_count" in table.columns:
+                    notes += [f"{table.name}: {warning}" for warning in reading_warnings(found)]
         if options["json"]:
             self.print_json(
-                {"created": [n for n, c in created.items() if c], "existed": [n for n, c in created.items() if not c]}
+                {
+                    "created": [name for name, is_new in created.items() if is_new],
+                    "existed": [name for name, is_new in created.items() if not is_new],
+                    "notes": notes,
+                }
             )
             return
         for name, is_new in created.items():
             self.stdout.write(f"{name}: {'created' if is_new else 'exists already, and fits'}")
+        for note in notes:
+            self.stdout.write(note)

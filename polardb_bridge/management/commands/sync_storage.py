@@ -9,6 +9,7 @@ from polardb_bridge.management.sync import in_words, sync_with_progress
 from polardb_bridge.storage.images.verify import verify
 from polardb_bridge.storage.lookup import find_import_storage
 from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.storage.sync.dismissal import bring_back
 from polardb_bridge.storage.sync.plan import plan_sync
 
 
@@ -32,6 +33,9 @@ class Command(BridgeCommand):
             help="read and check the image of each row that has a task, and list those that cannot be shown; "
             "it can be interrupted, and goes on when it is called again",
         )
+        parser.add_argument(
+            "--bring-back", action="store_true", help="make tasks again of rows whose tasks were deleted by hand"
+        )
         parser.add_argument("--dry-run", action="store_true", help="only say what a sync would do now")
         self.add_json_option(parser)
 
@@ -45,6 +49,8 @@ class Command(BridgeCommand):
             if not options["json"]:
                 self.stdout.write(f"A sync would do this: {in_words(report)}")
         else:
+            if options["bring_back"]:
+                bring_back(storage)
             report = sync_with_progress(self, storage, force=options["force"], quiet=options["json"])
         if options["json"]:
             self.print_json({"storage_id": storage.pk, **vars(report)})

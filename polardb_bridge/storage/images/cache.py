@@ -6,7 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 
-from polardb_bridge.storage.images.links import ImageLink
+from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.table.images.decode import DecodedImage
 
 MAX_BYTES = 64 * 1024 * 1024

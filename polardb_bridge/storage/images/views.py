@@ -19,10 +19,11 @@ from rest_framework.views import APIView
 from polardb_bridge.errors import BridgeError, RowError
 from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.images.cache import ImageCache
-from polardb_bridge.storage.images.links import ImageLink
 from polardb_bridge.storage.images.placeholder import drawn
 from polardb_bridge.storage.images.reading import LargeImage, read
-from polardb_bridge.storage.models import PolarDBImportStorageLink
+from polardb_bridge.storage.links import ImageLink
+from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.sync.models import KnownTable
 from polardb_bridge.table.horizon import Horizon
 from polardb_bridge.table.images.decode import DecodedImage
 
@@ -56,13 +57,15 @@ class ImageView(APIView):
             503: OpenApiResponse(description="The database does not answer; `Retry-After` says when to ask again"),
         },
     )
-    def get(self, request: Request) -> HttpResponseBase:
+    def get(self, request: Request, path: str = "") -> HttpResponseBase:
         link = ImageLink.parse(request.query_params.get("d", ""))
         found = _find(link, request) if link else None
         if link is None or found is None:
             return _plain("There is no such image.", 404)
         # Whatever version was asked for, the row's present image is the answer.
-        present = replace(link, version=found.version, revision=_memory(found, "revision", 0))
+        present = replace(
+            link, storage_id=found.storage_id, version=found.version, revision=_memory(found, "revision", 0)
+        )
         in_doubt = _is_in_doubt(found)
         known = request.headers.get("If-None-Match", "")
         if not in_doubt and present == link and known == _etag(present):
@@ -87,11 +90,19 @@ class ImageView(APIView):
 
 
 def _find(link: ImageLink, request: Request) -> PolarDBImportStorageLink | None:
-    links = PolarDBImportStorageLink.objects.filter(storage=link.storage_id, row_id=link.row_id)
-    found = links.select_related(
-        "storage__project__organization", "storage__sync_state", "memory", "unreadable"
-    ).first()
+    links = PolarDBImportStorageLink.objects.filter(row_id=link.row_id).order_by("pk")
+    links = links.select_related("storage__project__organization", "storage__sync_state", "memory", "unreadable")
+    found = links.filter(storage=link.storage_id).first()
+    if found is None:
+        known = KnownTable.objects.filter(storage_id=link.storage_id).first()
+        others = links.filter(storage__in=known.storages()) if known and _is_gone(link.storage_id) else links.none()
+        found = next((other for other in others if other.storage.has_permission(request.user)), None)
     return found if found and found.storage.has_permission(request.user) else None
+
+
+def _is_gone(storage_id: int) -> bool:
+    """Whether there is no such storage any more: then another one of its table will do."""
+    return not PolarDBImportStorage.objects.filter(pk=storage_id).exists()
 
 
 def _memory(found: PolarDBImportStorageLink, name: str, otherwise: Any) -> Any:

@@ -60,7 +60,11 @@ def find_changes(
     linked = links.values_list("row_id", "task_id", "version", "is_missing", "memory__digest", "memory__revision")
     matches = compile_name_filter(storage.regex_filter) if storage.regex_filter else None
 
+    dismissed = set(storage.dismissed_rows.values_list("row_id", flat=True)) if storage.pk else set()
+
     def is_wanted(key: RowKey) -> bool:
+        if key.id in dismissed:
+            return False
         return not (storage.only_unannotated and key.is_annotated) and not (matches and not matches(key.original_name))
 
     def between(after: int | None, until: int | None) -> Iterable[LinkedRow]:

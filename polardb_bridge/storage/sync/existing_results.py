@@ -106,6 +106,9 @@ def create_annotations(storage: PolarDBImportStorage, existing: Sequence[tuple[T
         annotation.created_at, annotation.updated_at = result.created_at, result.updated_at
     QuerySet(Annotation).bulk_update(annotations, ["created_at", "updated_at"], batch_size=200)
     summary = ProjectSummary.objects.select_for_update().get(project=storage.project)
+    # Label Studio forgets all labels but the last of a control that it meets for the first time (projects/models.py).
+    controls = {region["from_name"] for _, result in existing for region in result.regions}
+    summary.created_labels = {**{name: {} for name in controls}, **summary.created_labels}
     summary.update_created_annotations_and_labels(annotations)
 
 
@@ -118,8 +121,13 @@ def _free(uid: uuid.UUID | None, taken: set[uuid.UUID]) -> uuid.UUID:
 
 
 def create_predictions(storage: PolarDBImportStorage, existing: Iterable[tuple[Task, ExistingResult]]) -> None:
-    """Predictions of the model version "table"."""
+    """Predictions of the model version "table", which people who label see from now on if they saw none before."""
+    project = storage.project
+    if not project.model_version:
+        # As Label Studio's own import does (tasks/serializers.py): it shows those of this version only.
+        project.model_version = MODEL_VERSION
+        project.save(update_fields=["model_version"])
     Prediction.objects.bulk_create(
-        Prediction(task=task, project=storage.project, result=result.regions, model_version=MODEL_VERSION)
+        Prediction(task=task, project=project, result=result.regions, model_version=MODEL_VERSION)
         for task, result in existing
     )

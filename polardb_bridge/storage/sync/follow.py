@@ -10,17 +10,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import sqlalchemy as sa
-from django.db import DataError, IntegrityError
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.storage.sync import task_writer
+from polardb_bridge.storage.sync.adoption import Adoption
 from polardb_bridge.storage.sync.changes import Changes, LinkedRow, find_changes, settle
 from polardb_bridge.storage.sync.confirm import confirm
 from polardb_bridge.storage.sync.doubt import Doubt
+from polardb_bridge.storage.sync.refused import REFUSED, bring_in_refused, not_accepted
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.task_data import TaskData, read_task_data
 from polardb_bridge.storage.sync.task_writer import Writer
@@ -31,8 +32,8 @@ from polardb_bridge.table.time_limit import count_anew
 # After each batch: SQLite has no queue of writers, and a request that waits to write looks every 2 ms
 # (databases/sqlite/base.py).
 OTHERS_TURN_S = 0.005
-# What Label Studio, Django and the databases raise for a value that they cannot hold.
-_REFUSED = (DataError, IntegrityError, ValueError, OverflowError, TypeError, RecursionError)
+# The tasks can hold whole pictures.
+_ADOPTED_BATCH_SIZE = 50
 
 _Item = TypeVar("_Item")
 
@@ -47,6 +48,10 @@ class Follower:
     doubt: Doubt
     report: SyncReport
     progress: Callable[[], None]
+    adoption: Adoption = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.adoption = Adoption(self.writer.storage)
 
     def follow(self, within: KeyRange = ALL_KEYS) -> None:
         """The rows of a range.
@@ -54,6 +59,7 @@ class Follower:
         Raises:
             BridgeError: the table cannot be read, or the sync is no longer this process'.
         """
+        bring_in_refused(self.writer, self.source, within, self.report, self._get_on)
         for changes in find_changes(self.writer.storage, self.source, self.table, within):
             self.doubt.forget(settle(changes, self.source, self.table))
             confirm(changes, self.writer.storage)
@@ -86,10 +92,10 @@ class Follower:
         reading = read_task_data(storage, self.source, self.table, keys, linked, self.doubt.horizon, self.report)
         with closing(reading) as batches:
             for batch in batches:
-                new = [data for data in batch if data.row_id not in linked]
+                new = self._adopt([data for data in batch if data.row_id not in linked])
                 # Another replica may have answered than the one that the keys came from: older never replaces newer.
                 changed = [(d, linked[d.row_id]) for d in batch if d.row_id in linked and known[d.row_id] <= d.version]
-                self.report.existed += len(batch) - len(new) - len(changed)
+                self.report.existed += sum(data.row_id in linked for data in batch) - len(changed)
                 if new:
                     self._create(new)
                 if changed:
@@ -97,10 +103,26 @@ class Follower:
                 self._get_on()
                 time.sleep(OTHERS_TURN_S)
 
+    def _adopt(self, new: list[TaskData]) -> list[TaskData]:
+        """Take what tasks there are already for new rows; the others."""
+        pairs = self.adoption.choose(new, self.source, self.table)
+        if not pairs:
+            return new
+        # A task that somebody has labeled keeps what it has.
+        taken = [
+            (replace(data, existing=None, is_refused=False) if orphan.is_annotated else data, orphan.task_id)
+            for data, orphan in pairs
+        ]
+        for start in range(0, len(taken), _ADOPTED_BATCH_SIZE):
+            self.writer.adopt(taken[start : start + _ADOPTED_BATCH_SIZE])
+        self.report.existed += len(pairs)
+        adopted = {data.row_id for data, _ in pairs}
+        return [data for data in new if data.row_id not in adopted]
+
     def _create(self, batch: Sequence[TaskData]) -> None:
         try:
             created = self.writer.create(batch)
-        except _REFUSED as error:
+        except REFUSED as error:
             if len(batch) > 1:
                 for half in _halves(batch):
                     self._create(half)
@@ -108,7 +130,7 @@ class Follower:
             [data] = batch
             self._add_refused(data, error)
             if data.existing:  # it may be the result alone
-                self._create([replace(data, existing=None)])
+                self._create([replace(data, existing=None, is_refused=True)])
             return
         self.report.created += created
         self.report.existed += len(batch) - created
@@ -116,7 +138,7 @@ class Follower:
     def _refresh(self, batch: Sequence[tuple[TaskData, LinkedRow]]) -> None:
         try:
             self.report.updated += self.writer.refresh(batch)
-        except _REFUSED as error:
+        except REFUSED as error:
             if len(batch) > 1:
                 for half in _halves(batch):
                     self._refresh(half)
@@ -124,9 +146,7 @@ class Follower:
                 self._add_refused(batch[0][0], error)
 
     def _add_refused(self, data: TaskData, error: Exception) -> None:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        problem = RowError(f"Label Studio's database does not accept the row: {said[0][:200]}")
-        self.report.add_error(data.row_id, data.original_name, problem)
+        self.report.add_error(data.row_id, data.original_name, not_accepted(error))
 
 
 def _halves(batch: Sequence[_Item]) -> Iterable[Sequence[_Item]]:

@@ -17,8 +17,9 @@ from django.db.models.functions import Now
 from io_storages.base_models import storage_background_failure
 
 from polardb_bridge.errors import InvalidInputError, RetryableError
+from polardb_bridge.storage.clock import alive
 from polardb_bridge.storage.heartbeat import heartbeat
-from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink, alive
+from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync.models import SyncPart, SyncState
 
 logger = logging.getLogger(__name__)

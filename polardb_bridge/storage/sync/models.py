@@ -66,3 +66,51 @@ class RowMemory(models.Model):
 
     def __str__(self) -> str:
         return f"memory of link {self.link_id}"
+
+
+class RefusedResult(models.Model):
+    """A row's result that could not be brought in when its task was made; gone once it could."""
+
+    link = models.OneToOneField(
+        PolarDBImportStorageLink, on_delete=models.CASCADE, primary_key=True, related_name="refused_result"
+    )
+
+    def __str__(self) -> str:
+        return f"refused result of link {self.link_id}"
+
+
+class KnownTable(models.Model):
+    """Which table the addresses of a storage's pictures lead to; tasks that hold them can outlive the storage."""
+
+    storage_id = models.IntegerField(primary_key=True)
+    host = models.CharField(max_length=255)
+    port = models.PositiveIntegerField()
+    database = models.CharField(max_length=64)
+    table = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"table of storage {self.storage_id}"
+
+    @classmethod
+    def remember(cls, storage: PolarDBImportStorage) -> None:
+        names = ("host", "port", "database", "table")
+        cls.objects.update_or_create(storage_id=storage.pk, defaults={name: getattr(storage, name) for name in names})
+
+    def storages(self) -> models.QuerySet[PolarDBImportStorage]:
+        """The storages of this table that there are now."""
+        return PolarDBImportStorage.objects.filter(
+            host=self.host, port=self.port, database=self.database, table=self.table
+        )
+
+
+class DismissedRow(models.Model):
+    """A row whose task a person has deleted: it becomes none again before it is brought back."""
+
+    storage = models.ForeignKey(PolarDBImportStorage, on_delete=models.CASCADE, related_name="dismissed_rows")
+    row_id = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_dismissed_once")]
+
+    def __str__(self) -> str:
+        return f"row {self.row_id} of storage {self.storage_id}"

@@ -18,7 +18,8 @@ from django.db.models.functions import Now
 
 from polardb_bridge.conf import configuration
 from polardb_bridge.databases.interrupts import begin_afresh_after
-from polardb_bridge.storage.models import PolarDBImportStorage, alive
+from polardb_bridge.storage.clock import alive
+from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.doubt import Doubt
 from polardb_bridge.storage.sync.follow import Follower
 from polardb_bridge.storage.sync.lease import PartLostError, SyncLease

@@ -11,9 +11,11 @@ from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportSto
 from polardb_bridge.storage.sync import task_writer
 from polardb_bridge.storage.sync.changes import find_changes, settle
 from polardb_bridge.storage.sync.confirm import confirm
+from polardb_bridge.storage.sync.refused import refused_in
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.rows import ALL_KEYS
 from polardb_bridge.table.schema import open_source_table
 from polardb_bridge.table.size import TableSize
 
@@ -33,6 +35,7 @@ def plan_sync(storage: PolarDBImportStorage) -> SyncReport:
     with connect(source) as connection:
         table = open_source_table(connection, storage.table)
     _compare(storage, source, table, report)
+    report.failed += refused_in(storage, ALL_KEYS).count()
     return report
 
 

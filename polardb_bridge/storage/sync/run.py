@@ -20,7 +20,8 @@ from polardb_bridge.storage.sync import lease, parts
 from polardb_bridge.storage.sync.doubt import Doubt
 from polardb_bridge.storage.sync.follow import Follower
 from polardb_bridge.storage.sync.lease import SyncLease
-from polardb_bridge.storage.sync.models import SyncPart, SyncState
+from polardb_bridge.storage.sync.models import KnownTable, SyncPart, SyncState
+from polardb_bridge.storage.sync.renaming import follow_interface
 from polardb_bridge.storage.sync.report import Progress, SyncReport
 from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.connection import connect
@@ -102,6 +103,8 @@ def _sync_rows(
         if on_progress:
             on_progress(report)
 
+    KnownTable.remember(storage)
+    follow_interface(storage, mine)
     source = storage.connection_parameters()
     with acting_user(storage.project.created_by):
         with connect(source) as connection:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
 from polardb_bridge.errors import RowError
-from polardb_bridge.storage.images.links import ImageLink
+from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.changes import LinkedRow
 from polardb_bridge.storage.sync.existing_results import ExistingResult, read_existing
@@ -27,14 +27,14 @@ MAX_BATCH_BYTES = 8 * 1024 * 1024
 # Of the base64 text of an image inside a task. A task takes some fifteen times as much memory while it is made and
 # shown; PostgreSQL holds no text of more than 256 MB in a JSON value.
 MAX_DATA_URI_BYTES = 64 * 1024 * 1024
-COLUMNS = ("image", "original_name", "id")
 
 
 @dataclass(frozen=True)
 class TaskData:
     """The data of a row's task.
 
-    digest: of the row, if it can change and keep its version. existing: the result that the row holds already.
+    digest: of the row, if it can change and keep its version. existing: the result that the row holds already;
+    is_refused: it holds one that cannot be used.
     revision: how often the task was refreshed, with this time. size: about the bytes of the data.
     """
 
@@ -45,10 +45,10 @@ class TaskData:
     digest: str = ""
     revision: int = 0
     existing: ExistingResult | None = None
+    is_refused: bool = False
 
-    @property
-    def values(self) -> dict[str, object]:
-        return dict(zip(COLUMNS, (self.image, self.original_name, self.row_id), strict=True))
+    def values(self, image_field: str) -> dict[str, object]:
+        return {image_field: self.image, "original_name": self.original_name, "id": self.row_id}
 
     @property
     def size(self) -> int:
@@ -76,6 +76,11 @@ def read_task_data(
         return _batches(reader.linked_images(keys))
     # Rows are read and checked while the batch before is written.
     return read_ahead(_batches(reader.images_inside(keys)))
+
+
+# A row's result if it can be used, and whether it cannot.
+_Existing = tuple[ExistingResult | None, bool]
+_NOTHING: _Existing = (None, False)
 
 
 @dataclass
@@ -106,7 +111,8 @@ class _Reader:
                     continue
                 revision = self._revision(key.id)
                 image = ImageLink(self.storage.pk, key.id, key.version, revision).url
-                yield TaskData(key.id, key.version, image, key.original_name, digest, revision, existing.get(key.id))
+                known = existing.get(key.id, _NOTHING)
+                yield TaskData(key.id, key.version, image, key.original_name, digest, revision, *known)
 
     def _digests(self, ids: Sequence[int]) -> dict[int, tuple[RowKey, str]]:
         """Rows as they are with their digests: they may have changed since their keys were read."""
@@ -130,7 +136,7 @@ class _Reader:
                 # `map` and `filter` hold no row while the next one is read: one of them can be large.
                 yield from filter(None, map(partial(self._decoded, existing), rows))
 
-    def _decoded(self, existing: Mapping[int, ExistingResult], row: SourceRow) -> TaskData | None:
+    def _decoded(self, existing: Mapping[int, _Existing], row: SourceRow) -> TaskData | None:
         self.report.rows += 1
         key = row.key
         try:
@@ -146,13 +152,14 @@ class _Reader:
             self.report.add_error(key.id, key.original_name, error)
             return None
         revision = self._revision(key.id)
-        return TaskData(key.id, key.version, image, key.original_name, row.digest, revision, existing.get(key.id))
+        known = existing.get(key.id, _NOTHING)
+        return TaskData(key.id, key.version, image, key.original_name, row.digest, revision, *known)
 
     def _revision(self, row_id: int) -> int:
         link = self.linked.get(row_id)
         return (link.revision or 0) + 1 if link else 0
 
-    def _existing(self, keys: Sequence[RowKey]) -> Mapping[int, ExistingResult]:
+    def _existing(self, keys: Sequence[RowKey]) -> Mapping[int, _Existing]:
         """The results that the rows of new tasks hold already; bad ones go to the report."""
         names = {key.id: key.original_name for key in keys if key.is_annotated and key.id not in self.linked}
         if not names or self.storage.existing_annotations == ExistingAnnotations.IGNORE:
@@ -160,7 +167,7 @@ class _Reader:
         good, bad = read_existing(self.storage, self.source, list(names))
         for row_id, error in bad.items():
             self.report.add_error(row_id, names[row_id], error)
-        return good
+        return {row_id: (good.get(row_id), row_id in bad) for row_id in (*good, *bad)}
 
 
 def _batches(rows: Iterable[TaskData]) -> Generator[list[TaskData], None, None]:

@@ -16,14 +16,16 @@ from webhooks.models import WebhookAction
 from webhooks.utils import emit_webhooks_for_instance
 
 from polardb_bridge.choices import ExistingAnnotations
-from polardb_bridge.label_studio.tasks import create_task_states
+from polardb_bridge.label_studio.tasks import create_task_states, delete_tasks
+from polardb_bridge.storage.image_field import ROW_FIELDS
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.signals import tasks_adopted
 from polardb_bridge.storage.sync.changes import LinkedRow
-from polardb_bridge.storage.sync.existing_results import create_annotations, create_predictions
+from polardb_bridge.storage.sync.existing_results import ExistingResult, create_annotations, create_predictions
 from polardb_bridge.storage.sync.lease import SyncLease
-from polardb_bridge.storage.sync.models import RowMemory, SyncState
+from polardb_bridge.storage.sync.models import RefusedResult, RowMemory, SyncState
 from polardb_bridge.storage.sync.numbers import Numbers, next_number
-from polardb_bridge.storage.sync.task_data import COLUMNS, TaskData
+from polardb_bridge.storage.sync.task_data import TaskData
 
 META_KEY = "polardb"
 _REMOVED_BATCH_SIZE = 500
@@ -71,29 +73,69 @@ class Writer:
                 for data, number in zip(batch, numbers or itertools.count(first), strict=False)
             )
             links = PolarDBImportStorageLink.objects.bulk_create(
-                PolarDBImportStorageLink(
-                    storage=storage,
-                    task_id=task.pk,  # not the task: they would hold one another, and its image, until a collection
-                    key=str(data.row_id),
-                    row_id=data.row_id,
-                    version=data.version,
-                    has_result=task.total_annotations > 0,
-                )
+                # The task's id: they would hold one another, and its image, until a collection.
+                _new_link(storage, data, task.pk, task.total_annotations > 0)
                 for task, data in zip(tasks, batch, strict=True)
             )
-            RowMemory.objects.bulk_create(
-                RowMemory(link_id=link.pk, digest=data.digest)
-                for link, data in zip(links, batch, strict=True)
-                if data.digest
-            )
+            _remember(links, batch)
             existing = [(task, data.existing) for task, data in zip(tasks, batch, strict=True) if data.existing]
             if existing:
-                create = create_annotations if _as_annotations(storage) else create_predictions
-                create(storage, existing)
+                self._create_results(existing)
             create_task_states(tasks, project.organization_id, project.created_by)
             # Last: whoever else creates tasks of this project waits for it.
             _summary(project).update_data_columns(tasks)
         return tasks
+
+    def adopt(self, batch: Sequence[tuple[TaskData, int]]) -> None:
+        """Make tasks that there are already, given by id, those of these rows, with what the rows hold now."""
+        storage = self.storage
+        with transaction.atomic():
+            self.lease.check()
+            tasks = Task.objects.select_for_update().in_bulk([task_id for _, task_id in batch])
+            pairs = [(data, tasks[task_id]) for data, task_id in batch if task_id in tasks]
+            for data, task in pairs:
+                task.data = {**task.data, **data.values(storage.image_field)}
+                task.meta = {key: value for key, value in (task.meta or {}).items() if key != META_KEY}
+            Task.objects.bulk_update(tasks.values(), ["data", "meta"], batch_size=100)
+            links = PolarDBImportStorageLink.objects.bulk_create(
+                _new_link(storage, data, task.pk, task.total_annotations > 0) for data, task in pairs
+            )
+            _remember(links, [data for data, _ in pairs])
+            by_task = {link.task_id: link.pk for link in links}
+        for data, task in pairs:
+            if data.existing:
+                self.bring_in(by_task[task.pk], data.existing)
+        tasks_adopted.send(
+            sender=type(storage), task_ids=[task.pk for task in tasks.values() if task.total_annotations]
+        )
+
+    def _create_results(self, existing: Sequence[tuple[Task, ExistingResult]]) -> None:
+        create = create_annotations if _as_annotations(self.storage) else create_predictions
+        create(self.storage, existing)
+
+    def bring_in(self, link_id: int, result: ExistingResult) -> None:
+        """Give the task of a link the result that its row holds, unless somebody has labeled it meanwhile."""
+        with transaction.atomic():
+            self.lease.check()
+            link = PolarDBImportStorageLink.objects.filter(pk=link_id).first()
+            task = link and Task.objects.select_for_update().defer("data").filter(pk=link.task_id).first()
+            if task is None or task.annotations.exists():
+                RefusedResult.objects.filter(link=link_id).delete()
+                return
+            self._create_results([(task, result)])
+            annotations = int(_as_annotations(self.storage))
+            Task.objects.filter(pk=task.pk).update(
+                total_annotations=annotations,
+                is_labeled=0 < task.overlap <= annotations,
+                total_predictions=F("total_predictions") + 1 - annotations,
+            )
+            PolarDBImportStorageLink.objects.filter(pk=link_id).update(has_result=annotations > 0)
+            RefusedResult.objects.filter(link=link_id).delete()
+
+    def forget_refused(self, link_ids: Sequence[int]) -> None:
+        """These rows hold no result any more."""
+        if link_ids:
+            RefusedResult.objects.filter(link__in=link_ids).delete()
 
     def refresh(self, batch: Sequence[tuple[TaskData, LinkedRow]]) -> int:
         """Put the rows' present images and names into their tasks; annotations and other data stay. How many."""
@@ -106,7 +148,7 @@ class Writer:
                 task, link = tasks.get(old.task_id), links.get(old.task_id)
                 if task is None or link is None:
                     continue  # deleted meanwhile
-                task.data = {**task.data, **data.values}
+                task.data = {**task.data, **data.values(self.storage.image_field)}
                 task.updated_at = timezone.now()
                 task.meta = {key: value for key, value in (task.meta or {}).items() if key != META_KEY}
                 link.version, link.is_missing = data.version, False
@@ -133,8 +175,9 @@ class Writer:
             removed = [link.task_id for link in batch if link.task_id not in worked_on]
             _mark_missing([link for link in batch if link.task_id in worked_on and not link.is_missing])
             if removed:
-                _summary(project).remove_data_columns([{"data": dict.fromkeys(COLUMNS)}] * len(removed))
-                Task.delete_tasks_without_signals_from_task_ids(removed)
+                columns = dict.fromkeys((self.storage.image_field, *ROW_FIELDS))
+                _summary(project).remove_data_columns([{"data": columns}] * len(removed))
+                delete_tasks(removed)
                 self._count("removed", len(removed))
         if removed:
             deleted = [{"id": task_id} for task_id in removed]
@@ -149,7 +192,7 @@ def _new_task(storage: PolarDBImportStorage, data: TaskData, number: int) -> Tas
     project = storage.project
     annotations = int(data.existing is not None and _as_annotations(storage))
     return Task(
-        data=data.values,
+        data=data.values(storage.image_field),
         project=project,
         overlap=project.maximum_annotations,
         inner_id=number,
@@ -157,6 +200,26 @@ def _new_task(storage: PolarDBImportStorage, data: TaskData, number: int) -> Tas
         is_labeled=0 < project.maximum_annotations <= annotations,
         total_predictions=int(data.existing is not None) - annotations,
     )
+
+
+def _new_link(
+    storage: PolarDBImportStorage, data: TaskData, task_id: int, has_result: bool
+) -> PolarDBImportStorageLink:
+    return PolarDBImportStorageLink(
+        storage=storage,
+        task_id=task_id,
+        key=str(data.row_id),
+        row_id=data.row_id,
+        version=data.version,
+        has_result=has_result,
+    )
+
+
+def _remember(links: Sequence[PolarDBImportStorageLink], batch: Sequence[TaskData]) -> None:
+    """Of new links, what is known of their rows beside the version."""
+    pairs = list(zip(links, batch, strict=True))
+    RowMemory.objects.bulk_create(RowMemory(link_id=link.pk, digest=data.digest) for link, data in pairs if data.digest)
+    RefusedResult.objects.bulk_create(RefusedResult(link_id=link.pk) for link, data in pairs if data.is_refused)
 
 
 def _as_annotations(storage: PolarDBImportStorage) -> bool:

@@ -40,6 +40,8 @@ function sourceRows(storage) {
     ["Image delivery", choiceName("image_delivery", storage.delivery_in_use || storage.image_delivery)],
     ["Rows synced", `${synced} (${storage.last_sync_count ?? 0} new)`],
   ];
+  if (storage.notes?.length) rows.push(["Labels", storage.notes.join(" ")]);
+  if (storage.dismissed) rows.push(["Dismissed", h(Dismissed, { storage }), "Rows whose tasks were deleted by hand: no sync makes tasks of them."]);
   if (storage.status === "failed") rows.push(["Problem", h(StorageProblem, { text: reasons[0] })]);
   if (storage.status === "completed_with_errors") rows.push(["Rows failed", h(Reasons, { count: failed, reasons })]);
   return rows;
@@ -57,6 +59,17 @@ function targetRows({ writeback }) {
     rows.push(["Problem", h(StorageProblem, { text: error.replace(/\.?$/, ".") + next })]);
   }
   return rows;
+}
+
+function Dismissed({ storage }) {
+  const bringBack = async (event) => {
+    event.currentTarget.disabled = true;
+    const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
+    await fetch(`${APP_SETTINGS.hostname}/api/storages/polardb/${storage.id}/bring-back`, { method: "POST", headers: { "X-CSRFToken": token } });
+    location.reload();
+  };
+  const rows = storage.dismissed === 1 ? "1 row dismissed" : `${storage.dismissed} rows dismissed`;
+  return h("span", null, `${rows} · `, h("button", { type: "button", className: "polardb-link", onClick: bringBack }, "bring back"));
 }
 
 function StorageProblem({ text }) {

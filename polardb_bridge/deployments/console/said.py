@@ -1,0 +1,96 @@
+"""What statements say, in the language of the page.
+
+Errors and answers are made in English, as the REST API and the log need them. The page finds which message a text is by
+its pattern, and says that in its own language; what has no pattern here stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from django.utils import translation
+from django.utils.translation import gettext_noop as _
+
+# A name in braces stands for what is not known before; `…message` for another message, `hint` for a hint or nothing.
+PATTERNS = (
+    _("ERROR {code} ({state}): {message}"),
+    _("Incorrect arguments to {verb}: {message}"),
+    _("{text} is neither an IP address nor a network: write addresses such as 118.178.1.2 or 2001:db8::1, "
+      "and networks such as 192.168.100.0/24, with commas between them{hint}."),
+    _("; it has an invisible character, {found}: type it again"),
+    _("; it has {found} instead of a comma"),
+    _("; {found} is a full-width character of a Chinese input method: type {meant}"),
+    _("{text} has bits set after the first {length}: write {network} for that network, "
+      "or {address} for that one address."),
+    _("There already is a deployment {name}."),
+    _("The table {table} already belongs to the deployment {name}; drop that one first."),
+    _("There is no deployment {name}. {verb} lists them."),
+    _("There is no allow-list {name}. {verb} lists them."),
+    _("The deployment {name} no longer exists."),
+    _("The deployment name {name} is not valid: use {rule}."),
+    _("The deployment name {name} begins with {prefix}, as names of allow-lists do: choose another."),
+    _("The project's title {title} must have {shortest} to {longest} characters."),
+    _("{count} results of {name} are not in their rows yet: {message}. "
+      "Repeat DROP DEPLOYMENT later, or give them up with WITH (force='true')."),
+    _("their rows are missing or cannot hold them"),
+    _("There is no template {template} in {table}. Active templates: {templates}."),
+    _("The template {template} is inactive (tp_is_active is {value}). Active templates: {templates}."),
+    _("There is no table {table} in the database, or its user may not see it."),
+    _("The table {table} cannot be used: {problems}."),
+    _("{table} cannot be a table's name: use 1 to 64 letters, digits, '_', '$' or '-'."),
+    _("tp_schema is not a JSON object but {kind}."),
+    _("tp_schema: type {problem}; supported: {types}."),
+    _("tp_schema: label {number} ({label}) is listed twice."),
+    _("tp_schema: label {number} ({label}) looks like label {first} ({alike})."),
+    _("tp_schema: label {number} ({label}) begins with $, and the editor would show a field of the task."),
+    _("tp_schema: labels is empty; name at least one label."),
+    _("tp_schema: labels is missing."),
+    _("User {user} lacks a privilege: {reason}"),
+    _("{server} refused the user {user}: user name or password is wrong (MySQL error {number})"),
+    _("{host} refuses connections on port {port}: check the port."),
+    _("{host} cannot be reached on port {port}: {reason}."),
+    _("The host name {host} is not known{number}"),
+    _("There is no database {database} on {server} (MySQL error {number})"),
+    _("POLARDB_URL is not set. Set it to your database: mysql://user:password@host:3306/database"),
+    _("its {part} was deleted in Label Studio; drop and deploy it again"),
+    _("its import storage was deleted in Label Studio; drop and deploy it again"),
+    _("Deployment {name} is created. It is closed to everybody until {verb} {list} WITH (ips='…') opens it; "
+      "{show} gives its URL, user and password."),
+    _("Deployment {name} is open to {networks}. Warning: that lets in the whole Internet."),
+    _("Deployment {name} is open to {networks}."),
+    _("Deployment {name} is dropped; its rows and their results stay in {table}. "
+      "Warning: {lost} rows are without their newest result."),
+    _("Deployment {name} is dropped; its rows and their results stay in {table}."),
+)  # fmt: skip
+_PART = re.compile(r"\{(\w+)\}")
+# Parts that are texts with patterns of their own.
+_TEXTS = ("message", "hint")
+
+
+@cache
+def _expressions() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((pattern, as_expression(pattern)) for pattern in PATTERNS)
+
+
+def as_expression(pattern: str) -> re.Pattern[str]:
+    """What a message of this pattern looks like."""
+    pieces = _PART.split(pattern)
+    return re.compile(
+        "".join(f"(?P<{piece}>.*?)" if number % 2 else re.escape(piece) for number, piece in enumerate(pieces)),
+        re.DOTALL,
+    )
+
+
+def in_page_language(text: str) -> str:
+    """The message in the language that is active now."""
+    if (translation.get_language() or "en").startswith("en"):
+        return text
+    for pattern, expression in _expressions():
+        found = expression.fullmatch(text)
+        if found:
+            parts = {
+                name: in_page_language(part) if name in _TEXTS else part for name, part in found.groupdict().items()
+            }
+            return str(translation.gettext(pattern).format(**parts))
+    return text

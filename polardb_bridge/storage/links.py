@@ -1,0 +1,61 @@
+"""The address under which Label Studio shows the image of a row: `/data/polardb/?d=<storage>/<row>/<version>.jpg`.
+
+The path starts with `/data/` and the address ends in an image extension, so Label Studio's SDK (and every ML backend
+that uses its `get_local_path`) downloads it like Label Studio's own files. The version, with the
+revision of a task that was refreshed (`<version>-<revision>`), changes with the image: caches that never ask again
+still see the new one.
+
+Tasks hold it without the path below which Label Studio is served (LABEL_STUDIO_HOST): that is put before it when a task
+is read, and may change.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from django.conf import settings
+
+PATH = "data/polardb/"
+_IN_TASKS = f"/{PATH}?d="
+# Some hosts and paths: tasks of earlier versions hold the path of their time.
+_MAX_BEFORE = 500
+_IMAGE = re.compile(r"([0-9]{1,9})/(-?[0-9]{1,19})/([0-9]{1,18})(?:-([0-9]{1,9}))?\.jpg")
+
+
+@dataclass(frozen=True)
+class ImageLink:
+    """Which image. version: the row's (table/rows.py). revision: how often its task was refreshed."""
+
+    storage_id: int
+    row_id: int
+    version: int
+    revision: int = 0
+
+    @property
+    def url(self) -> str:
+        """As tasks hold it."""
+        revision = f"-{self.revision}" if self.revision else ""
+        return f"{_IN_TASKS}{self.storage_id}/{self.row_id}/{self.version}{revision}.jpg"
+
+    @classmethod
+    def parse(cls, text: str) -> ImageLink | None:
+        """Read the `d` of a url; None if it is not of that form. Numbers only, so nothing else gets through."""
+        match = _IMAGE.fullmatch(text)
+        return cls(*map(int, match.groups(default="0"))) if match else None
+
+    @classmethod
+    def of_url(cls, url: str) -> ImageLink | None:
+        """Read an address that a task holds, of whatever host and path; None if it is none of ours."""
+        return cls.parse(url.partition(_IN_TASKS)[2]) if is_ours(url) else None
+
+
+def is_ours(url: str) -> bool:
+    """Whether a text that a task holds, which may be a whole picture, is such an address."""
+    return url.startswith(("/", "http://", "https://")) and _IN_TASKS in url[:_MAX_BEFORE]
+
+
+def resolved(url: str) -> str:
+    """An address of ours as browsers reach it now."""
+    prefix = getattr(settings, "FORCE_SCRIPT_NAME", None) or ""
+    return prefix.rstrip("/") + _IN_TASKS + url.partition(_IN_TASKS)[2]
