@@ -56,6 +56,17 @@ def test_a_request_ends_in_time(api: Any, user: Any, server: hostile.HostileServ
     assert server.connections
 
 
+@pytest.mark.parametrize("server", [hostile.drip_rows], indirect=True, ids=name_of)
+def test_a_change_of_the_address_ends_in_time(provisioned: Any, api: Any, server: hostile.HostileServer) -> None:
+    """The change is taken: a server that is away now is asked again when it is needed."""
+    began = time.monotonic()
+    form = {"port": server.port, "password": "p"}
+    answer = api.patch(f"/api/storages/polardb/{provisioned.import_storage.pk}", form, format="json")
+    assert time.monotonic() - began < MAX_SECONDS
+    assert answer.status_code == 200, answer.content[:500]
+    assert server.connections
+
+
 @pytest.mark.parametrize("server", [hostile.freeze, hostile.drip_rows, hostile.swell], indirect=True, ids=name_of)
 def test_an_image_ends_in_time(api: Any, user: Any, server: hostile.HostileServer) -> None:
     from projects.models import Project
