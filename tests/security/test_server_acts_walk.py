@@ -22,11 +22,11 @@ from django.test import Client, TestCase
 from django.test.client import MULTIPART_CONTENT, encode_multipart
 from PIL import Image
 
+from support.hostile_server import HostileServer, hostile_server, silence
 from support.memory import begin_peak, peak
 from support.prober import is_left_out
 from support.sessions import signed_in
 from support.tenants import PASSWORD, Tenant, make_tenant
-from support.trap import Trap
 from support.walk import Pattern, body_of, is_guarded, methods_of, patterns, queries_of, values_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -39,7 +39,7 @@ CATASTROPHIC = "(a+)+$"
 VICTIM = "a" * 40 + "!"
 
 
-def hostile(trap: Trap) -> dict[str, Any]:
+def hostile(trap: HostileServer) -> dict[str, Any]:
     """Fields of all of Label Studio's forms that lead to a server, and patterns and documents that cost much."""
     url = f"http://127.0.0.1:{trap.port}/x.json"
     endpoint = f"127.0.0.1:{trap.port}"
@@ -86,7 +86,7 @@ def hostile(trap: Trap) -> dict[str, Any]:
     }
 
 
-def queries(pattern: Pattern, method: str, tenant: Tenant, trap: Trap) -> Iterator[dict[str, Any]]:
+def queries(pattern: Pattern, method: str, tenant: Tenant, trap: HostileServer) -> Iterator[dict[str, Any]]:
     url = f"http://127.0.0.1:{trap.port}/x.png"
     more = {
         "url": url,
@@ -117,7 +117,9 @@ def tenant(db: None, settings: Any) -> Iterator[Tenant]:
     logging.disable(logging.NOTSET)
 
 
-def bodies(pattern: Pattern, method: str, tenant: Tenant, trap: Trap, image: bytes) -> Iterator[tuple[Any, str]]:
+def bodies(
+    pattern: Pattern, method: str, tenant: Tenant, trap: HostileServer, image: bytes
+) -> Iterator[tuple[Any, str]]:
     if method in ("GET", "HEAD", "OPTIONS"):
         yield "", "application/json"
         return
@@ -151,7 +153,7 @@ class Cost(NamedTuple):
     visits: int
 
 
-def walk(tenant: Tenant, trap: Trap, only: str = "") -> Iterator[Cost]:
+def walk(tenant: Tenant, trap: HostileServer, only: str = "") -> Iterator[Cost]:
     """What each request costs."""
     client = signed_in(tenant.owner.email, PASSWORD)
     client.raise_request_exception = False
@@ -164,7 +166,7 @@ def walk(tenant: Tenant, trap: Trap, only: str = "") -> Iterator[Cost]:
         for method in methods_of(pattern):
             for query in queries(pattern, method, tenant, trap):
                 for body, kind in bodies(pattern, method, tenant, trap, image):
-                    visits = trap.visits
+                    visits = trap.connections
                     for _ in range(3):  # the first may import modules, and the machine do other things
                         client.cookies = SimpleCookie(cookies)
                         began, before = time.monotonic(), begin_peak()
@@ -172,11 +174,11 @@ def walk(tenant: Tenant, trap: Trap, only: str = "") -> Iterator[Cost]:
                         seconds, grown = time.monotonic() - began, peak() - before
                         if seconds <= MAX_SECONDS and grown <= MAX_BYTES:
                             break
-                    yield Cost(f"{method} {path} {kind} ({status})", seconds, grown, trap.visits - visits)
+                    yield Cost(f"{method} {path} {kind} ({status})", seconds, grown, trap.connections - visits)
 
 
 def test_a_tenant_makes_the_server_do_little(tenant: Tenant) -> None:
-    with Trap() as trap:
+    with hostile_server(talk=silence) as trap:
         found = list(walk(tenant, trap))
     assert len(found) > 500
     too_much = [cost for cost in found if cost.seconds > MAX_SECONDS or cost.bytes > MAX_BYTES or cost.visits]
@@ -188,6 +190,6 @@ def test_the_same_requests_reach_the_trap(tenant: Tenant, settings: Any, monkeyp
     settings.SSRF_PROTECTION_ENABLED = False
     settings.USE_DEFAULT_BANNED_SUBNETS = False
     monkeypatch.setenv("POLARDB_TENANTS_MAY", "storages,ml-backends,webhooks,import-urls")
-    with Trap() as trap:
+    with hostile_server(talk=silence) as trap:
         visited = [cost for cost in walk(tenant, trap, "api/storages/polardb") if cost.visits]
     assert visited
