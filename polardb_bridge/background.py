@@ -59,6 +59,7 @@ class BackgroundThread:
         self._busy: dict[_Key, _Owner] = {}
         self._failing: set[_Key] = set()
         self._missed: set[_Key] = set()
+        self._is_held_up = False  # something waits for any thread of its organization to be free
         self._watch = Watch()
         self._next_poll = self._next_clock = self._next_thorough_sweep = time.monotonic()
 
@@ -125,13 +126,15 @@ class BackgroundThread:
 
     def _sync(self, storage_id: int, do: Callable[[int], None]) -> None:
         key = ("sync", storage_id)
+        with self._lock:  # nobody but this thread begins syncs
+            running = [whose for (kind, _), whose in self._busy.items() if kind == "sync"]
+            if key in self._busy or len(running) >= MAX_SYNCS:
+                return  # the next round tries again
         storages = PolarDBImportStorage.objects.filter(pk=storage_id)
         owner = storages.values_list("project__organization", flat=True).first()
+        if running.count(owner) >= MAX_SYNCS_OF_ONE:
+            return
         with self._lock:
-            running = [whose for (kind, _), whose in self._busy.items() if kind == "sync"]
-            is_full = len(running) >= MAX_SYNCS or running.count(owner) >= MAX_SYNCS_OF_ONE
-            if key in self._busy or is_full:
-                return  # the next round tries again
             self._busy[key] = owner
         # Not of the pool, which ends with what is under way: a sync takes long, and can stop anywhere.
         threading.Thread(target=self._work, args=(key, lambda: _run_sync(storage_id, do)), daemon=True).start()
@@ -151,7 +154,7 @@ class BackgroundThread:
                 return  # the next round tries again
             owners = [whose for (kind, _), whose in self._busy.items() if kind != "sync"]
             if owner is not None and owner in owners and len(owners) >= MAX_THREADS - SPARE_THREADS:
-                self._missed.add(key)
+                self._is_held_up = True
                 return
             self._busy[key] = owner
             if failing:
@@ -169,9 +172,10 @@ class BackgroundThread:
             with self._lock:
                 self._busy.pop(key, None)
                 self._failing.discard(key)
-                missed = bool(self._missed)
-                self._missed.clear()
-            if missed:
+                is_awaited = self._is_held_up or key in self._missed
+                self._missed.discard(key)
+                self._is_held_up = False
+            if is_awaited:
                 self.wake()
 
 

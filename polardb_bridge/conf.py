@@ -40,6 +40,7 @@ LENDABLE = frozenset({"storages", "ml-backends", "webhooks", "import-urls"})
 UNIX_SOCKET = "unix"
 MAX_RECONCILE_MINUTES = 366 * 24 * 60
 MAX_STATEMENT_RECORD_DAYS = 36_500
+MAX_HSTS_SECONDS = 10**10 - 1
 MAX_SHARED_SYNC_ROWS = 10**12
 
 _HOST_NAME = re.compile(r"[\w.-]+")
@@ -239,10 +240,17 @@ def _file(text: str) -> str | None:
     return str(Path(text).absolute())
 
 
+def _whole_number(text: str, most: int) -> int | None:
+    """From 0 to `most`; None if it is no such number."""
+    is_short = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    return int(text) if is_short and int(text) <= most else None
+
+
 def _rows(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 13 and 1 <= int(text) <= MAX_SHARED_SYNC_ROWS):
+    rows = _whole_number(text, MAX_SHARED_SYNC_ROWS)
+    if not rows:
         raise InvalidInputError(f"{text[:50]!r} is not a number of rows from 1 to {MAX_SHARED_SYNC_ROWS}.")
-    return int(text)
+    return rows
 
 
 def _kinds(text: str) -> frozenset[str]:
@@ -254,17 +262,19 @@ def _kinds(text: str) -> frozenset[str]:
 
 
 def _seconds(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+    seconds = _whole_number(text, MAX_HSTS_SECONDS)
+    if seconds is None:
         raise InvalidInputError(f"{text[:50]!r} is not a number of seconds.")
-    return int(text)
+    return seconds
 
 
 def _days(text: str) -> timedelta | None:
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= MAX_STATEMENT_RECORD_DAYS):
+    days = _whole_number(text, MAX_STATEMENT_RECORD_DAYS)
+    if days is None:
         raise InvalidInputError(
             f"{text[:50]!r} is not a number of days from 0 to {MAX_STATEMENT_RECORD_DAYS} (0: for ever)."
         )
-    return timedelta(days=int(text)) if int(text) else None
+    return timedelta(days=days) if days else None
 
 
 def _minutes(text: str) -> timedelta | None:

@@ -24,7 +24,7 @@ from polardb_bridge.table.connection import connect
 from polardb_bridge.table.identity import TableIdentity, read_identity
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.privileges import check_select, check_update
-from polardb_bridge.table.schema import open_source_table, table_warnings
+from polardb_bridge.table.schema import source_table, table_warnings, validate_table
 from polardb_bridge.table.size import read_table_size
 from polardb_bridge.table.templates import find_template
 from polardb_bridge.web import served
@@ -119,12 +119,13 @@ def prepare(parameters: ConnectionParameters, *, template: str, source: str) -> 
     """
     with connect(parameters) as connection:
         chosen = find_template(connection, template)
-        table = open_source_table(connection, source, to_write=True)
+        table = source_table(source)
+        found = validate_table(connection, table, to_write=True)
         check_select(connection, table)
         check_update(connection, table)
         rows = read_table_size(connection, table).rows
         identity = read_identity(connection, source)
-        warnings = [w for to_write in (False, True) for w in table_warnings(connection, source, to_write=to_write)]
+        warnings = [w for to_write in (False, True) for w in table_warnings(connection, found, to_write=to_write)]
     config = labeling_config(chosen.schema)
     try:
         validate_label_config(config)

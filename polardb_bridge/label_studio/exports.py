@@ -6,6 +6,8 @@ The converter takes uploaded files from the disk by the path that a task names, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any
@@ -28,19 +30,13 @@ def keep_files_to_their_organization() -> None:
 
     @wraps(generate)
     def generate_export_file(project: Any, *args: Any, **kwargs: Any) -> Any:
-        token = _project.set(project)
-        try:
+        with _exporting(project):
             return generate(project, *args, **kwargs)
-        finally:
-            _project.reset(token)
 
     @wraps(convert)
     def convert_file(self: Any, *args: Any, **kwargs: Any) -> Any:
-        token = _project.set(self.project)
-        try:
+        with _exporting(self.project):
             return convert(self, *args, **kwargs)
-        finally:
-            _project.reset(token)
 
     @wraps(find)
     def get_local_path(url: str, *args: Any, **kwargs: Any) -> Any:
@@ -54,6 +50,15 @@ def keep_files_to_their_organization() -> None:
     modules: list[Any] = [io, converter, doclang]
     for module in modules:
         module.get_local_path = get_local_path
+
+
+@contextmanager
+def _exporting(project: Any) -> Iterator[None]:
+    token = _project.set(project)
+    try:
+        yield
+    finally:
+        _project.reset(token)
 
 
 def may_hold(project: Any, url: str) -> bool:

@@ -50,7 +50,7 @@ from polardb_bridge.storage.sync.dismissal import bring_back
 from polardb_bridge.storage.sync.stopping import stopped
 from polardb_bridge.storage.trials import count_trial
 from polardb_bridge.table.preview import MAX_BYTES
-from polardb_bridge.table.time_limit import time_limit
+from polardb_bridge.table.time_limit import TimeLimit, time_limit
 
 # A sync that takes longer goes on after the answer, which then says "queued" or "in progress".
 SYNC_ANSWER_TIMEOUT_S = 10.0
@@ -80,6 +80,11 @@ def _count_trial(request: Request, storage: Any) -> None:
     count_trial(request.user, f"{storage.host}:{storage.port}")
 
 
+def _asking() -> contextlib.AbstractContextManager[TimeLimit]:
+    """Within, the server of a storage is asked for as long as a request may take."""
+    return time_limit(ANSWER_TIME_LIMIT_S, ANSWER_MAX_BYTES)
+
+
 def _with_values(storage: Any, values: dict[str, Any]) -> Any:
     """`storage` with these values of its fields; it keeps its password if none was typed."""
     for name, value in keep_password(values).items():
@@ -99,7 +104,7 @@ class _DetailMixin(_BridgeErrorsMixin):
         if changed.table_address != storage.table_address:
             _count_trial(self.request, changed)
             # A server that is away now may be changed to: it is asked again when it is needed.
-            with contextlib.suppress(RetryableError):
+            with contextlib.suppress(RetryableError), _asking():
                 changed.validate_connection()
             check_goes_somewhere(changed)
             storage.known_as = changed.known_as
@@ -119,9 +124,9 @@ class _CreateMixin(_BridgeErrorsMixin):
         # Who may use the project, the serializer has checked.
         storage = serializer.Meta.model(**serializer.validated_data)
         _count_trial(self.request, storage)
-        with time_limit(ANSWER_TIME_LIMIT_S, ANSWER_MAX_BYTES):
+        with _asking():
             storage.validate_connection()
-            check_goes_somewhere(storage)
+        check_goes_somewhere(storage)
         serializer.save(known_as=storage.known_as)
 
 
@@ -132,7 +137,7 @@ class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         storage = self.storage_in_form()
-        with time_limit(ANSWER_TIME_LIMIT_S, ANSWER_MAX_BYTES):
+        with _asking():
             return self.answer(storage)
 
     def answer(self, storage: Any) -> Response:

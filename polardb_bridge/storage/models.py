@@ -26,7 +26,7 @@ from polardb_bridge.storage.signals import export_sync_requested, import_sync_re
 from polardb_bridge.table import privileges
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import DEFAULT_PORT, ConnectionParameters, table_address
-from polardb_bridge.table.schema import open_source_table, source_table, table_warnings
+from polardb_bridge.table.schema import source_table, table_warnings, validate_table
 
 # A month.
 MAX_SYNC_EVERY_MINUTES = 31 * 24 * 60
@@ -148,9 +148,10 @@ class PolarDBStorageMixin(IdentityMixin):
         """
         to_write = isinstance(self, ExportStorage)
         with connect(self.connection_parameters()) as connection:
-            self._check_privileges(connection, open_source_table(connection, self.table, to_write=to_write))
+            found = validate_table(connection, self.source_table, to_write=to_write)
+            self._check_privileges(connection, self.source_table)
             self.identify(connection)
-            return [*table_warnings(connection, self.table, to_write=to_write)]
+            return [*table_warnings(connection, found, to_write=to_write)]
 
     def _check_privileges(self, connection: sa.Connection, table: sa.Table) -> None:
         raise NotImplementedError

@@ -80,25 +80,20 @@ def source_table(name: str) -> sa.Table:
     )
 
 
-def open_source_table(connection: sa.Connection, name: str, *, to_write: bool = False) -> sa.Table:
+def open_source_table(connection: sa.Connection, name: str) -> sa.Table:
     """The source table of that name, once the database was seen to hold it with all its columns.
-
-    to_write: and once they were seen to take results.
 
     Raises:
         InvalidInputError: `name` cannot be a table's name.
         ReconfigureError: as `validate_table`.
     """
     table = source_table(name)
-    validate_table(connection, table, to_write=to_write)
+    validate_table(connection, table)
     return table
 
 
-def table_warnings(connection: sa.Connection, name: str, *, to_write: bool) -> list[TableWarning]:
-    """What will surprise people although the source table of that name, opened before, can be read, or written."""
-    found = find_table(connection, name)
-    if found is None:
-        return []
+def table_warnings(connection: sa.Connection, found: FoundTable, *, to_write: bool) -> list[TableWarning]:
+    """What will surprise people although the source table, as `validate_table` found it, can be read, or written."""
     return writing_warnings(connection, found) if to_write else reading_warnings(found)
 
 

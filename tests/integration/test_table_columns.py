@@ -18,7 +18,7 @@ from polardb_bridge.table.columns import find_table
 from polardb_bridge.table.connection import begin, connect, dispose
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.privileges import check_select, check_update
-from polardb_bridge.table.schema import open_source_table, source_table, table_warnings
+from polardb_bridge.table.schema import open_source_table, source_table, table_warnings, validate_table
 from polardb_bridge.webhooks.delivery import deliver
 from polardb_bridge.webhooks.reconcile import reconcile
 from support.labeling import LabelingProject, Provisioned, provision
@@ -36,7 +36,7 @@ def refusal(source: Source, name: str = TABLE, *, to_write: bool = True) -> str:
     found = ""
     with connect(source.parameters) as connection:
         try:
-            open_source_table(connection, name, to_write=to_write)
+            validate_table(connection, source_table(name), to_write=to_write)
         except ReconfigureError as error:
             found = f"{error.field}: {error}"
     assert not found or found.startswith("table: ")
@@ -46,7 +46,8 @@ def refusal(source: Source, name: str = TABLE, *, to_write: bool = True) -> str:
 def warnings(source: Source) -> dict[bool, str]:
     """What is said of reading (False) and of writing (True)."""
     with connect(source.parameters) as connection:
-        return {to_write: " ".join(table_warnings(connection, TABLE, to_write=to_write)) for to_write in (False, True)}
+        found = validate_table(connection, source_table(TABLE))
+        return {to_write: " ".join(table_warnings(connection, found, to_write=to_write)) for to_write in (False, True)}
 
 
 @pytest.fixture(autouse=True)
@@ -196,7 +197,8 @@ class TestAccounts:
             " updated_at)",
         )
         with begin(limited) as connection:
-            table = open_source_table(connection, TABLE, to_write=True)
+            table = source_table(TABLE)
+            validate_table(connection, table, to_write=True)
             check_select(connection, table)
             check_update(connection, table)
 
