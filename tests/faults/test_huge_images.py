@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import begin, dispose
 from support.labeling import Provisioned
+from support.memory import peak_of
 from support.source_data import TABLE, Source
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,13 +83,11 @@ def test_an_image_of_200_mb_inside_a_task_is_refused_before_it_is_read(
 ) -> None:
     storage.image_delivery = "data_uri"
     storage.save()
-    command = subprocess.Popen(
+    taken = peak_of(
         [sys.executable, "-m", "polardb_bridge", "manage", "sync_storage", "--storage-id", str(storage.pk)],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings", **environment},
+        {**os.environ, "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings", **environment},
     )
-    _, status, used = os.wait4(command.pid, 0)
-    command.returncode = status
-    assert used.ru_maxrss // 1024 < 250 + MAX_MB
+    assert taken < 400 * 1024**2  # Label Studio alone takes 250
     storage.refresh_from_db()
     assert (storage.status, storage.last_sync_count) == ("completed_with_errors", 1)
     assert "set the storage's image delivery to 'link'" in storage.traceback
