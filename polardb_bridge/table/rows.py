@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -145,12 +146,13 @@ def read_rows(
     *,
     max_bytes: int | None = None,
     digests_after: int | None = None,
-) -> Iterator[SourceRow]:
+) -> Generator[SourceRow, None, None]:
     """The rows of these ids with their images; memory holds one at a time. Missing ones are left out.
 
     By id, in parts of IMAGES_BATCH_SIZE; large ones come at the end of their part.
 
-    The rows are streamed: use `connection` for nothing else before the last one.
+    The rows are streamed: use `connection` for nothing else before the last one, and close what is not read to its
+    end (`contextlib.closing`) before the connection.
 
     max_bytes: larger images are not read. digests_after: rows newer than this, in seconds since 1970, and those of an
     unknown time come with a digest.
@@ -159,10 +161,11 @@ def read_rows(
         batch = ids[start : start + IMAGES_BATCH_SIZE]
         done = 0
         try:
-            for row in _stream(connection, table, batch, table.c.base64_data, max_bytes, digests_after):
-                done = row.key.id
-                yield row
-                del row
+            with closing(_stream(connection, table, batch, table.c.base64_data, max_bytes, digests_after)) as rows:
+                for row in rows:
+                    done = row.key.id
+                    yield row
+                    del row
         except UnicodeDecodeError:
             # The driver refuses what is not in the column's character set. The bytes can still be read, and refused.
             rest = [row_id for row_id in batch if row_id > done]
@@ -176,7 +179,7 @@ def _stream(
     image: sa.ColumnElement[Any],
     max_bytes: int | None,
     digests_after: int | None,
-) -> Iterator[SourceRow]:
+) -> Generator[SourceRow, None, None]:
     size = sa.func.octet_length(table.c.base64_data)
     small = sa.case((size <= MAX_STREAMED_BYTES, image))
     query = sa.select(small, size, _digest_of_newer(table, digests_after), *_key_columns(table))

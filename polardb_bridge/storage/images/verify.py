@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from django.db import models, transaction
@@ -89,8 +90,11 @@ def _look(storage: PolarDBImportStorage, row_ids: Sequence[int]) -> dict[int, st
     """Why the images of rows cannot be shown, by row id; a missing row is none of them: the next sync sees to it."""
     problems = {}
     large = []
-    with connect(storage.connection_parameters()) as connection:
-        for row in read_rows(connection, storage.source_table, row_ids, max_bytes=MAX_BYTES_IN_MEMORY):
+    with (
+        connect(storage.connection_parameters()) as connection,
+        closing(read_rows(connection, storage.source_table, row_ids, max_bytes=MAX_BYTES_IN_MEMORY)) as rows,
+    ):
+        for row in rows:
             if row.size > MAX_BYTES_IN_MEMORY:
                 large.append(row.key.id)
                 continue

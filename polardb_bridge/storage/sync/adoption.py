@@ -7,7 +7,7 @@ picture tells: an address of ours names storage and row, and a picture inside th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -97,8 +97,11 @@ class Adoption:
         if self._storage.delivery_in_use != ImageDelivery.LINK:
             return {row_id: data.image for row_id, data in rows.items()}
         pictures = {}
-        with connect(source) as connection:
-            for row in read_rows(connection, table, sorted(rows), max_bytes=MAX_DATA_URI_BYTES):
+        with (
+            connect(source) as connection,
+            closing(read_rows(connection, table, sorted(rows), max_bytes=MAX_DATA_URI_BYTES)) as stored,
+        ):
+            for row in stored:
                 with suppress(RowError):
                     pictures[row.key.id] = data_uri(row.base64_data)
         return pictures

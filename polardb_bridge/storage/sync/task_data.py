@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -125,14 +126,18 @@ class _Reader:
         for start in range(0, len(keys), IMAGES_BATCH_SIZE):
             part = keys[start : start + IMAGES_BATCH_SIZE]
             existing = self._existing(part)
-            with connect(self.source) as connection:
-                rows = read_rows(
-                    connection,
-                    self.table,
-                    [key.id for key in part],
-                    max_bytes=MAX_DATA_URI_BYTES,
-                    digests_after=self.horizon.doubtful_after,
-                )
+            with (
+                connect(self.source) as connection,
+                closing(
+                    read_rows(
+                        connection,
+                        self.table,
+                        [key.id for key in part],
+                        max_bytes=MAX_DATA_URI_BYTES,
+                        digests_after=self.horizon.doubtful_after,
+                    )
+                ) as rows,
+            ):
                 # `map` and `filter` hold no row while the next one is read: one of them can be large.
                 yield from filter(None, map(partial(self._decoded, existing), rows))
 
