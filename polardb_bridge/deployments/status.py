@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import Enum
 
 from django.db.models import Count, Q
+from projects.models import ProjectSummary
 from tasks.models import Task
 
 from polardb_bridge.deployments.models import Deployment
@@ -65,7 +66,7 @@ def status_of(deployment: Deployment) -> DeploymentStatus:
 
 def all_statuses() -> list[DeploymentStatus]:
     """Every deployment, by name."""
-    return statuses_of(Deployment.objects.select_related("user", "organization", "project__summary").order_by("name"))
+    return statuses_of(Deployment.objects.select_related("user", "organization", "project").order_by("name"))
 
 
 def statuses_of(deployments: Iterable[Deployment]) -> list[DeploymentStatus]:
@@ -90,11 +91,13 @@ def statuses_of(deployments: Iterable[Deployment]) -> list[DeploymentStatus]:
     refused = Counter(
         RefusedResult.objects.filter(link__task__project__in=projects).values_list("link__task__project", flat=True)
     )
+    summaries = {summary.project_id: summary for summary in ProjectSummary.objects.filter(project__in=projects)}
     storages = {storage.project_id: storage for storage in PolarDBImportStorage.objects.filter(project__in=projects)}
     return [
         _status(
             deployment,
             storages.get(deployment.project_id),
+            summaries.get(deployment.project_id),
             *tasks.get(deployment.project_id, (0, 0)),
             pending[deployment.project_id],
             parked[deployment.project_id],
@@ -107,6 +110,7 @@ def statuses_of(deployments: Iterable[Deployment]) -> list[DeploymentStatus]:
 def _status(
     deployment: Deployment,
     storage: PolarDBImportStorage | None,
+    summary: ProjectSummary | None,
     tasks: int,
     annotated: int,
     pending: int,
@@ -117,7 +121,6 @@ def _status(
     failed_rows = int(((storage and storage.meta) or {}).get("tasks_failed_validation") or 0)
     rows = max(tasks, tasks + failed_rows - refused)
     state, reason = _state(deployment, storage, rows)
-    summary = getattr(deployment.project, "summary", None)
     vanished = len(vanished_in(deployment.project, summary)) if summary else 0
     if state is DeploymentState.SERVING and (failed_rows or parked or vanished):
         state, reason = DeploymentState.DEGRADED, _what_needs_a_look(failed_rows, parked, vanished)

@@ -88,6 +88,6 @@ def test_many_deployments_take_as_many_queries_as_one(
     for number in range(3):
         source.execute(f"CREATE TABLE other_{number} LIKE {TABLE}")
         deploy(DeployModel("Label-Studio", f"other_{number}", "1", f"other_{number}"), source.parameters)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         rows = all_statuses()
     assert [row.name for row in rows] == ["mark_animal", "other_0", "other_1", "other_2"]
