@@ -15,7 +15,6 @@ class PolarDBBridgeConfig(AppConfig):
         from polardb_bridge.checks import check_database, check_storage_form, check_what_is_open
         from polardb_bridge.deployments.access.admission import admit, admit_token
         from polardb_bridge.deployments.access.lent import check_import_urls
-        from polardb_bridge.deployments.checks import check_deployments
         from polardb_bridge.deployments.identities import backends, sessions, tokens
         from polardb_bridge.deployments.tenancy import organizations
         from polardb_bridge.deployments.tenancy.isolation import may_see
@@ -31,7 +30,7 @@ class PolarDBBridgeConfig(AppConfig):
             tasks,
             tenancy,
         )
-        from polardb_bridge.storage.checks import check_targets
+        from polardb_bridge.storage.checks import check_storages
         from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
         from polardb_bridge.storage.sync import jobs
         from polardb_bridge.storage.sync.dismissal import dismiss
@@ -41,8 +40,7 @@ class PolarDBBridgeConfig(AppConfig):
         register(check_database)
         register(check_storage_form)
         register(check_what_is_open, Tags.security, deploy=True)
-        register(check_targets, Tags.database)
-        register(check_deployments, Tags.database)
+        register(check_storages, Tags.database)
         tasks.prefetch_import_links(PolarDBImportStorageLink)
         tasks.watch_deletions(dismiss)
         projects.around_deletions(lambda found: stopped(PolarDBImportStorage.objects.filter(project__in=found)))

@@ -3,6 +3,7 @@
     BridgeError
     ├── InvalidInputError   what was typed or stored is wrong: correct it
     │   ├── DeploymentExistsError   the name or the table is taken
+    │   ├── TableTakenError         another project has the table
     │   └── NoSuchDeploymentError   nothing has that name
     ├── ReconfigureError    a person must change the connection, the account, its privileges or the table
     │   └── LoginRefusedError   user name or password is wrong: servers lock accounts that try too often
@@ -33,6 +34,10 @@ class InvalidInputError(BridgeError):
 
 class DeploymentExistsError(InvalidInputError):
     """There is a deployment of that name, or one for that table."""
+
+
+class TableTakenError(InvalidInputError):
+    """Another target writes the table, or another source of the project reads it."""
 
 
 class NoSuchDeploymentError(InvalidInputError):

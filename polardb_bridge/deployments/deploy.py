@@ -17,7 +17,7 @@ from polardb_bridge.errors import DeploymentExistsError, InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
 from polardb_bridge.statements.names import ALLOW_LIST_PREFIX, is_name, name_rule
 from polardb_bridge.statements.syntax import DEFAULT_TITLE, DeployModel
-from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.storage.owners import check_table_is_free
 from polardb_bridge.table.identity import TableIdentity
 from polardb_bridge.table.parameters import ConnectionParameters
 
@@ -30,7 +30,8 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
     """Make the deployment for a table of the database `parameters`, and have its rows synced in the background.
 
     Raises:
-        DeploymentExistsError: the name or the table is taken.
+        DeploymentExistsError: the name is taken, or the table by another deployment.
+        TableTakenError: a project has the table.
         BridgeError: a name, the title, the template or the table is unfit, or the database cannot be reached.
     """
     title = _checked_title(statement)
@@ -73,6 +74,7 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
             transaction.on_commit(storage.sync)
     except IntegrityError:
         _check_free(statement, table_address, prepared.identity)
+        check_table_is_free(parameters, statement.source, prepared.identity)
         raise
     logger.info("Deployment %s serves %s", deployment.name, statement.source)
     return deployment
@@ -95,14 +97,12 @@ def _check_free(statement: DeployModel, table_address: str, identity: TableIdent
         raise DeploymentExistsError(f"There already is a deployment {statement.name!r}.")
     same = Q(table_address=table_address)
     if identity:
-        # Deployments that are older than `table_identity` have it from their storages, once these were asked.
-        known = {"server": identity.server, "path": identity.path}
-        targets = PolarDBExportStorage.objects.filter(**{f"known_as__{name}": value for name, value in known.items()})
-        same |= Q(table_identity=str(identity)) | Q(project__in=targets.values("project"))
+        same |= Q(table_identity=str(identity))
+    # One that is being removed may have no storages any more.
     taken = Deployment.objects.filter(same).first()
     if taken:
         raise DeploymentExistsError(
-            f"The table {statement.source} already belongs to the deployment {taken.name!r}; drop that one first."
+            f"The table {statement.source!r} already belongs to the deployment {taken.name!r}; drop that one first."
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.label_config import validate_label_config
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from organizations.models import Organization
 from projects.models import Project
 from rest_framework.exceptions import ValidationError
@@ -20,6 +20,7 @@ from polardb_bridge.label_studio.tasks import acting_user
 from polardb_bridge.labeling import labeling_config
 from polardb_bridge.storage.identity import known_as
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, stored_parameters
+from polardb_bridge.storage.owners import check_table_is_free
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.identity import TableIdentity, read_identity
 from polardb_bridge.table.parameters import ConnectionParameters
@@ -84,22 +85,35 @@ def provision_project(
     """
     check_title(name)
     owner = owner or _first_user()
+    organization = ensure_organization(owner)
+    existing = _existing(name, organization)
+    if existing:
+        return existing
     prepared = prepare(parameters, template=template, source=source)
-    with transaction.atomic(), acting_user(owner):
-        organization = ensure_organization(owner)
-        existing = Project.objects.filter(title=name, organization=organization).first()
+    try:
+        with transaction.atomic(), acting_user(owner):
+            created = create_project(
+                parameters,
+                source=source,
+                prepared=prepared,
+                title=name,
+                organization=organization,
+                owner=owner,
+                image_delivery=image_delivery,
+            )
+    except IntegrityError:
+        # Of two at once, the second fails here.
+        existing = _existing(name, organization)
         if existing:
-            return ProvisionedProject(existing, *_storages(existing), created=False)
-        created = create_project(
-            parameters,
-            source=source,
-            prepared=prepared,
-            title=name,
-            organization=organization,
-            owner=owner,
-            image_delivery=image_delivery,
-        )
+            return existing
+        check_table_is_free(parameters, source, prepared.identity)
+        raise
     return ProvisionedProject(*created, created=True)
+
+
+def _existing(name: str, organization: Organization) -> ProvisionedProject | None:
+    project = Project.objects.filter(title=name, organization=organization).first()
+    return ProvisionedProject(project, *_storages(project), created=False) if project else None
 
 
 @dataclass(frozen=True)
@@ -115,16 +129,19 @@ def prepare(parameters: ConnectionParameters, *, template: str, source: str) -> 
     """Check that the table `source` can be labeled with `template`.
 
     Raises:
+        TableTakenError: a target writes that table already.
         BridgeError: the template or table is unknown or unfit, or the database cannot be reached.
     """
+    check_table_is_free(parameters, source)
     with connect(parameters) as connection:
+        identity = read_identity(connection, source)
+        check_table_is_free(parameters, source, identity)
         chosen = find_template(connection, template)
         table = source_table(source)
         found = validate_table(connection, table, to_write=True)
         check_select(connection, table)
         check_update(connection, table)
         rows = read_table_size(connection, table).rows
-        identity = read_identity(connection, source)
         warnings = [w for to_write in (False, True) for w in table_warnings(connection, found, to_write=to_write)]
     config = labeling_config(chosen.schema)
     try:
@@ -160,6 +177,7 @@ def create_project(
         "title": source,
         "table": source,
         "known_as": known_as(parameters.table_address(source), prepared.identity),
+        "owned_table": prepared.identity.key,
         **stored_parameters(parameters),
     }
     import_storage = PolarDBImportStorage.objects.create(

@@ -32,7 +32,7 @@ from rest_framework.response import Response
 
 from polardb_bridge.errors import BridgeError, RetryableError
 from polardb_bridge.label_studio.projects import again
-from polardb_bridge.storage import openapi
+from polardb_bridge.storage import openapi, owners
 from polardb_bridge.storage.form import FormLayout, complete
 from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.images.verify import verify
@@ -105,10 +105,12 @@ class _DetailMixin(_BridgeErrorsMixin):
             _count_trial(self.request, changed)
             # A server that is away now may be changed to: it is asked again when it is needed.
             with contextlib.suppress(RetryableError), _asking():
-                changed.validate_connection()
+                owners.validate(changed, self.request.user)
+            owners.check_free(changed, self.request.user)
             check_goes_somewhere(changed)
-            storage.known_as = changed.known_as
-        super().perform_update(serializer)
+            storage.known_as, storage.owned_table = changed.known_as, changed.identity and changed.identity.key
+        with owners.taking(changed, self.request.user):
+            super().perform_update(serializer)
 
     def perform_destroy(self, instance: Any) -> None:
         _check_may_change(self.request, instance)
@@ -125,9 +127,10 @@ class _CreateMixin(_BridgeErrorsMixin):
         storage = serializer.Meta.model(**serializer.validated_data)
         _count_trial(self.request, storage)
         with _asking():
-            storage.validate_connection()
+            owners.validate(storage, self.request.user)
         check_goes_somewhere(storage)
-        serializer.save(known_as=storage.known_as)
+        with owners.taking(storage, self.request.user):
+            serializer.save(known_as=storage.known_as, owned_table=storage.identity.key)
 
 
 class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
@@ -141,7 +144,7 @@ class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
             return self.answer(storage)
 
     def answer(self, storage: Any) -> Response:
-        warnings = storage.validate_connection()
+        warnings = owners.validate(storage, self.request.user)
         check_goes_somewhere(storage)
         return Response({"warnings": warnings})
 
@@ -235,8 +238,8 @@ class PolarDBImportStorageFilesAPI(_ValidateAPI):
 
     def answer(self, storage: Any) -> Response:
         limit = IntegerField(min_value=1).run_validation(self.request.data.get("limit", MAX_ROWS))
-        storage.validate_connection()
-        return Response({"files": preview(storage, limit)})
+        owners.validate(storage, self.request.user)
+        return Response({"files": preview(storage, limit, self.request.user)})
 
 
 class PolarDBImportStorageFormLayoutAPI(ImportStorageFormLayoutAPI):

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from django.db import models
+from django.db import IntegrityError, models, transaction
 
 from polardb_bridge.table.identity import TableIdentity, read_identity
 
 
 class IdentityMixin(models.Model):
-    """known_as: what the server said that the table is, and the address that led there; None if nobody has asked."""
+    """known_as: what the server said that the table is, and the address that led there; None if nobody has asked.
+
+    owned_table: the key of that identity, if no other storage has it (owners.py); None otherwise.
+    """
 
     known_as = models.JSONField(null=True, editable=False)
+    owned_table = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001  # "" would be one table
 
     class Meta:
         abstract = True
 
     if TYPE_CHECKING:
+        host: str
+        port: int
+        database: str
         table: str
 
         @property
@@ -35,13 +42,32 @@ class IdentityMixin(models.Model):
     def identify(self, connection: sa.Connection) -> None:
         """Ask the server, and keep the answer; a storage that is not saved yet keeps it until it is.
 
+        What nobody has of the table becomes this storage's.
+
         Raises:
             BridgeError: the server does not answer.
         """
         found = known_as(self.table_address, read_identity(connection, self.table))
         if found != self.known_as:
             self.known_as = found
-            type(self)._base_manager.filter(pk=self.pk).update(known_as=found)
+            self._as_saved().update(known_as=found)
+        key = TableIdentity(found["server"], found["path"]).key
+        if self.owned_table != key:
+            self.owned_table = key if self._take(key) else None
+
+    def _as_saved(self) -> models.QuerySet[Any]:
+        """This storage, if it was saved with this address."""
+        return type(self)._base_manager.filter(
+            pk=self.pk, host=self.host, port=self.port, database=self.database, table=self.table
+        )
+
+    def _take(self, key: str) -> bool:
+        try:
+            with transaction.atomic():
+                return bool(self._as_saved().update(owned_table=key))
+        except IntegrityError:
+            self._as_saved().update(owned_table=None)
+            return False
 
 
 def known_as(address: str, identity: TableIdentity) -> dict[str, str]:

@@ -148,9 +148,9 @@ class PolarDBStorageMixin(IdentityMixin):
         """
         to_write = isinstance(self, ExportStorage)
         with connect(self.connection_parameters()) as connection:
+            self.identify(connection)
             found = validate_table(connection, self.source_table, to_write=to_write)
             self._check_privileges(connection, self.source_table)
-            self.identify(connection)
             return [*table_warnings(connection, found, to_write=to_write)]
 
     def _check_privileges(self, connection: sa.Connection, table: sa.Table) -> None:
@@ -194,6 +194,7 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
 
     class Meta:
         verbose_name = "PolarDB import storage"
+        constraints = [models.UniqueConstraint(fields=["project", "owned_table"], name="polardb_one_source_per_table")]
 
     def can_resolve_url(self, url: Any) -> bool:
         return isinstance(url, str) and is_ours(url)
@@ -256,8 +257,9 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
             self.save(update_fields=["traceback"])
 
     def validate_connection(self, client: Any = None) -> list[str]:
+        warnings = super().validate_connection(client)
         image_field(self.project.label_config)
-        return super().validate_connection(client)
+        return warnings
 
     def _check_privileges(self, connection: sa.Connection, table: sa.Table) -> None:
         privileges.check_select(connection, table)
@@ -268,6 +270,7 @@ class PolarDBExportStorage(PolarDBStorageMixin, ExportStorage):
 
     class Meta:
         verbose_name = "PolarDB export storage"
+        constraints = [models.UniqueConstraint(fields=["owned_table"], name="polardb_one_target_per_table")]
 
     def sync(self, save_only_new_annotations: bool = False) -> None:
         """Write the current state of every annotated task into its row again."""

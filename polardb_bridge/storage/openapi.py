@@ -51,6 +51,12 @@ class SyncPlanSerializer(serializers.Serializer[Any]):
     deleted = serializers.IntegerField(allow_null=True, help_text="As `changed`")
 
 
+class ElsewhereSerializer(serializers.Serializer[Any]):
+    project = serializers.CharField(allow_null=True, help_text="Its title; null if the user may not see it")
+    rows = serializers.IntegerField(help_text="Rows that are tasks there")
+    writes = serializers.BooleanField(help_text="Whether results are written there")
+
+
 class PreviewFileSerializer(serializers.Serializer[Any]):
     """A row. The last entry has no key, and tells of the whole table."""
 
@@ -66,6 +72,7 @@ class PreviewFileSerializer(serializers.Serializer[Any]):
     table_rows_are_estimated = serializers.BooleanField(required=False)
     table_bytes = serializers.IntegerField(required=False)
     sync = SyncPlanSerializer(required=False, help_text="What a sync would do")
+    elsewhere = ElsewhereSerializer(required=False, many=True, help_text="Other projects with rows of the table")
 
 
 class PreviewSerializer(serializers.Serializer[Any]):

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.storage.owners import Elsewhere, elsewhere
 from polardb_bridge.storage.sync.plan import QuickPlan, plan_quickly
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.preview import PreviewRow, read_preview_rows
@@ -15,13 +16,13 @@ from polardb_bridge.table.size import TableSize, read_table_size
 MAX_ROWS = 20
 
 
-def preview(storage: PolarDBImportStorage, limit: int) -> list[dict[str, Any]]:
+def preview(storage: PolarDBImportStorage, limit: int, user: Any) -> list[dict[str, Any]]:
     """The first rows with what Label Studio shows of a file, and more.
 
     A last entry without a key, as Label Studio's storages have it if there are more files, holds the table's size and
-    what a sync would do.
+    what a sync would do, and which other projects have rows of it.
 
-    limit: how many rows; never more than MAX_ROWS.
+    limit: how many rows; never more than MAX_ROWS. user: who looks.
 
     Raises:
         BridgeError: the table cannot be read.
@@ -32,10 +33,10 @@ def preview(storage: PolarDBImportStorage, limit: int) -> list[dict[str, Any]]:
         size = read_table_size(connection, table)
         rows = read_preview_rows(connection, table, min(limit, MAX_ROWS))
     plan = plan_quickly(storage, source, table, size)
-    return [*map(_file, rows), _rest(size, rows, plan)]
+    return [*map(_file, rows), _rest(size, rows, plan, elsewhere(storage, user))]
 
 
-def _rest(size: TableSize, rows: list[PreviewRow], plan: QuickPlan) -> dict[str, Any]:
+def _rest(size: TableSize, rows: list[PreviewRow], plan: QuickPlan, others: list[Elsewhere]) -> dict[str, Any]:
     shown_bytes = sum(row.size for row in rows)
     # The server's statistics lag behind after a large load.
     table_bytes = size.bytes if size.bytes >= shown_bytes else shown_bytes * size.rows // len(rows)
@@ -48,6 +49,7 @@ def _rest(size: TableSize, rows: list[PreviewRow], plan: QuickPlan) -> dict[str,
         "table_rows_are_estimated": size.rows_are_estimated,
         "table_bytes": table_bytes,
         "sync": asdict(plan),
+        "elsewhere": [asdict(other) for other in others],
     }
 
 

@@ -16,6 +16,7 @@ from polardb_bridge.storage.labels import vanished_labels
 from polardb_bridge.storage.matching import GOES_NOWHERE, goes_nowhere
 from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.openapi import ImagesSerializer, WritebackSerializer
+from polardb_bridge.storage.owners import WRITES_IN_TURNS, owner_besides
 from polardb_bridge.storage.writeback_status import problems, writeback_status
 from polardb_bridge.table.name_filter import compile_name_filter
 from polardb_bridge.table.schema import check_table_name
@@ -157,7 +158,7 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
 
     class Meta:
         model = PolarDBImportStorage
-        exclude = ("known_as",)
+        exclude = ("known_as", "owned_table")
         read_only_fields = ("delivery_in_use", "image_field")
 
 
@@ -172,10 +173,16 @@ class PolarDBExportStorageSerializer(PolarDBStorageSerializerMixin, ExportStorag
             "failed": status.parked,
             "problems": problems(storage),
             "last_written_at": status.last_success_at,
-            "error": status.last_error or (GOES_NOWHERE if goes_nowhere(storage) else ""),
+            "error": status.last_error or self._why_nothing_is_written(storage),
             "retry_at": status.retry_at,
         }
 
+    @staticmethod
+    def _why_nothing_is_written(storage: PolarDBExportStorage) -> str:
+        if goes_nowhere(storage):
+            return GOES_NOWHERE
+        return WRITES_IN_TURNS if storage.pk and owner_besides(storage) else ""
+
     class Meta:
         model = PolarDBExportStorage
-        exclude = ("known_as",)
+        exclude = ("known_as", "owned_table")

@@ -39,6 +39,11 @@ class TableIdentity:
     def __str__(self) -> str:
         return f"{self.server} {self.path}"
 
+    @property
+    def key(self) -> str:
+        """The same in 64 characters, to look up."""
+        return hashlib.sha256(str(self).encode()).hexdigest()
+
 
 def path_of(database: str, table: str) -> str:
     """Both names in one, so that no two pairs of names give the same."""

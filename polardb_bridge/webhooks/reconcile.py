@@ -20,6 +20,7 @@ from polardb_bridge.conf import configuration
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.matching import goes_nowhere, sources_of
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.owners import named, owner_besides
 from polardb_bridge.storage.primary import connect_at_primary
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
@@ -44,7 +45,8 @@ class ReconcileReport:
     different: rows that differ from Label Studio and had no mark; marked now, unless it was a dry run.
     pending: rows that differ and are on their way. missing: rows that tasks came from and the table no longer has.
     foreign: results that others wrote into rows of tasks without annotations; left alone.
-    goes_nowhere: no source of the project reads the table, so that there was nothing to compare.
+    goes_nowhere: no source of the project reads the table, so that there was nothing to compare. owner: whose the table
+    is, if another target writes it, too: nothing was compared, or each would write over the other's results, for ever.
     listed: the first of them, each as (row id, what).
     """
 
@@ -54,6 +56,7 @@ class ReconcileReport:
     missing: int = 0
     foreign: int = 0
     goes_nowhere: bool = False
+    owner: str = ""
     listed: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, row_id: int, what: str) -> None:
@@ -73,6 +76,11 @@ def reconcile(storage: PolarDBExportStorage, *, dry_run: bool = False) -> Reconc
     report = ReconcileReport(goes_nowhere=goes_nowhere(storage))
     if report.goes_nowhere:
         logger.warning("Reconcile: storage %s, no source of its project reads its table", storage.pk)
+    owner = owner_besides(storage)
+    if owner:
+        report.owner = named(owner.project)
+        logger.warning("Reconcile: storage %s, its table belongs to %s; nothing compared", storage.pk, report.owner)
+        return report
     links = PolarDBImportStorageLink.objects.filter(storage__in=sources_of(storage)).order_by("pk")
     page = list(links[:BATCH_SIZE])
     while page:

@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Route, expect
 
 from support.editor import draw_box, wait_for_row
 from support.source_data import Source
-from support.storage_page import Account, LabelStudio, StoragePage
+from support.storage_page import LABELING_CONFIG, Account, LabelStudio, StoragePage
 
 pytestmark = pytest.mark.browser
 
@@ -66,6 +66,28 @@ def test_a_table_is_added_previewed_synced_labeled_and_written(
     assert row["annotation_count"] == 1
     storage_page.reload()
     expect(storage_page.card("Results")).to_contain_text(re.compile(r"Last written \d.*Pending.*0.*Failed.*0"))
+
+
+def test_a_second_project_is_told_whose_the_table_is(storage_page: StoragePage, account: Account) -> None:
+    page = storage_page.page
+    storage_page.add_source(account)
+    storage_page.add_target(account)
+    second = storage_page.api("POST", "/api/projects", {"title": "Second", "label_config": LABELING_CONFIG})
+    first, storage_page.project_id = storage_page.project_id, second["id"]
+    storage_page.reload()
+    storage_page.choose_provider("Source")
+    storage_page.fill(title="Again", **vars(account))
+    storage_page.test_connection()
+    storage_page.button("Next").click()
+    expect(page.get_by_test_id("polardb-preview")).to_contain_text(
+        "3 rows are tasks of the project “Animals” already. Results are written by it: this project may read the "
+        "table, and not write it."
+    )
+    storage_page.reload()
+    storage_page.choose_provider("Target")
+    storage_page.fill(title="Results again", **vars(account))
+    storage_page.button("Test Connection").click()
+    expect(storage_page.field("table")).to_contain_text(f"already belongs to the project 'Animals' (/projects/{first})")
 
 
 def test_a_source_is_edited_without_typing_the_password_again(storage_page: StoragePage, account: Account) -> None:

@@ -19,6 +19,7 @@ from polardb_bridge.errors import (
     InvalidInputError,
     NoSuchDeploymentError,
     ReconfigureError,
+    TableTakenError,
 )
 from polardb_bridge.networks import parse_networks, summarized
 from polardb_bridge.statements import syntax
@@ -69,7 +70,7 @@ def run(statement: syntax.Statement, actor: Actor, number: int = 1) -> Answer:
 
 def _in_mysql_form(error: BridgeError, statement: syntax.Statement, number: int) -> StatementError:
     code, text = UNKNOWN_ERROR, str(error)
-    if isinstance(error, DeploymentExistsError):
+    if isinstance(error, (DeploymentExistsError, TableTakenError)):
         code = EXISTS
     elif isinstance(error, NoSuchDeploymentError):
         code = DOES_NOT_EXIST

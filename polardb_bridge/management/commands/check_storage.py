@@ -8,6 +8,7 @@ from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.storage.labels import vanished_labels
 from polardb_bridge.storage.lookup import find_export_storage, find_import_storage
 from polardb_bridge.storage.matching import check_goes_somewhere
+from polardb_bridge.storage.owners import validate
 
 
 class Command(BridgeCommand):
@@ -24,7 +25,7 @@ class Command(BridgeCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         find = find_export_storage if options["export"] else find_import_storage
         storage = find(options["storage_id"])
-        warnings = storage.validate_connection()
+        warnings = validate(storage)
         check_goes_somewhere(storage)
         warnings += vanished_labels(storage.project)
         if options["json"]:

@@ -38,6 +38,11 @@ class Command(BridgeCommand):
             if not options["json"]:
                 if report.goes_nowhere:
                     self.stderr.write(f"Storage {storage.pk}: {GOES_NOWHERE}")
+                if report.owner:
+                    self.stderr.write(
+                        f"Storage {storage.pk}: the table belongs to {report.owner}; nothing was compared. "
+                        "Remove one of the two targets."
+                    )
                 for row_id, what in report.listed:
                     self.stdout.write(f"row {row_id}: {what}")
                 self.stdout.write(

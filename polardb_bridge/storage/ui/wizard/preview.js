@@ -9,6 +9,7 @@ function PreviewStep({ formData, filesPreview, footer }) {
     h("h2", null, `First rows of ${formData.database}.${formData.table}`),
     h("p", { className: "polardb-subtle" }, filesPreview ? summary(filesPreview) : "Each row of the table becomes one task."),
     filesPreview ? h("p", { className: "polardb-subtle" }, plannedSync(filesPreview)) : null,
+    filesPreview ? wholeTable(filesPreview).elsewhere.map((other, at) => h("p", { key: at, className: "polardb-subtle polardb-elsewhere" }, alreadyElsewhere(other))) : null,
     filesPreview && shownRows(filesPreview).length
       ? h(RowTable, { files: shownRows(filesPreview) })
       : h(
@@ -63,6 +64,15 @@ function plannedSync(filesPreview) {
   if (plan.deleted) parts.push(`${plan.deleted.toLocaleString("en")} of deleted rows`);
   if (plan.existing) parts.push(`${plan.existing.toLocaleString("en")} as they are`);
   return `A sync now: ${parts.join(", ")}.`;
+}
+
+// What another project has of the table; its title only for those who may know it.
+function alreadyElsewhere({ project, rows, writes }) {
+  const whose = project === null ? "another project" : `the project “${project}”`;
+  const parts = [];
+  if (rows) parts.push(`${counted(rows, "row")} ${rows === 1 ? "is a task" : "are tasks"} of ${whose} already.`);
+  if (writes) parts.push(`Results are written by ${rows ? "it" : whose}: this project may read the table, and not write it.`);
+  return parts.join(" ");
 }
 
 function readableSize(bytes) {
