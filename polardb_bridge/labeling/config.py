@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 from typing import Any
-
-from label_studio_sdk.label_interface import LabelInterface  # type: ignore[attr-defined]  # re-exported
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from polardb_bridge.characters import appearance
 from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.labeling.palette import colour
 
 SUPPORTED_TYPES = ("ObjectDetection",)
+# Where labels are; the first unless `layout` says otherwise.
+LAYOUTS = ("top", "side")
+
+# Of Label Studio's window at 1280 x 800, beside the image.
+_IN_ONE_COLUMN = 16
+# While the rest of a tall image is scrolled to. The colour is Label Studio's, in its light and dark themes.
+_STAYS_IN_SIGHT = "position: sticky; top: 0; z-index: 5; background: var(--color-neutral-background)"
 
 # XML 1.0 cannot hold most of these, and turns tabs and line breaks of an attribute into spaces.
 _NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -19,7 +26,8 @@ _NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 def labeling_config(schema: Any) -> str:
     """The labeling config of a parsed `tp_schema`: `{"type": "ObjectDetection", "labels": ["cat", "dog"]}`.
 
-    The config shows the task's `$original_name` above its `$image`, and one rectangle label per label.
+    The config shows the task's `$original_name`, one rectangle label per label, each in a colour of its own, and the
+    `$image` below them, or to their left (`"layout": "side"`).
 
     Raises:
         InvalidInputError: the schema is not of that form; the message names the field.
@@ -33,16 +41,33 @@ def labeling_config(schema: Any) -> str:
             f"tp_schema: type {problem}; supported: {', '.join(SUPPORTED_TYPES)}.", field="tp_schema.type"
         )
     labels = _checked_labels(schema.get("labels"))
-    return str(
-        LabelInterface.create(  # type: ignore[no-untyped-call]
-            {
-                "image": ("Image", {"value": "$image"}),
-                "label": ("RectangleLabels", {"toName": "image"}, tuple(("Label", {"value": v}, ()) for v in labels)),
-            },
-            # By the name of the tag that it goes above: a plain string fails (label_studio_sdk 2.1.2).
-            title={"image": "$original_name"},
+    layout = schema.get("layout", LAYOUTS[0])
+    if layout not in LAYOUTS:
+        raise InvalidInputError(
+            f"tp_schema: layout {layout!r} is not supported; supported: {', '.join(LAYOUTS)}.", field="tp_schema.layout"
         )
-    )
+    return _interface(labels, layout)
+
+
+def _interface(labels: list[str], layout: str) -> str:
+    view = Element("View")
+    SubElement(view, "Header", value="$original_name")
+    if layout == "side":
+        sides = SubElement(view, "View", style="display: flex; gap: 16px; align-items: flex-start")
+        picture = SubElement(sides, "View", style="flex: 1 1 auto; min-width: 0")
+        width = 220 if len(labels) <= _IN_ONE_COLUMN else 300
+        choices = SubElement(sides, "View", style=f"flex: 0 0 {width}px; {_STAYS_IN_SIGHT}")
+    else:
+        picture = view
+        choices = SubElement(view, "View", style=_STAYS_IN_SIGHT)
+    rectangles = SubElement(choices, "RectangleLabels", name="label", toName="image", strokeWidth="3", opacity="0.2")
+    for number, label in enumerate(labels):
+        SubElement(rectangles, "Label", value=label, background=colour(number))
+    image = SubElement(picture, "Image", name="image", value="$image")
+    for tool in ("zoom", "brightness", "contrast"):
+        image.set(f"{tool}Control", "true")
+    indent(view)
+    return tostring(view, encoding="unicode")
 
 
 def _checked_labels(labels: Any) -> list[str]:

@@ -86,6 +86,27 @@ def test_every_link_of_a_readme_leads_to_a_file(name: str) -> None:
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
+def test_both_readmes_say_the_same() -> None:
+    """Section by section: as many headings, links and images, and the same code but for comments and labels."""
+
+    def shape(name: str) -> list[object]:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        sections = re.split(r"^(#+) .*$", text, flags=re.M)
+        code = [re.findall(r"^```(\w*)\n(.*?)^```", part, re.M | re.S) for part in sections]
+        links = [len(re.findall(r"\]\(", part)) for part in sections]
+        bullets = [len(re.findall(r"^- ", part, re.M)) for part in sections]
+        return [
+            [part for part in sections if set(part) == {"#"}],
+            [[(kind, re.sub(r" *#.*|(?<=labels)\W.*", "", body)) for kind, body in blocks if kind] for blocks in code],
+            links,
+            bullets,
+        ]
+
+    english, chinese = shape("README.md"), shape("README.zh-CN.md")
+    assert len(english[0]) > 5  # type: ignore[arg-type]
+    assert chinese == english
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_table_of_formats_is_that_of_the_code(language: str) -> None:
     rows = re.findall(r"^\| ([A-Z]+) \| ([A-Z]+) \|.*\| ([\d,]+|–) \|$", pages(language)["reference/images.md"], re.M)

@@ -26,7 +26,22 @@ def test_a_schema_becomes_rectangle_labels_on_the_image_with_its_name_above() ->
     assert (image.tag, image.value) == ("Image", "$image")
     header, *others = ElementTree.fromstring(config)
     assert (header.tag, header.get("value")) == ("Header", "$original_name")
-    assert [element.tag for element in others] == ["Image", "RectangleLabels"]
+    assert [element.tag for element in others] == ["View", "Image"]
+    assert [element.tag for element in others[0]] == ["RectangleLabels"]
+
+
+def test_labels_may_be_beside_the_image() -> None:
+    config = labeling_config(schema("cat", "dog") | {"layout": "side"})
+    interface: Any = LabelInterface(config)
+    interface.validate()
+    assert interface.get_control("label").labels == ["cat", "dog"]
+    _header, sides = ElementTree.fromstring(config)
+    assert [[element.tag for element in side] for side in sides] == [["Image"], ["RectangleLabels"]]
+
+
+def test_each_label_has_a_colour_of_its_own() -> None:
+    labels = list(ElementTree.fromstring(labeling_config(schema(*map(str, range(20))))).iter("Label"))
+    assert len({label.get("background") for label in labels}) == 20
 
 
 @pytest.mark.parametrize("label", ["<b>", "a & b", "say \"hi\" 'now'", "猫", "😀 cat", "]]>", "&amp;", "x" * 500])
@@ -51,6 +66,12 @@ def test_any_label_survives(label: str) -> None:
         ),
         ({"type": ["ObjectDetection"], "labels": ["a"]}, "tp_schema.type", "is not supported"),
         ({"type": "ObjectDetection"}, "tp_schema.labels", "labels is missing"),
+        (
+            schema("cat") | {"layout": "left"},
+            "tp_schema.layout",
+            "layout 'left' is not supported; supported: top",
+        ),
+        (schema("cat") | {"layout": None}, "tp_schema.layout", "layout None is not supported"),
         ({"type": "ObjectDetection", "labels": "cat"}, "tp_schema.labels", "labels is not a list but a string"),
         (schema(), "tp_schema.labels", "labels is empty"),
         (schema("cat", 3), "tp_schema.labels", "label 2 is not a string but a number"),

@@ -1,0 +1,71 @@
+"""What annotators see first: all labels, and the image, without scrolling."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as Timeout
+
+from polardb_bridge.labeling import labeling_config
+from support.storage_page import StoragePage
+
+pytestmark = pytest.mark.browser
+
+LABELS = [f"label number {number}" for number in range(1, 21)]
+SHAPES = {"portrait": (600, 1600), "landscape": (1600, 600), "huge": (6000, 5000), "tiny": (40, 40)}
+
+
+def data_uri(size: tuple[int, int]) -> str:
+    file = io.BytesIO()
+    Image.new("RGB", size, "teal").save(file, "JPEG")
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def project_of(storage_page: StoragePage, layout: str) -> int:
+    config = labeling_config({"type": "ObjectDetection", "labels": LABELS, "layout": layout})
+    project: int = storage_page.api("POST", "/api/projects", {"title": layout, "label_config": config})["id"]
+    tasks = [{"image": data_uri(size), "original_name": f"{name}.jpg"} for name, size in SHAPES.items()]
+    storage_page.api("POST", f"/api/projects/{project}/import", tasks)
+    return project
+
+
+OUT_OF_SIGHT = """labels => labels.filter(label => {
+  const chips = [...document.querySelectorAll("span, div")].filter(
+    (each) => !each.childElementCount && each.textContent.trim() === label);
+  return !chips.some(chip => {
+    const box = chip.getBoundingClientRect();
+    const seen = box.left >= 0 && box.top >= 0 && box.right <= innerWidth && box.bottom <= innerHeight;
+    return seen && chip.contains(document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2));
+  });
+})"""
+
+
+def expect_all_in_sight(page: Page) -> None:
+    expect(page.locator("canvas").first).to_be_visible()
+    try:
+        page.wait_for_function(f"labels => !({OUT_OF_SIGHT})(labels).length", arg=LABELS)
+    except Timeout:
+        pytest.fail(f"out of sight: {page.evaluate(OUT_OF_SIGHT, LABELS)}")
+
+
+@pytest.mark.parametrize("layout", ["top", "side"])
+def test_every_label_is_in_sight(storage_page: StoragePage, layout: str) -> None:
+    page = storage_page.page
+    page.set_viewport_size({"width": 1280, "height": 800})
+    project = project_of(storage_page, layout)
+    found = storage_page.api("GET", f"/api/tasks?project={project}&fields=all")["tasks"]
+    for task in found:
+        page.goto(f"{storage_page.url}/projects/{project}/data?task={task['id']}")
+        expect_all_in_sight(page)
+        # Nor are they away at the end of a tall image.
+        page.mouse.move(500, 600)
+        page.mouse.wheel(0, 3000)
+        page.wait_for_timeout(500)
+        expect_all_in_sight(page)
+    page.goto(f"{storage_page.url}/projects/{project}/data")
+    page.get_by_text("Label All Tasks").click()
+    expect_all_in_sight(page)
