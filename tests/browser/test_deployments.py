@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,43 @@ def test_the_operators_page(label_studio: LabelStudio, photos: Source, context: 
     page.get_by_label("Type the deployment's name").fill("mark_animal")
     page.get_by_role("button", name="Drop deployment").click()
     expect(page.get_by_text("Nothing is deployed yet.")).to_be_visible()
+
+
+def test_label_studio_s_menus_lead_to_our_pages(
+    run: Callable[[str], list[dict[str, Any]]], label_studio: LabelStudio, context: BrowserContext
+) -> None:
+    administrator = {"LABEL_STUDIO_USERNAME": "admin@example.com", "LABEL_STUDIO_PASSWORD": "correct-horse-9"}
+    run_command({**label_studio.environment, **administrator}, "ensure_superuser").check_returncode()
+    run(DEPLOY)
+    run(OPEN_HERE)
+    [row] = run("/*polar4ai*/SHOW DEPLOYMENT `mark_animal`;")
+    page = context.new_page()
+    menu, mine = page.get_by_label("Main Menu"), page.locator(".ls-menu-header__user, [class*='menu-header__user']")
+
+    page.goto(f"{label_studio.url}/user/login")
+    log_in(page, "correct-horse-9", "admin@example.com")
+    menu.click()
+    page.get_by_role("link", name="Deployments").click()
+    expect(page.locator("article")).to_contain_text("mark_animal")
+    page.goto(row["request_path"])
+    page.get_by_role("button", name="Work in this deployment").click()
+    inside = page.locator(".polardb-inside")
+    expect(inside).to_have_text(re.compile(r"You are in mark_animal · Leave"))
+    inside.get_by_role("button", name="Leave").click()
+    page.wait_for_url(f"{label_studio.url}/projects/")
+    expect(inside).to_have_count(0)
+    mine.click()
+    expect(page.get_by_text("Log Out")).to_be_visible()
+    expect(page.get_by_text("Change Password")).to_have_count(0)
+
+    context.clear_cookies()
+    page.goto(row["request_path"])
+    log_in(page, row["password"])
+    mine.click()
+    expect(inside).to_have_count(0)
+    page.get_by_text("Change Password").click()
+    expect(page.locator("input[name=old_password]")).to_be_visible()
+    page.goto(f"{label_studio.url}/projects/")
+    menu.click()
+    expect(page.get_by_role("link", name="Organization")).to_be_visible()
+    expect(page.get_by_role("link", name="Deployments")).to_have_count(0)

@@ -17,7 +17,7 @@ from polardb_bridge.web.assets import respond
 _FOLDER = Path(__file__).with_name("wizard")
 _API_DOCS = Path(drf_spectacular_sidecar.__file__).parent / "static" / "drf_spectacular_sidecar"
 # One script in this order: what follows uses what comes before.
-_PARTS = ("elements", "provider", "connection", "preview", "review", "card", "start")
+_PARTS = ("elements", "provider", "connection", "preview", "review", "card", "menu", "start")
 
 
 @cache

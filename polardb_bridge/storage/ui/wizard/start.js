@@ -32,8 +32,8 @@ function replace(type, props) {
   } else if (props.formData?.provider === TYPE && props.formatSize && "filesPreview" in props) {
     return [ReviewStep, props];
   } else {
-    const described = describeTable(props);
-    if (described) return [type, described];
+    const changed = describeTable(props) ?? withOurEntry(props);
+    if (changed) return [type, changed];
   }
   return [type, props];
 }
