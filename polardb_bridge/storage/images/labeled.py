@@ -102,7 +102,5 @@ def _take(storage: PolarDBImportStorage) -> list[LabeledImage]:
     with transaction.atomic():
         due = _due().filter(storage_id=storage.pk).order_by("pk").select_for_update(skip_locked=True)
         marks = list(due[:IMAGES_BATCH_SIZE])
-        LabeledImage.objects.filter(pk__in=[mark.pk for mark in marks]).update(
-            due_at=timezone.now() + LOOK_AGAIN_AFTER
-        )
+        LabeledImage.objects.filter(pk__in=[mark.pk for mark in marks]).update(due_at=timezone.now() + LOOK_AGAIN_AFTER)
     return marks
