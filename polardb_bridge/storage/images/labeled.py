@@ -80,7 +80,9 @@ def _look(storage: PolarDBImportStorage, marks: list[LabeledImage]) -> bool:
         logger.info("Images of new results of storage %s cannot be looked at now: %s", storage.pk, error)
         return False
     for row_id, problem in problems.items():
-        logger.warning("Storage %s: row %s has a result, but no image: %s", storage.pk, row_id, problem)
+        logger.warning(
+            "Storage %s: row %s has a result, but its image cannot be shown: %s", storage.pk, row_id, problem
+        )
     LabeledImage.objects.filter(pk__in=[mark.pk for mark in marks]).delete()
     return True
 
