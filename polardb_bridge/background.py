@@ -20,6 +20,7 @@ from functools import partial
 
 from django.db import connections
 
+from polardb_bridge.storage.images import labeled
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.sync import jobs
 from polardb_bridge.storage.sync.watch import Watch
@@ -38,7 +39,7 @@ SPARE_THREADS = 2
 # Syncs at once: they would take the processor from the requests of this process. And those of one organization.
 MAX_SYNCS = 3
 MAX_SYNCS_OF_ONE = 2
-# How often a round looks whether a comparison or a sync is due.
+# How often a round looks whether a comparison or a sync is due, or an image to be looked at.
 _CLOCK_INTERVAL_S = 30.0
 _THOROUGH_SWEEP_INTERVAL_S = 3600.0
 
@@ -111,6 +112,9 @@ class BackgroundThread:
             for organization_id in reconcile.organizations_due():
                 work = partial(reconcile.reconcile_due, organization_id)
                 self._begin(("reconcile", organization_id), work, owner=organization_id)
+            for storage in labeled.storages_due():
+                work = partial(labeled.look, storage)
+                self._begin(("look", storage.pk), work, owner=storage.project.organization_id)
             self._begin(("schedule", 0), jobs.request_due)
             self._begin(("sweep", 0), self._sweep)
         for storage_id in jobs.waiting():
@@ -120,6 +124,7 @@ class BackgroundThread:
 
     def _sweep(self) -> None:
         outbox.drop_gone()
+        labeled.drop_gone()
         if time.monotonic() >= self._next_thorough_sweep:  # it looks at every annotation
             self._next_thorough_sweep = time.monotonic() + _THOROUGH_SWEEP_INTERVAL_S
             sequence.drop_gone()

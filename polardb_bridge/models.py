@@ -2,6 +2,7 @@
 
 from polardb_bridge.deployments.identities.models import BackendUser, EndedSession, TokenCutoff
 from polardb_bridge.deployments.models import Deployment, StatementRecord
+from polardb_bridge.storage.images.labeled import LabeledImage
 from polardb_bridge.storage.images.unreadable import UnreadableImage
 from polardb_bridge.storage.images.verify import Verification
 from polardb_bridge.storage.models import (
@@ -28,6 +29,7 @@ __all__ = [
     "DismissedRow",
     "EndedSession",
     "KnownTable",
+    "LabeledImage",
     "PendingWriteback",
     "PolarDBExportStorage",
     "PolarDBImportStorage",

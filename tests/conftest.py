@@ -63,7 +63,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, m
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDB]:
     with tempfile.TemporaryDirectory(prefix="polardb-bridge-mariadb-") as folder:
-        server = MariaDB(Path(folder))
+        # Not in the way of any test; only a server that starts with a limit lets tests set one.
+        server = MariaDB(Path(folder), options=["--max-user-connections=10000"])
         server.start()
         yield server
         server.stop()

@@ -34,7 +34,11 @@ class ImagesSerializer(serializers.Serializer[Any]):
 
     unreadable = serializers.IntegerField(help_text="How many there are")
     labeled = serializers.IntegerField(help_text="How many of them have a submitted result all the same")
-    problems = serializers.ListField(child=serializers.CharField(), help_text="`row N (task M): why`, the first 20")
+    problems = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="`row N (task M): why`, the first 20, those with a result before others",
+    )
+    verified_at = serializers.DateTimeField(allow_null=True, help_text="When all images were last looked at")
 
 
 class VerifyReportSerializer(serializers.Serializer[Any]):

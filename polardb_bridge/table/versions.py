@@ -22,7 +22,13 @@ def as_version(time: int | Decimal | None) -> int:
     return time if isinstance(time, int) and time > 0 else max(0, int((time or 0) * _MICROSECONDS))
 
 
-def read_versions(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> dict[int, int]:
-    """The versions of the rows of these ids; missing ones are left out."""
+def read_versions(
+    connection: sa.Connection, table: sa.Table, ids: Sequence[int], *, lock: bool = False
+) -> dict[int, int]:
+    """The versions of the rows of these ids; missing ones are left out.
+
+    lock: nobody else changes the rows until the transaction ends.
+    """
     query = sa.select(table.c.id, version_column(table)).where(table.c.id.in_(ids))
+    query = query.with_for_update() if lock else query
     return {row_id: as_version(time) for row_id, time in connection.execute(query)}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import sqlalchemy as sa
 
 from polardb_bridge.errors import (
     BridgeError,
@@ -17,10 +20,11 @@ from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.table.connection import begin
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.results import RowResult, check_writable, lock_free_rows, write_results
+from polardb_bridge.table.versions import read_versions
 from polardb_bridge.webhooks.current_results import current_results
 from polardb_bridge.webhooks.leases import Lease, OvertakenError
 from polardb_bridge.webhooks.outbox import Unwritable
-from polardb_bridge.webhooks.readback import Readback, read_back, take_versions
+from polardb_bridge.webhooks.readback import Readback, VersionsUnknownError, read_back, take_versions
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +37,7 @@ KEPT_OTHER = "The row keeps another {column} than was written: a trigger or the 
 _NOT_OF_A_ROW = (ServerDownError, DisconnectedError, LoginRefusedError, OvertakenError)
 
 Results = dict[int, RowResult]
+_T = TypeVar("_T")
 
 
 def writing_parameters(storage: PolarDBExportStorage) -> ConnectionParameters:
@@ -44,13 +49,15 @@ def writing_parameters(storage: PolarDBExportStorage) -> ConnectionParameters:
 class Batch:
     """Leased tasks on their way into the table. Tasks by id; unwritable: why a row alone could not be written.
 
-    is_contended: others are known to hold rows of the table, or were found to.
+    is_contended: others are known to hold rows of the table, or were found to. is_moving: rows are known to have other
+    versions than their tasks show, perhaps by our own writes.
     """
 
     storage: PolarDBExportStorage
     lease: Lease
     attempt: int
     is_contended: bool = False
+    is_moving: bool = False
     written: list[int] = field(default_factory=list)
     with_result: list[int] = field(default_factory=list)
     unwritable: dict[int, Unwritable] = field(default_factory=dict)
@@ -85,22 +92,20 @@ class Batch:
         self._write_what_is_free(results)
 
     def _write_together(self, results: Results) -> None:
-        with begin(self.parameters) as connection:
-            missing = write_results(connection, self.table, list(results.values()))
-            back = read_back(connection, self.parameters, self.table, results.values())
-            self.lease.check()
+        missing, back = self._in_transaction(lambda connection: self._write_rows(connection, results))
         self._is_written(results, missing, back)
 
     def _write_what_is_free(self, results: Results) -> None:
         """Write the rows that nobody else holds, and put off the others, without waiting for any."""
         by_row = {result.row_id: task_id for task_id, result in results.items()}
+
+        def write(connection: sa.Connection) -> tuple[set[int], Results, set[int], Readback]:
+            _, held = lock_free_rows(connection, self.table, list(by_row))
+            free = {task: result for task, result in results.items() if result.row_id not in held}
+            return held, free, *self._write_rows(connection, free)
+
         try:
-            with begin(self.parameters) as connection:
-                _, held = lock_free_rows(connection, self.table, list(by_row))
-                free = {task: result for task, result in results.items() if result.row_id not in held}
-                missing = write_results(connection, self.table, list(free.values()))
-                back = read_back(connection, self.parameters, self.table, free.values())
-                self.lease.check()
+            held, free, missing, back = self._in_transaction(write)
         except _NOT_OF_A_ROW:
             raise
         except BridgeError as found:
@@ -129,6 +134,26 @@ class Batch:
                 raise
             except BridgeError as found:
                 self._write_apart(half, found)
+
+    def _in_transaction(self, write: Callable[[sa.Connection], _T]) -> _T:
+        """What `write` does, in one transaction; once more if it turns out that versions have to be read before."""
+        try:
+            with begin(self.parameters) as connection:
+                return write(connection)
+        except VersionsUnknownError:
+            # Nothing was committed. Asking another session would take a second connection while this one is held.
+            self.is_moving = True
+        with begin(self.parameters) as connection:
+            return write(connection)
+
+    def _write_rows(self, connection: sa.Connection, results: Results) -> tuple[set[int], Readback]:
+        """Write rows, and look at them; the ids of those that the table does not have."""
+        ids = [result.row_id for result in results.values()]
+        before = read_versions(connection, self.table, ids, lock=True) if self.is_moving else None
+        missing = write_results(connection, self.table, list(results.values()))
+        back = read_back(connection, self.table, results.values(), before)
+        self.lease.check()
+        return missing, back
 
     def _is_written(self, results: Results, missing: Iterable[int], back: Readback) -> None:
         gone = set(missing)

@@ -45,6 +45,7 @@ class AnnotationMixin(LabelStudioAnnotationMixin):
 
         Django calls it from `Model.save_base`; `test_label_studio_annotations.py` fails if that changes.
         """
+        from polardb_bridge.storage.images import labeled
         from polardb_bridge.webhooks import outbox, sequence
 
         arguments = (raw, cls, force_insert, force_update, using, update_fields)
@@ -58,6 +59,7 @@ class AnnotationMixin(LabelStudioAnnotationMixin):
             updated: bool = super()._save_table(*arguments)
             if is_newest:
                 sequence.came_now([self.pk])
+                labeled.mark(destinations.by_link)
             mark(destinations.pairs)
         return updated
 
@@ -85,12 +87,14 @@ def tasks_changed(task_ids: Iterable[int], created: Iterable[int] = ()) -> None:
 
     created: the ids of annotations that are new, in their order.
     """
+    from polardb_bridge.storage.images import labeled
     from polardb_bridge.webhooks import outbox, sequence
 
     destinations = outbox.destinations(task_ids)
     ids = list(created)
     if destinations.has_source and ids:
         sequence.came_now(ids)
+        labeled.mark(destinations.by_link)
     mark(destinations.pairs)
 
 

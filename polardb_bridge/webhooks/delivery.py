@@ -106,6 +106,7 @@ class _Delivery:
     on_batch: OnBatch | None
     attempts: int | None = None
     is_contended: bool = False
+    is_moving: bool = False
 
     def run(self, limit: int, *, parked: bool = False) -> None:
         """Deliver in batches; parked: what was refused before, until something is refused again."""
@@ -120,9 +121,9 @@ class _Delivery:
             lease = outbox.lease_due(self.storage, size, workers_too=self.workers_too, parked=parked)
             if not lease.pending:
                 return
-            batch = Batch(self.storage, lease, self.attempts + 1, self.is_contended)
+            batch = Batch(self.storage, lease, self.attempts + 1, self.is_contended, self.is_moving)
             self._write(batch)
-            self.is_contended = batch.is_contended
+            self.is_contended, self.is_moving = batch.is_contended, batch.is_moving
             if parked and batch.unwritable:
                 return
             if parked:

@@ -15,6 +15,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from tasks.models import Task
 
+from polardb_bridge.choices import ImageDelivery
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
 from polardb_bridge.webhooks import clock, leases, sequence
 from polardb_bridge.webhooks.leases import Lease
@@ -32,10 +33,12 @@ _RECORDS_BATCH_SIZE = 500
 class Destinations:
     """Where the results of some tasks go. pairs: of export storage and task, by ids; empty if they go nowhere.
 
+    by_link: pairs of import storage and task, of storages whose images are read when somebody looks at them.
     has_source: whether one of the tasks is of a project that has rows of a table, with or without a target.
     """
 
     pairs: list[tuple[int, int]]
+    by_link: list[tuple[int, int]]
     has_source: bool
 
 
@@ -43,6 +46,7 @@ def destinations(task_ids: Iterable[int]) -> Destinations:
     """Of these tasks, in one query for each few thousands."""
     ids = sorted(set(task_ids))
     pairs: set[tuple[int, int]] = set()
+    by_link: set[tuple[int, int]] = set()
     has_source = False
     for start in range(0, len(ids), _TASKS_BATCH_SIZE):
         tasks = Task.objects.filter(pk__in=ids[start : start + _TASKS_BATCH_SIZE]).order_by()
@@ -50,12 +54,15 @@ def destinations(task_ids: Iterable[int]) -> Destinations:
             "pk",
             "project__polardb_io_storages_polardbexportstorages",
             "project__polardb_io_storages_polardbimportstorages",
+            "project__polardb_io_storages_polardbimportstorages__delivery_in_use",
         )
-        for task, target, source in found:
+        for task, target, source, delivery in found:
             if target is not None:
                 pairs.add((target, task))
+            if delivery == ImageDelivery.LINK:
+                by_link.add((source, task))
             has_source = has_source or target is not None or source is not None
-    return Destinations(sorted(pairs), has_source)
+    return Destinations(sorted(pairs), sorted(by_link), has_source)
 
 
 def mark(pairs: Iterable[tuple[int, int]]) -> int:

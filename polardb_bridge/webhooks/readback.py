@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.models import PolarDBImportStorageLink
-from polardb_bridge.storage.primary import connect_at_primary
 from polardb_bridge.storage.sync.models import RowMemory
-from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.results import RowResult
 from polardb_bridge.table.rows import read_digests
 from polardb_bridge.table.stored import KeptResult, read_kept
-from polardb_bridge.table.versions import read_versions
+
+
+class VersionsUnknownError(Exception):
+    """Rows have other versions than their tasks show, and nobody has looked whether they had them before the write."""
 
 
 @dataclass(frozen=True)
@@ -40,37 +40,36 @@ class Readback:
 
 
 def read_back(
-    connection: sa.Connection, parameters: ConnectionParameters, table: sa.Table, results: Collection[RowResult]
+    connection: sa.Connection, table: sa.Table, results: Collection[RowResult], before: Mapping[int, int] | None
 ) -> Readback:
     """Look at the rows of `results`, in the transaction that has written them.
 
+    before: the versions of the rows before that, by row id, in the same transaction.
+
     Raises:
+        VersionsUnknownError: they are needed, and None was given.
         sqlalchemy.exc.DBAPIError: the server does not answer.
     """
     kept = read_kept(connection, table, results)
     return Readback(
         columns={row_id: found.column for row_id, found in kept.items() if found.column},
-        moved=_moved(connection, parameters, table, {r.row_id: r.version for r in results}, kept),
+        moved=_moved(connection, table, {r.row_id: r.version for r in results}, kept, before),
     )
 
 
 def _moved(
     connection: sa.Connection,
-    parameters: ConnectionParameters,
     table: sa.Table,
     shown: Mapping[int, int],
     kept: Mapping[int, KeptResult],
+    before: Mapping[int, int] | None,
 ) -> dict[int, Moved]:
     """Rows that were of the version that their tasks show until this transaction wrote them."""
     newer = [row_id for row_id, found in kept.items() if shown[row_id] not in (0, found.version)]
     if not newer:
         return {}
-    try:
-        # Another session sees the rows as they were, and nobody else can have changed them: we hold their locks.
-        with connect_at_primary(parameters) as other:
-            before = read_versions(other, table, newer)
-    except BridgeError:
-        return {}  # the next sync refreshes their tasks, as if others had changed the rows
+    if before is None:
+        raise VersionsUnknownError
     ours = [row_id for row_id in newer if before.get(row_id) == shown[row_id]]
     digests = {key.id: digest for key, digest in read_digests(connection, table, ours)}
     return {row_id: Moved(before[row_id], kept[row_id].version, digests[row_id]) for row_id in ours}

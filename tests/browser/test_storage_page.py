@@ -169,6 +169,33 @@ def test_bad_input_is_explained_beside_its_field(
         storage_page.test_connection()
 
 
+@pytest.mark.parametrize("direction", ["Source", "Target"])
+def test_what_will_surprise_people_is_said_when_the_connection_is_tested(
+    storage_page: StoragePage, photos: Source, account: Account, direction: str
+) -> None:
+    warnings = storage_page.page.locator("#polardb-warnings li")
+    if direction == "Source":
+        photos.execute(f"ALTER TABLE {account.table} MODIFY updated_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP")
+        mend, said = "MODIFY updated_at timestamp ON UPDATE CURRENT_TIMESTAMP", "an image that is replaced later is not"
+    else:
+        photos.execute(f"UPDATE {account.table} SET annotation_data = '[]'")
+        photos.execute(f"ALTER TABLE {account.table} MODIFY annotation_data json NOT NULL")
+        mend, said = "MODIFY annotation_data json", "'annotation_data' is NOT NULL: if the last annotation"
+    storage_page.choose_provider(direction)
+    storage_page.fill(title="Animals table", **vars(account))
+    storage_page.test_connection()
+    expect(warnings.filter(has_text=said)).to_have_count(1)
+    before = warnings.count()
+    photos.execute(f"ALTER TABLE {account.table} {mend}")
+    storage_page.fill(title="Animals")
+    storage_page.test_connection()
+    expect(warnings).to_have_count(before - 1)
+    storage_page.fill(password="wrong")
+    storage_page.button("Test Connection").click()
+    expect(storage_page.field("password")).to_contain_text("user name or password is wrong")
+    expect(warnings).to_have_count(0)
+
+
 def test_a_preview_that_fails_says_why(storage_page: StoragePage, account: Account) -> None:
     storage_page.add_source(account)
     storage_page.choose_on_card("Animals table", "Edit")

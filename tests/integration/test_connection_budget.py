@@ -157,6 +157,51 @@ def test_a_server_that_is_full_is_waited_for(account: Account, database: Connect
         admin.close()
 
 
+@pytest.fixture
+def max_user_connections(database: ConnectionParameters) -> Iterator[int]:
+    """The server's own limit for each account that has none itself."""
+    admin = raw(database)
+    admin.query("SELECT @@GLOBAL.max_user_connections")
+    [(before,)] = admin.store_result().fetch_row()
+    admin.query("SET GLOBAL max_user_connections = 3")
+    yield 3
+    dispose()
+    admin.query(f"SET GLOBAL max_user_connections = {before}")
+    admin.close()
+
+
+def test_a_server_that_lets_each_account_have_few_is_asked_for_fewer(
+    account: Account, max_user_connections: int
+) -> None:
+    """MySQL error 1203: other processes of the account hold all; then more of our threads want one than it may have."""
+    few = account(0)
+    others = [raw(few) for _ in range(max_user_connections)]
+    with pytest.raises(MySQLdb.OperationalError) as caught:
+        raw(few)
+    assert caught.value.args[0] == 1203
+    threading.Timer(1.0, lambda: [other.close() for other in others]).start()
+
+    def ask(is_writer: bool) -> int:
+        with connect(dataclasses.replace(few, is_writer=is_writer)) as used:
+            return int(used.exec_driver_sql("SELECT SLEEP(0.1) + 1").scalar_one())
+
+    with ThreadPoolExecutor(12) as threads:
+        assert list(threads.map(ask, [False, False, True] * 8)) == [1] * 24
+
+
+def test_a_limit_of_all_accounts_is_named(
+    account: Account, max_user_connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HASTY_PATIENCE_S", 0.3)
+    few = dataclasses.replace(account(0), timeout_s=2)
+    with contextlib.ExitStack() as held:
+        for _ in range(max_user_connections):
+            held.enter_context(contextlib.closing(raw(few)))
+        with pytest.raises(RetryableError, match="1203") as caught, connect(few):
+            pass
+    assert not isinstance(caught.value, ServerDownError)
+
+
 @pytest.mark.parametrize("is_full", [True, False])
 def test_it_is_not_waited_for_ever(account: Account, monkeypatch: pytest.MonkeyPatch, is_full: bool) -> None:
     monkeypatch.setattr(connection, "HASTY_PATIENCE_S", 0.3)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from polardb_bridge.storage.images import unreadable, verify
+from polardb_bridge.background import BackgroundThread
+from polardb_bridge.storage.images import labeled, unreadable, verify
 from polardb_bridge.storage.images import views as media
 from polardb_bridge.storage.images.cache import ImageCache
 from polardb_bridge.storage.images.placeholder import drawn
@@ -180,3 +184,124 @@ def test_a_result_is_written_back_as_any_other(storage: Any, source: Source, api
     assert answer.status_code == 201
     deliver_due()
     assert source.row(2)["annotation_count"] == 1
+
+
+class TestResultsWithoutALook:
+    """Nobody had opened the task, and nothing was verified."""
+
+    @pytest.fixture
+    def submit(self, storage: Any, api: Any) -> Callable[[int], None]:
+        def submit(row_id: int) -> None:
+            task = task_of(storage, row_id)
+            answer = api.post(f"/api/tasks/{task.pk}/annotations/", {"result": [region("cat")]}, format="json")
+            assert answer.status_code == 201
+
+        return submit
+
+    def look(self) -> None:
+        """As the background thread does."""
+        for due in labeled.storages_due():
+            labeled.look(due)
+
+    def test_those_of_bad_images_are_listed(self, storage: Any, submit: Callable[[int], None], api: Any) -> None:
+        for row_id in (1, 2):
+            submit(row_id)
+        assert bad_rows(storage) == []
+        self.look()
+        assert labeled.storages_due() == []
+        shown = api.get(f"/api/storages/polardb/{storage.pk}").json()["images"]
+        assert (shown["unreadable"], shown["labeled"]) == (1, 1)
+        [problem] = shown["problems"]
+        assert problem.startswith("row 2 (task ")
+        assert problem.endswith("; it has a result all the same")
+
+    def test_accepted_predictions_are_looked_at_too(self, storage: Any, user: Any) -> None:
+        from tasks.models import Annotation
+
+        task = task_of(storage, 4)
+        Annotation.objects.bulk_create(
+            [Annotation(task=task, project=task.project, completed_by=user, result=[region("cat")])]
+        )
+        self.look()
+        assert bad_rows(storage) == [4]
+
+    def test_a_server_that_is_away_is_asked_later(self, storage: Any, submit: Callable[[int], None]) -> None:
+        submit(2)
+        port, storage.port = storage.port, 1
+        storage.save()
+        self.look()
+        assert (bad_rows(storage), labeled.storages_due()) == ([], [])
+        storage.port = port
+        storage.save()
+        labeled.LabeledImage.objects.update(due_at=timezone.now())
+        self.look()
+        assert bad_rows(storage) == [2]
+        assert not labeled.LabeledImage.objects.exists()
+
+    def test_a_clock_that_is_set_back_puts_nothing_off(self, storage: Any, submit: Callable[[int], None]) -> None:
+        submit(2)
+        labeled.LabeledImage.objects.update(due_at=timezone.now() + timedelta(days=1))
+        self.look()
+        assert bad_rows(storage) == [2]
+
+    def test_many_are_looked_at_in_parts(
+        self, storage: Any, submit: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(labeled, "IMAGES_BATCH_SIZE", 1)
+        for row_id in (1, 2, 3, 4):
+            submit(row_id)
+        monkeypatch.setattr(labeled, "LOOK_TIME_LIMIT_S", 0.0)
+        self.look()
+        assert labeled.LabeledImage.objects.count() == 3
+        monkeypatch.undo()
+        self.look()
+        assert bad_rows(storage) == [2, 4]
+
+    def test_no_two_processes_look_at_the_same(self, storage: Any, submit: Callable[[int], None]) -> None:
+        submit(2)
+        assert len(labeled._take(storage)) == 1
+        assert labeled._take(storage) == []
+
+    def test_a_task_that_was_deleted_meanwhile_is_forgotten(self, storage: Any, submit: Callable[[int], None]) -> None:
+        submit(2)
+        task_of(storage, 2).delete()
+        self.look()
+        assert not labeled.LabeledImage.objects.exists()
+
+    def test_a_storage_that_was_removed_is_forgotten(self, storage: Any, submit: Callable[[int], None]) -> None:
+        submit(2)
+        storage.delete()
+        assert labeled.storages_due() == []
+        labeled.drop_gone()
+        assert not labeled.LabeledImage.objects.exists()
+
+    def test_images_in_tasks_need_no_look(self, storage: Any, submit: Callable[[int], None]) -> None:
+        storage.delivery_in_use = "data_uri"
+        storage.save()
+        submit(2)
+        assert not labeled.LabeledImage.objects.exists()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_the_background_does_it(self, storage: Any, submit: Callable[[int], None]) -> None:
+        submit(2)
+        running = BackgroundThread()
+        running.start()
+        deadline = time.monotonic() + 30
+        while not bad_rows(storage) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        running.stop()
+        assert bad_rows(storage) == [2]
+
+
+def test_those_with_a_result_are_listed_first(storage: Any, api: Any) -> None:
+    verify.verify(storage)
+    answer = api.post(f"/api/tasks/{task_of(storage, 4).pk}/annotations/", {"result": []}, format="json")
+    assert answer.status_code == 201
+    assert bad_rows(storage) == [4, 2]
+
+
+def test_the_end_of_a_verification_is_known(storage: Any, api: Any) -> None:
+    url = f"/api/storages/polardb/{storage.pk}"
+    assert api.get(url).json()["images"]["verified_at"] is None
+    assert api.post(f"{url}/verify").json()["images"]["verified_at"]
+    assert api.get(url).json()["images"]["verified_at"]

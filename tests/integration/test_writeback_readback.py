@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import event
 
 from polardb_bridge.storage.models import PolarDBImportStorageLink
 from polardb_bridge.storage.sync.run import run_sync
-from polardb_bridge.table.connection import engine_for
+from polardb_bridge.table.connection import begin, dispose, engine_for
 from polardb_bridge.webhooks.batch import writing_parameters
-from polardb_bridge.webhooks.delivery import deliver
+from polardb_bridge.webhooks.delivery import BATCH_TIME_LIMIT_S, deliver
+from polardb_bridge.webhooks.models import PendingWriteback
 from polardb_bridge.webhooks.reconcile import reconcile
 from support.labeling import LabelingProject
 from support.source_data import TABLE, Source, base64_text, image_bytes, region
@@ -80,6 +83,49 @@ def test_a_time_that_our_write_moves_is_no_new_image(
     assert (report.updated, report.existed) == (0, 3)
 
 
+def test_an_account_with_one_connection_is_enough(project: LabelingProject, source: Source, row_id: int) -> None:
+    """While written rows are looked at, it is in use: a second one was waited for until the batch had no more time."""
+    name = f"one_{source.parameters.database[-8:]}"
+    source.execute(f"CREATE USER {name}@'%%' IDENTIFIED BY 'first' WITH MAX_USER_CONNECTIONS 1")
+    source.execute(f"GRANT SELECT, UPDATE ON {source.parameters.database}.* TO {name}@'%%'")
+    for storage in (project.provisioned.import_storage, project.export_storage):
+        storage.user, storage.password = name, "first"
+        storage.save()
+    trigger(source, "SET NEW.updated_at = NOW()")
+    for each in project.tasks:
+        project.submit(each, region())
+    began = time.monotonic()
+    with begin(source.parameters) as other:
+        other.execute(sa.text(f"SELECT id FROM {TABLE} WHERE id = {max(project.tasks)} FOR UPDATE"))
+        report = deliver(project.export_storage)
+        assert (report.written, report.error) == (2, "")
+    PendingWriteback.objects.update(retry_at=None)
+    report = deliver(project.export_storage)
+    assert (report.written, report.error) == (1, "")
+    assert time.monotonic() - began < BATCH_TIME_LIMIT_S / 2
+    synced = run_sync(project.provisioned.import_storage)
+    assert (synced.updated, synced.existed) == (0, 3)
+    dispose(writing_parameters(project.export_storage))
+    source.execute(f"DROP USER {name}@'%%'")
+
+
+def test_rows_that_cannot_be_written_keep_no_others_from_being_known(
+    project: LabelingProject, source: Source, row_id: int
+) -> None:
+    """Rows are written apart once one of them is refused: what was written before is not written or counted again."""
+    trigger(
+        source,
+        f"BEGIN IF NEW.id = {row_id} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'; END IF; "
+        "SET NEW.updated_at = NOW(); END",
+    )
+    for each in project.tasks:
+        project.submit(each, region())
+    report = deliver(project.export_storage)
+    assert (report.written, report.parked) == (2, 1)
+    synced = run_sync(project.provisioned.import_storage)
+    assert (synced.updated, synced.existed) == (0, 3)
+
+
 class TestImagesThatAreReplaced:
     """They are noticed although the table moves the time of each row that is written."""
 
@@ -120,3 +166,14 @@ def test_looking_costs_one_statement(project: LabelingProject, row_id: int, user
     project.submit(row_id, region())
     deliver(project.export_storage)
     assert statements == ["UPDATE", "SELECT"]
+
+
+def test_looking_costs_more_only_where_versions_differ(project: LabelingProject, source: Source, row_id: int) -> None:
+    trigger(source, "SET NEW.updated_at = NOW()")
+    statements: list[str] = []
+    engine = engine_for(writing_parameters(project.export_storage))
+    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2].split()[0]))
+    project.submit(row_id, region("cat"))
+    deliver(project.export_storage)
+    # The last is of the image's digest.
+    assert statements == ["UPDATE", "SELECT", "SELECT", "UPDATE", "SELECT", "SELECT"]

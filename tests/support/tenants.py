@@ -293,6 +293,7 @@ def _make_storages(tenant: Tenant, name: str, task: Any, annotation: Any) -> Non
         tenant.make(f"{app}.RowMemory", link=link)
         tenant.make(f"{app}.UnreadableImage", link=link, problem=f"{tenant.marker} is damaged")
         tenant.make(f"{app}.Verification", storage=source)
+        tenant.make(f"{app}.LabeledImage", storage_id=source.pk, task_id=task.pk)
         tenant.make(f"{app}.PendingWriteback", task=task, storage=target)
         tenant.make(f"{app}.WritebackMark", task=task, storage=target)
         tenant.make(f"{app}.RefusedResult", link=link)

@@ -41,7 +41,10 @@ WHAT_WORKS: list[list[Row]] = [
         (
             "A result for a picture that was not shown",
             "未能显示的图片的结果",
-            (_UNREADABLE + "test_a_result_for_a_picture_that_was_not_shown_is_taken_and_listed",),
+            (
+                _UNREADABLE + "test_a_result_for_a_picture_that_was_not_shown_is_taken_and_listed",
+                _UNREADABLE + "test_those_of_bad_images_are_listed",
+            ),
         ),
     ],
     [

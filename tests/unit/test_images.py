@@ -93,6 +93,20 @@ def test_damage_is_named(name: str) -> None:
         check_image(DAMAGED[name])
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF", "ICO", "TIFF"])
+def test_what_is_damaged_is_named_by_its_format(kind: str) -> None:
+    data = photo(kind)
+    for part in (data[: len(data) // 2], data[:48]):
+        with pytest.raises(RowError, match=rf"the {kind} image is damaged or truncated \(.+\)"):
+            decode_image(base64_text(part))
+
+
+def test_a_photo_of_a_phone_without_its_content_is_named_too() -> None:
+    start = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    with pytest.raises(RowError, match=r"the HEIC image is damaged or truncated \(.+\)"):
+        decode_image(base64_text(start + bytes(60)))
+
+
 def test_the_format_comes_from_the_bytes() -> None:
     decoded = decode_image(f"data:text/html;base64,{base64_text(photo('GIF', mode='L'))}")
     assert decoded.media_type == "image/gif"
@@ -167,7 +181,7 @@ def test_heic_is_shown_as_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
         assert image.size == (64, 48)
         red, green, blue = image.getpixel((30, 20))
         assert red > 200 > green + blue
-    with pytest.raises(RowError, match="damaged or truncated"):
+    with pytest.raises(RowError, match="the HEIC image is damaged or truncated"):
         shown_image(buffer.getvalue()[:300])
     monkeypatch.setattr(convert, "pillow_heif", None)
     with pytest.raises(RowError, match=r"HEIC .* store JPEG, or install polardb-bridge\[heif\]"):

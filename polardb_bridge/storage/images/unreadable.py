@@ -68,16 +68,19 @@ def labeled(storage: PolarDBImportStorage) -> QuerySet[UnreadableImage]:
 
 
 def rows(storage: PolarDBImportStorage, limit: int | None = None) -> list[UnreadableRow]:
-    """The first of them by row id, or all."""
-    found = of_storage(storage).order_by("link__row_id")[:limit]
+    """The first of them, or all: those with a result, then the others, by row id."""
+    is_labeled = models.Q(link__task__total_annotations__gt=0)
+    found = of_storage(storage).order_by(models.Case(models.When(is_labeled, 0), default=1), "link__row_id")[:limit]
     values = found.values_list("link__row_id", "link__task_id", "problem", "link__task__total_annotations")
     return [UnreadableRow(row_id, task_id, problem, count > 0) for row_id, task_id, problem, count in values]
 
 
 def as_json(storage: PolarDBImportStorage) -> dict[str, Any]:
-    """For the REST API: how many, how many of them have a result, and the first ones."""
+    """For the REST API: how many, how many of them have a result, the first ones, and when all were last looked at."""
+    verification = getattr(storage, "verification", None)
     return {
         "unreadable": of_storage(storage).count(),
         "labeled": labeled(storage).count(),
         "problems": [str(row) for row in rows(storage, MAX_LISTED)],
+        "verified_at": verification and verification.finished_at,
     }

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from django.db import models, transaction
+from django.utils import timezone
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.storage.images.reading import MAX_BYTES_IN_MEMORY, LargeImage, read
@@ -20,11 +21,15 @@ from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, read_rows
 
 
 class Verification(models.Model):
-    """How far the verification of a storage has come. after: the row id up to which it has looked; None at its end."""
+    """How far the verification of a storage has come. after: the row id up to which it has looked; None at its end.
+
+    finished_at: when one last came to its end.
+    """
 
     storage = models.OneToOneField(PolarDBImportStorage, on_delete=models.CASCADE, related_name="verification")
     after = models.BigIntegerField(null=True)
     checked = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"verification of storage {self.storage_id}"
@@ -63,7 +68,7 @@ def verify(
     if restart or state.after is None:
         state.after, state.checked = None, 0
     while links := _next(storage, state.after):
-        problems = _look(storage, [link.row_id for link in links])
+        problems = _look(storage, links)
         with transaction.atomic():
             _keep(links, problems)
             state.after = links[-1].row_id
@@ -74,9 +79,21 @@ def verify(
         if time.monotonic() > give_up and _next(storage, state.after):
             return VerifyReport(state.checked, False, rows(storage))
     checked = state.checked
-    state.after, state.checked = None, 0
+    state.after, state.checked, state.finished_at = None, 0, timezone.now()
     state.save()
     return VerifyReport(checked, True, rows(storage))
+
+
+def verify_links(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLink]) -> dict[int, str]:
+    """The same for the rows of these links of `storage` alone; why images cannot be shown, by row id.
+
+    Raises:
+        BridgeError: the table cannot be read.
+    """
+    problems = _look(storage, links)
+    with transaction.atomic():
+        _keep(links, problems)
+    return problems
 
 
 def _next(storage: PolarDBImportStorage, after: int | None) -> list[PolarDBImportStorageLink]:
@@ -86,10 +103,11 @@ def _next(storage: PolarDBImportStorage, after: int | None) -> list[PolarDBImpor
     return list(links[:IMAGES_BATCH_SIZE])
 
 
-def _look(storage: PolarDBImportStorage, row_ids: Sequence[int]) -> dict[int, str]:
+def _look(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLink]) -> dict[int, str]:
     """Why the images of rows cannot be shown, by row id; a missing row is none of them: the next sync sees to it."""
     problems = {}
     large = []
+    row_ids = [link.row_id for link in links]
     with (
         connect(storage.connection_parameters()) as connection,
         closing(read_rows(connection, storage.source_table, row_ids, max_bytes=MAX_BYTES_IN_MEMORY)) as rows,
@@ -116,5 +134,8 @@ def _look(storage: PolarDBImportStorage, row_ids: Sequence[int]) -> dict[int, st
 def _keep(links: Sequence[PolarDBImportStorageLink], problems: dict[int, str]) -> None:
     UnreadableImage.objects.filter(link__in=[link.pk for link in links]).delete()
     UnreadableImage.objects.bulk_create(
-        UnreadableImage(link_id=link.pk, problem=problems[link.row_id]) for link in links if link.row_id in problems
+        [UnreadableImage(link_id=link.pk, problem=problems[link.row_id]) for link in links if link.row_id in problems],
+        update_conflicts=True,  # whoever opens a task meanwhile finds the same
+        unique_fields=["link"],
+        update_fields=["problem"],
     )

@@ -12,7 +12,7 @@ import struct
 from PIL import Image
 
 from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Data, check_size
-from polardb_bridge.table.images.problems import damaged, not_shown, without_all_pixels
+from polardb_bridge.table.images.problems import DamagedError, not_shown, without_all_pixels
 
 _FILE_HEADER = 14
 _OS2_HEADER = 12
@@ -26,7 +26,8 @@ def check_bmp(data: Data) -> None:
     """Check that `data` is a BMP image with all of its pixels.
 
     Raises:
-        RowError: it is damaged, truncated, too large or of a kind that browsers do not show.
+        DamagedError: it is damaged or truncated.
+        RowError: it is too large, or of a kind that browsers do not show.
     """
     try:
         (offset,) = struct.unpack_from("<I", data, 10)
@@ -40,7 +41,7 @@ def check_bmp(data: Data) -> None:
         else:
             width, height, _, depth, compression = struct.unpack_from("<iiHHI", data, _FILE_HEADER + 4)
     except struct.error:
-        raise damaged("it ends before its pixels") from None
+        raise DamagedError("it ends before its pixels") from None
     if header not in _HEADERS or depth not in _DEPTHS.get(compression, ()):
         raise not_shown("this kind of BMP image", "store PNG")
     height = abs(height)  # negative: the first line is the uppermost

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 
 from polardb_bridge.table.images.limits import Size
-from polardb_bridge.table.images.problems import damaged, without_all_pixels
+from polardb_bridge.table.images.problems import DamagedError, without_all_pixels
 
 # The parts of a WebP that say how large it is, or hold one of its pictures.
 _WEBP_SIZES = (b"VP8X", b"VP8 ", b"VP8L")
@@ -20,7 +20,7 @@ def container_size(data: bytes) -> Size:
     """Width and height of a WebP or AVIF file whose parts are all there.
 
     Raises:
-        RowError: it is truncated or damaged.
+        DamagedError: it is truncated or damaged.
     """
     return _size_of_webp(data) if data[:4] == b"RIFF" else _size_of_avif(data)
 
@@ -29,7 +29,7 @@ def _size_of_webp(data: bytes) -> Size:
     """Width and height of a WebP whose parts are all there.
 
     Raises:
-        RowError: it is truncated or damaged.
+        DamagedError: it is truncated or damaged.
     """
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
@@ -48,7 +48,7 @@ def _size_of_webp(data: bytes) -> Size:
         has_picture |= kind in (b"VP8 ", b"VP8L", b"ANMF")
         position += 8 + size + size % 2
     if first is None or not has_picture:
-        raise damaged("it has no picture")
+        raise DamagedError("it has no picture")
     return first
 
 
@@ -66,7 +66,7 @@ def _size_of_avif(data: bytes) -> Size:
     """Width and height of an AVIF whose boxes are all there.
 
     Raises:
-        RowError: it is truncated or damaged.
+        DamagedError: it is truncated or damaged.
     """
     end = 0
     kinds = set()
@@ -84,7 +84,7 @@ def _size_of_avif(data: bytes) -> Size:
         for width, height in [struct.unpack(">II", data[start + 8 : start + 16])]
     ]
     if not sizes:
-        raise damaged("it has no size")
+        raise DamagedError("it has no size")
     return max(sizes, key=lambda size: size[0] * size[1])
 
 

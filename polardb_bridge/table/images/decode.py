@@ -25,7 +25,6 @@ from polardb_bridge.table.images.identify import image_format, other_kind
 from polardb_bridge.table.images.jpeg import check_jpeg, is_whole
 from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, MAX_PIXELS, check_size, too_many_pixels
 from polardb_bridge.table.images.png import check_png
-from polardb_bridge.table.images.problems import damaged
 
 _T = TypeVar("_T")
 
@@ -100,7 +99,8 @@ def _is_whole_jpeg(plain: bytes) -> bool:
     """Whether the image is a whole JPEG as far as its start and its end tell; only these are decoded."""
     if len(plain) <= _JPEG_START or not plain.startswith(b"/9j/"):
         return False
-    return is_whole(binascii.a2b_base64(plain[:_JPEG_START]), binascii.a2b_base64(plain[-_JPEG_END:]))
+    with _decoders_errors("JPEG"):
+        return is_whole(binascii.a2b_base64(plain[:_JPEG_START]), binascii.a2b_base64(plain[-_JPEG_END:]))
 
 
 def shown_image(data: bytes) -> DecodedImage:
@@ -109,8 +109,8 @@ def shown_image(data: bytes) -> DecodedImage:
     Raises:
         RowError: not an image, one that browsers do not show, or a damaged or truncated one.
     """
-    kind = _recognized(data[:_HEADERS])
-    with _decoders_errors():
+    name, kind = _recognized(data[:_HEADERS])
+    with _decoders_errors(name):
         if kind.converted is not None:
             media_type, convert = kind.converted
             with DECODING:
@@ -130,11 +130,11 @@ def shown_file(file: BinaryIO) -> DecodedImage | str:
     except ValueError:
         raise RowError("base64_data is empty") from None
     with data:
-        kind = _recognized(data[:_HEADERS])
+        name, kind = _recognized(data[:_HEADERS])
         if not kind.needs_no_memory:
             shown = shown_image(data[:])
             return shown if kind.converted else kind.media_type
-        with _decoders_errors():
+        with _decoders_errors(name):
             kind.check(data)
     return kind.media_type
 
@@ -148,7 +148,7 @@ def check_image(data: bytes) -> str:
         RowError: as `shown_image`.
     """
     shown_image(data)
-    return _recognized(data[:_HEADERS]).media_type
+    return _recognized(data[:_HEADERS])[1].media_type
 
 
 @dataclass(frozen=True)
@@ -165,10 +165,10 @@ class _Format:
     needs_no_memory: bool = False
 
 
-def _recognized(start: bytes) -> _Format:
+def _recognized(start: bytes) -> tuple[str, _Format]:
     name = image_format(start[:32])
     if name is not None:
-        return _FORMATS[name]
+        return name, _FORMATS[name]
     other = other_kind(start)
     if other is None:
         raise RowError("base64_data is not an image")
@@ -176,8 +176,11 @@ def _recognized(start: bytes) -> _Format:
 
 
 @contextmanager
-def _decoders_errors() -> Iterator[None]:
-    """Whatever decoders raise for bad files, as errors of the row. They raise nearly everything that there is."""
+def _decoders_errors(name: str) -> Iterator[None]:
+    """Whatever is raised for bad files of the format `name`, as errors of the row.
+
+    Decoders raise nearly everything that there is.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they warn of what they get over
@@ -186,10 +189,10 @@ def _decoders_errors() -> Iterator[None]:
         raise
     except Image.DecompressionBombError:
         raise too_many_pixels(None, MAX_PIXELS) from None
-    except UnidentifiedImageError:
-        raise damaged("its headers cannot be read") from None
     except Exception as error:  # noqa: BLE001
-        raise damaged(str(error) or type(error).__name__) from None
+        unidentified = isinstance(error, UnidentifiedImageError)
+        said = "its headers cannot be read" if unidentified else str(error) or type(error).__name__
+        raise RowError(f"the {name} image is damaged or truncated ({said})") from None
 
 
 def _check_by_decoding(name: str) -> Callable[[bytes], None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from polardb_bridge.table.images.problems import damaged, without_all_pixels
+from polardb_bridge.table.images.problems import DamagedError, without_all_pixels
 
 _DIRECTORY = 6
 _ENTRY = 16
@@ -14,12 +14,12 @@ def check_ico(data: bytes) -> None:
     """Check that all pictures that the directory of an icon names are there.
 
     Raises:
-        RowError: it is damaged or truncated.
+        DamagedError: it is damaged or truncated.
     """
     try:
         (count,) = struct.unpack_from("<H", data, 4)
         entries = [struct.unpack_from("<II", data, _DIRECTORY + _ENTRY * number + 8) for number in range(count)]
     except struct.error:
-        raise damaged("it ends before its pixels") from None
+        raise DamagedError("it ends before its pixels") from None
     if not entries or any(size < 40 or offset + size > len(data) for size, offset in entries):
         raise without_all_pixels()

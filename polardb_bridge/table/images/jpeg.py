@@ -12,7 +12,7 @@ import io
 from PIL import Image
 
 from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Data, Size, check_size
-from polardb_bridge.table.images.problems import damaged, not_shown, without_all_pixels
+from polardb_bridge.table.images.problems import DamagedError, not_shown, without_all_pixels
 
 _EOI, _SOS = 0xD9, 0xDA
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
@@ -27,14 +27,15 @@ def check_jpeg(data: Data) -> None:
     """Check that `data` is a JPEG image with all of its pixels. An end marker may be missing, as browsers allow.
 
     Raises:
-        RowError: it is damaged, truncated, too large or of a kind that browsers do not show.
+        DamagedError: it is damaged or truncated.
+        RowError: it is too large, or of a kind that browsers do not show.
     """
     walk = _Walk(data)
     while (marker := walk.next_marker()) is not None and marker != _EOI:
         if marker == _SOS:
             walk.skip_scan()
     if not walk.scans:
-        raise damaged("it ends before its pixels")
+        raise DamagedError("it ends before its pixels")
     if marker == _EOI:
         return
     if not walk.has_all_scans or walk.is_cut or not _pixels_are_settled(data[:], walk.size):
@@ -45,7 +46,7 @@ def is_whole(start: bytes, end: bytes) -> bool:
     """Whether a file with this start and end is a whole JPEG image; False if these do not tell.
 
     Raises:
-        RowError: as `check_jpeg`, if the start tells.
+        DamagedError, RowError: as `check_jpeg`, if the start tells.
     """
     if b"\xff\xd9" not in end:
         return False
@@ -104,7 +105,7 @@ class _Walk:
             elif marker == _SOS:
                 self._read_scan(segment)
         except IndexError:
-            raise damaged("a header is too short") from None
+            raise DamagedError("a header is too short") from None
 
     def _read_frame(self, marker: int, segment: bytes) -> None:
         if segment[0] != 8:
@@ -119,7 +120,7 @@ class _Walk:
 
     def _read_scan(self, segment: bytes) -> None:
         if not self._components:
-            raise damaged("its pixels come before its size")
+            raise DamagedError("its pixels come before its size")
         self.scans += 1
         count = segment[0]
         first, last, bits = segment[1 + 2 * count], segment[2 + 2 * count], segment[3 + 2 * count] & 15

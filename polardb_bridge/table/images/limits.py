@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 
 from polardb_bridge.errors import RowError
-from polardb_bridge.table.images.problems import damaged
+from polardb_bridge.table.images.problems import DamagedError
 
 Size = tuple[int, int]
 # The bytes of a file, in memory or where they are on the disk.
@@ -20,10 +20,15 @@ MAX_CONVERTED_PIXELS = 36_000_000
 
 
 def check_size(size: Size, limit: int = MAX_PIXELS) -> None:
-    """Raise RowError if an image of this width and height has no or too many pixels."""
+    """Whether an image of this width and height has pixels, and not too many.
+
+    Raises:
+        DamagedError: it has none.
+        RowError: it has too many.
+    """
     width, height = size
     if width < 1 or height < 1:
-        raise damaged(f"its size is {width} x {height} pixels")
+        raise DamagedError(f"its size is {width} x {height} pixels")
     if width * height > limit:
         raise too_many_pixels(size, limit)
 

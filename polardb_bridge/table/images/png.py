@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from polardb_bridge.table.images.limits import Data, Size, check_size
-from polardb_bridge.table.images.problems import damaged, not_shown, without_all_pixels
+from polardb_bridge.table.images.problems import DamagedError, not_shown, without_all_pixels
 
 # Bits a sample that each colour type may have.
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -26,7 +26,8 @@ def check_png(data: Data) -> None:
     """Check that `data` is a PNG image with all of its pixels.
 
     Raises:
-        RowError: it is damaged, truncated, too large or of a kind that browsers do not show.
+        DamagedError: it is damaged or truncated.
+        RowError: it is too large, or of a kind that browsers do not show.
     """
     header = b""
     pixels: list[tuple[int, int]] = []  # where they are
@@ -35,7 +36,7 @@ def check_png(data: Data) -> None:
         if kind == b"IEND":
             break
         if not kind[0] & _ANCILLARY and not is_right:
-            raise damaged(f"its chunk {_name(kind)} is not what its checksum says")
+            raise DamagedError(f"its chunk {_name(kind)} is not what its checksum says")
         if kind == b"IHDR":
             header = data[start:stop]
             _check_header(header)
@@ -45,7 +46,7 @@ def check_png(data: Data) -> None:
         if header and not _holds((data[start:stop] for start, stop in pixels), _bytes_of_pixels(header)):
             raise without_all_pixels()
     if not header or not pixels:
-        raise damaged("it ends before its pixels")
+        raise DamagedError("it ends before its pixels")
 
 
 def _chunks(data: Data) -> Iterator[tuple[bytes, int, int, bool]]:
@@ -63,9 +64,9 @@ def _check_kind(kind: bytes, *, is_first: bool) -> None:
     if kind == b"CgBI":
         raise not_shown("PNG images that were changed for iPhones (CgBI)", "store the original")
     if is_first and kind != b"IHDR":
-        raise damaged("its first chunk is not its header")
+        raise DamagedError("its first chunk is not its header")
     if not kind[0] & _ANCILLARY and kind not in _CRITICAL:
-        raise damaged(f"it has an unknown chunk {_name(kind)}")
+        raise DamagedError(f"it has an unknown chunk {_name(kind)}")
 
 
 def _name(kind: bytes) -> str:
@@ -74,11 +75,11 @@ def _name(kind: bytes) -> str:
 
 def _check_header(header: bytes) -> None:
     if len(header) != 13:
-        raise damaged("a header is too short")
+        raise DamagedError("a header is too short")
     check_size(_size(header))
     depth, colour, compression, filtering, interlacing = header[8:13]
     if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlacing > 1:
-        raise damaged("its header has values that no PNG image has")
+        raise DamagedError("its header has values that no PNG image has")
 
 
 def _size(header: bytes) -> Size:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from polardb_bridge.errors import RowError
 
 
-def damaged(problem: str) -> RowError:
-    """Something in the file is wrong, or its end is missing."""
-    return RowError(f"the image is damaged or truncated ({problem})")
+class DamagedError(Exception):
+    """Something in the file is wrong, or its end is missing; says what. `decode` makes it the row's error."""
 
 
-def without_all_pixels() -> RowError:
+def without_all_pixels() -> DamagedError:
     """The end of the file is missing."""
-    return RowError("the image is damaged or truncated (pixels are missing at its end)")
+    return DamagedError("pixels are missing at its end")
 
 
 def not_shown(kind: str, instead: str) -> RowError:

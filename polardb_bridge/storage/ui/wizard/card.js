@@ -40,6 +40,7 @@ function sourceRows(storage) {
     ["Image delivery", choiceName("image_delivery", storage.delivery_in_use || storage.image_delivery)],
     ["Rows synced", `${synced} (${storage.last_sync_count ?? 0} new)`],
   ];
+  if (storage.delivery_in_use === "link") rows.push(["Images", h(Images, { storage }), "A sync by link reads no images: “Verify images” looks at each one."]);
   if (storage.notes?.length) rows.push(["Labels", storage.notes.join(" ")]);
   if (storage.dismissed) rows.push(["Dismissed", h(Dismissed, { storage }), "Rows whose tasks were deleted by hand: no sync makes tasks of them."]);
   if (storage.status === "failed") rows.push(["Problem", h(StorageProblem, { text: reasons[0] })]);
@@ -64,12 +65,60 @@ function targetRows({ writeback }) {
 function Dismissed({ storage }) {
   const bringBack = async (event) => {
     event.currentTarget.disabled = true;
-    const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
-    await fetch(`${APP_SETTINGS.hostname}/api/storages/polardb/${storage.id}/bring-back`, { method: "POST", headers: { "X-CSRFToken": token } });
+    await post(`/api/storages/polardb/${storage.id}/bring-back`);
     location.reload();
   };
   const rows = storage.dismissed === 1 ? "1 row dismissed" : `${storage.dismissed} rows dismissed`;
   return h("span", null, `${rows} · `, h("button", { type: "button", className: "polardb-link", onClick: bringBack }, "bring back"));
+}
+
+// What is known of the images that cannot be shown, and a button that looks at all of them.
+function Images({ storage }) {
+  const { unreadable, labeled, problems, verified_at: verified } = storage.images;
+  const more = unreadable - problems.length;
+  const reasons = more ? [...problems, `… and ${more.toLocaleString("en")} more`] : problems;
+  const text = labeled ? `${unreadable} cannot be shown, ${labeled} labeled` : `${unreadable} cannot be shown`;
+  const found = unreadable ? h(Reasons, { count: text, reasons }) : verified ? "All can be shown · " : "";
+  return h(
+    "span",
+    { className: "polardb-wide" },
+    found,
+    verified ? `verified ${new Date(verified).toLocaleString()} · ` : "not verified · ",
+    h("button", { type: "button", className: "polardb-link", onClick: (event) => verify(storage, event.currentTarget) }, "Verify images"),
+    " ",
+    h("span", { role: "status" }),
+  );
+}
+
+// The server looks for some seconds at a time, and goes on where it was: also after a reload.
+async function verify(storage, button) {
+  const status = button.parentElement.querySelector("[role=status]");
+  button.disabled = true;
+  status.textContent = "Verifying…";
+  try {
+    for (let done = false; !done; ) {
+      const answer = await post(`/api/storages/polardb/${storage.id}/verify`);
+      if (!answer.ok) throw new Error(await reasonOf(answer));
+      const report = await answer.json();
+      status.textContent = `${report.checked.toLocaleString("en")} of ${counted(report.total, "image")} verified`;
+      done = report.complete;
+    }
+    location.reload();
+  } catch (error) {
+    status.textContent = `${error.message.replace(/\.?$/, ".")} Press again to go on.`;
+    button.disabled = false;
+  }
+}
+
+// Why the server refused, in its words if it has any.
+async function reasonOf(answer) {
+  const { validation_errors: errors, detail } = await answer.json().catch(() => ({}));
+  return Object.values(errors ?? {}).flat()[0] ?? detail ?? `${answer.status} ${answer.statusText}`;
+}
+
+function post(path) {
+  const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
+  return fetch(`${APP_SETTINGS.hostname}${path}`, { method: "POST", headers: { "X-CSRFToken": token } });
 }
 
 function StorageProblem({ text }) {

@@ -66,4 +66,5 @@ if (!jsxRuntime || sessionStorage.getItem(FALLBACK_KEY)) useOlderForm();
 if (jsxRuntime) {
   jsxRuntime.jsx = replacing(jsx);
   jsxRuntime.jsxs = replacing(jsxs);
+  window.fetch = showWarningsOf(window.fetch);
 }

@@ -22,7 +22,7 @@ def give(apps, schema_editor):
 
 class Migration(migrations.Migration):
 
-    dependencies = [("polardb_io_storages", "0014_what_people_do_next")]
+    dependencies = [("polardb_io_storages", "0015_labeled_images")]
 
     operations = [
         migrations.AddField(
