@@ -13,12 +13,13 @@ class PolarDBBridgeConfig(AppConfig):
 
     def ready(self) -> None:
         from polardb_bridge.checks import check_database, check_storage_form, check_what_is_open
+        from polardb_bridge.deployments.access import guesses
         from polardb_bridge.deployments.access.admission import admit, admit_token
         from polardb_bridge.deployments.access.lent import check_import_urls
         from polardb_bridge.deployments.identities import backends, sessions, tokens
         from polardb_bridge.deployments.tenancy import organizations
         from polardb_bridge.deployments.tenancy.isolation import may_see
-        from polardb_bridge.deployments.tenancy.signup import check_may_change_token_settings, check_may_invite
+        from polardb_bridge.deployments.tenancy.signup import check_may_change_login_settings, check_may_invite
         from polardb_bridge.label_studio import (
             annotations,
             authentication,
@@ -53,8 +54,10 @@ class PolarDBBridgeConfig(AppConfig):
         tenancy.hide_other_organizations()
         authentication.watch_identities(admit, admit_token)
         authentication.check_tokens(tokens.may_use_legacy_token, tokens.is_void)
-        tenancy.check_token_settings(check_may_change_token_settings)
+        tenancy.check_login_settings(check_may_change_login_settings)
+        tenancy.keep_users_to_themselves()
         ml.send_token_of(backends.backend_user, backends.revoke)
+        guesses.connect_signals()
         sessions.connect_signals()
         storages.guard_credentials()
         exports.keep_files_to_their_organization()

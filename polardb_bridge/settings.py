@@ -82,7 +82,10 @@ if _CSP_MIDDLEWARE in MIDDLEWARE:
     MIDDLEWARE.remove(_CSP_MIDDLEWARE)
     # First: what other middleware answers has a policy, too.
     MIDDLEWARE[:0] = [_CSP_MIDDLEWARE, "polardb_bridge.label_studio.content_policy.admit_own_scripts"]
-MIDDLEWARE.append("polardb_bridge.web.forms.refuse_forms")
+MIDDLEWARE += [
+    f"polardb_bridge.web.{name}"
+    for name in ("forms.refuse_forms", "strangers.refuse_large_bodies", "strangers.keep_logged_in")
+]
 # For browsers that know no frame-ancestors.
 _FRAMES = {"'self'": "SAMEORIGIN", "'none'": "DENY"}.get(" ".join(configuration().frame_ancestors))
 if _FRAMES:

@@ -74,14 +74,33 @@ def check_invitations(check: Callable[[Any], None]) -> None:
     _guard(OrganizationResetTokenAPI, "post", check)
 
 
-def check_token_settings(check: Callable[[Any], None]) -> None:
-    """Call `check(user)` before somebody changes which tokens their organization takes: it raises if they may not.
+def check_login_settings(check: Callable[[Any], None]) -> None:
+    """Call `check(user)` before somebody changes which tokens their organization takes, or how long sessions last.
 
-    Any member may (jwt_auth/views.py, JWTSettingsAPI).
+    It raises if they may not. Any member may (jwt_auth/views.py, JWTSettingsAPI; session_policy/api.py), and whoever
+    works in the organization has these sessions: a long enough one answers each page with 500.
     """
     from jwt_auth.views import JWTSettingsAPI
+    from session_policy.api import SessionTimeoutPolicyView
 
     _guard(JWTSettingsAPI, "post", check)
+    _guard(SessionTimeoutPolicyView, "patch", check)
+
+
+def keep_users_to_themselves() -> None:
+    """Let users change themselves alone, and administrators all: any member may change any (users/api.py, UserAPI)."""
+    from rest_framework.exceptions import PermissionDenied
+    from users.api import UserAPI
+
+    original = UserAPI.partial_update
+
+    @wraps(original)
+    def guarded(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if not request.user.is_superuser and str(kwargs.get("pk")) != str(request.user.pk):
+            raise PermissionDenied("Only administrators may change other users.")
+        return original(self, request, *args, **kwargs)
+
+    UserAPI.partial_update = guarded
 
 
 def _guard(view: Any, name: str, check: Callable[[Any], None]) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 from core.permissions import all_permissions
@@ -25,7 +27,7 @@ from io_storages.api import (
     ImportStorageSyncAPI,
 )
 from rest_framework import generics, status
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import PermissionDenied, Throttled
 from rest_framework.fields import IntegerField
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -59,6 +61,9 @@ ANSWER_TIME_LIMIT_S = 5.0
 # The preview's images, and as much again.
 ANSWER_MAX_BYTES = 2 * MAX_BYTES
 VERIFY_ANSWER_TIMEOUT_S = 10.0
+# Requests of a process that wait for somebody's server at once: its other threads are for those who label.
+MAX_ASKING = 3
+_places = threading.BoundedSemaphore(MAX_ASKING)
 
 
 class _BridgeErrorsMixin:
@@ -80,9 +85,20 @@ def _count_trial(request: Request, storage: Any) -> None:
     count_trial(request.user, f"{storage.host}:{storage.port}")
 
 
-def _asking() -> contextlib.AbstractContextManager[TimeLimit]:
-    """Within, the server of a storage is asked for as long as a request may take."""
-    return time_limit(ANSWER_TIME_LIMIT_S, ANSWER_MAX_BYTES)
+@contextlib.contextmanager
+def _asking() -> Iterator[TimeLimit]:
+    """Within, the server of a storage is asked for as long as a request may take.
+
+    Raises:
+        Throttled: too many requests of this process wait for servers already (429).
+    """
+    if not _places.acquire(blocking=False):
+        raise Throttled(ANSWER_TIME_LIMIT_S)
+    try:
+        with time_limit(ANSWER_TIME_LIMIT_S, ANSWER_MAX_BYTES) as limit:
+            yield limit
+    finally:
+        _places.release()
 
 
 def _with_values(storage: Any, values: dict[str, Any]) -> Any:

@@ -36,6 +36,20 @@ def compile_name_filter(pattern: str) -> Callable[[str], bool]:
     Raises:
         InvalidInputError: it is not a regular expression, or one that takes more than RE2.
     """
+    compiled = compile_in_linear_time(pattern)
+
+    def matches(name: str) -> bool:
+        return compiled.match(name) is not None
+
+    return matches
+
+
+def compile_in_linear_time(pattern: str) -> Any:
+    """A Python regular expression as an object of RE2, with `match` and `search` like Python's.
+
+    Raises:
+        InvalidInputError: it is not a regular expression, or one that takes more than RE2.
+    """
     if len(pattern) > MAX_PATTERN_LENGTH:
         raise _invalid(f"it has more than {MAX_PATTERN_LENGTH} characters")
     try:
@@ -53,10 +67,7 @@ def compile_name_filter(pattern: str) -> Callable[[str], bool]:
     except (RecursionError, OverflowError):
         raise _invalid("it is nested too deeply") from None
 
-    def matches(name: str) -> bool:
-        return compiled.match(name) is not None
-
-    return matches
+    return compiled
 
 
 def _invalid(reason: str) -> InvalidInputError:

@@ -3,6 +3,8 @@
 SQLite has no queue of writers: each tries again after pauses of up to 100 ms, and hardly ever meets the few
 milliseconds between two transactions of a process that writes all the time. While a sync ran, every request of Label
 Studio that saves something, as nearly all do, took seconds.
+
+And filters by regular expressions (Data Manager) that end: those of Python hold the interpreter with all its threads.
 """
 
 from __future__ import annotations
@@ -10,9 +12,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from django.db.backends.sqlite3 import base
+
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.table.name_filter import compile_in_linear_time
 
 # Longer than any transaction of ours.
 WAIT_TIMEOUT_S = 20.0
@@ -23,11 +29,28 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
         connection: sqlite3.Connection = super().get_new_connection(conn_params)
         connection.execute("PRAGMA busy_timeout = 0")
+        connection.create_function("REGEXP", 2, _regexp, deterministic=True)
         return connection
 
     def create_cursor(self, name: str | None = None) -> _Cursor:
         cursor: _Cursor = self.connection.cursor(factory=_Cursor)
         return cursor
+
+
+def _regexp(pattern: str | None, value: object) -> bool | None:
+    """What SQLite's REGEXP says, as Django has it; a pattern that takes unbounded time matches nothing."""
+    if pattern is None or value is None:
+        return None
+    matcher = _matcher(pattern)
+    return matcher is not None and matcher.search(str(value)) is not None
+
+
+@lru_cache(maxsize=100)
+def _matcher(pattern: str) -> Any:
+    try:
+        return compile_in_linear_time(pattern)
+    except InvalidInputError:
+        return None
 
 
 class _Cursor(base.SQLiteCursorWrapper):

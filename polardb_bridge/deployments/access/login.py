@@ -6,12 +6,14 @@ from typing import Any
 
 from core.current_request import CurrentContext
 from django.core.exceptions import PermissionDenied as LoginRefused
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from rest_framework.exceptions import PermissionDenied
 from users.models import User
 
 from polardb_bridge.deployments.access.allow_list import check_allow_list_of
 from polardb_bridge.deployments.access.client_ip import client_ip
+from polardb_bridge.deployments.access.guesses import too_many
 from polardb_bridge.deployments.access.refusal import Refusal, refuse
 from polardb_bridge.deployments.models import LOGIN_DOMAIN, Deployment
 from polardb_bridge.deployments.tenancy.signup import signup_is_closed
@@ -27,9 +29,12 @@ class AddressBackend:
         # Label Studio's login passes no request on (users/forms.py, LoginForm).
         request = request or CurrentContext.get_request()
         name = credentials.get("email") or credentials.get(User.USERNAME_FIELD) or credentials.get("username")
-        user = User.objects.filter(email__iexact=name).first() if request is not None and name else None
         if request is None:
             return
+        if too_many(client_ip(request), name):
+            # Label Studio's form shows it.
+            raise ValidationError("Too many attempts to sign in from your address: try again in a minute.")
+        user = User.objects.filter(email__iexact=name).first() if name else None
         try:
             if user is None:
                 self._check_no_user(request, name)

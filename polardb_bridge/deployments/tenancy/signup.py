@@ -33,8 +33,10 @@ def check_may_invite(user: Any) -> None:
         raise PermissionDenied("Only administrators may invite people or create users here.")
 
 
-def check_may_change_token_settings(user: Any) -> None:
-    """Let administrators alone decide which tokens an organization takes, and its owner while there are no tenants.
+def check_may_change_login_settings(user: Any) -> None:
+    """Let administrators alone decide which tokens an organization takes and how long its sessions last.
+
+    Its owner may, too, while there are no tenants.
 
     Raises:
         PermissionDenied: the user may not.
@@ -43,7 +45,7 @@ def check_may_change_token_settings(user: Any) -> None:
     # A plain installation may have no administrator: whoever made the organization is in charge of it.
     is_owner = organization is not None and organization.created_by_id == user.pk and not signup_is_closed()
     if not (user.is_superuser or is_owner):
-        raise PermissionDenied("Only administrators may change the settings of tokens.")
+        raise PermissionDenied("Only administrators may change the settings of tokens and sessions.")
 
 
 def _check_open() -> None:

@@ -1,0 +1,58 @@
+"""How often a password may be guessed at.
+
+Each guess costs a tenth of a second of a processor, and a thread: a few addresses that guess would stop all others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_in
+from django.core.cache import cache
+from django.http import HttpRequest
+
+from polardb_bridge.deployments.access.client_ip import client_ip
+
+WITHIN_S = 60
+# From one address at one user, and at all users: offices share an address.
+MAX_AT_ONE = 10
+MAX_AT_ALL = 60
+
+
+def too_many(address: str | None, name: str | None) -> bool:
+    """Count one more guess; whether it is one too many. Of this process only, unless Django's cache is shared."""
+    at_one = _count(f"polardb-guess-{address}-{(name or '').lower()}")
+    at_all = _count(f"polardb-guess-{address}")
+    return at_one > MAX_AT_ONE or at_all > MAX_AT_ALL
+
+
+def forget(address: str | None, name: str | None) -> None:
+    """It was no guess: the password was right."""
+    cache.delete(_key(f"polardb-guess-{address}-{(name or '').lower()}"))
+    with contextlib.suppress(ValueError):  # its time was up just now
+        cache.decr(_key(f"polardb-guess-{address}"))
+
+
+def connect_signals() -> None:
+    """Listen; called once when the app is ready."""
+    user_logged_in.connect(_forget, dispatch_uid="polardb_guesses")
+
+
+def _forget(sender: Any, request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
+    if request is not None:
+        forget(client_ip(request), user.email)
+
+
+def _count(what: str) -> int:
+    key = _key(what)
+    cache.add(key, 0, WITHIN_S)
+    try:
+        return int(cache.incr(key))
+    except ValueError:  # its time was up just now
+        return 1
+
+
+def _key(what: str) -> str:
+    return hashlib.sha256(what.encode()).hexdigest()  # caches take no blanks, nor long keys
