@@ -60,6 +60,25 @@ def test_who_deletes_all_tasks_begins_anew(project: LabelingProject, delete: Any
     assert run_sync(project.provisioned.import_storage).created == 3
 
 
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_who_deletes_one_by_one_dismisses_the_last_one_too(project: LabelingProject, last: int) -> None:
+    storage = project.provisioned.import_storage
+    for row_id in [row_id for row_id in (1, 2, 3) if row_id != last] + [last]:
+        assert project.api.delete(f"/api/tasks/{project.tasks[row_id].pk}/").status_code == 204
+    assert run_sync(storage).created == 0
+    assert storage.dismissed_rows.count() == 3
+    project.api.post(f"/api/storages/polardb/{storage.pk}/bring-back")
+    run_sync(storage, force=True)
+    assert rows_of(project) == [1, 2, 3]
+
+
+def test_who_dismissed_some_and_deletes_the_rest_gets_the_rest_back(project: LabelingProject) -> None:
+    run_action(project, "delete_tasks", 3)
+    run_action(project, "delete_tasks", 1, 2)
+    assert run_sync(project.provisioned.import_storage).created == 2
+    assert rows_of(project) == [1, 2]
+
+
 def test_tasks_of_deleted_rows_are_not_dismissed(project: LabelingProject, source: Source) -> None:
     storage = project.provisioned.import_storage
     source.execute(f"DELETE FROM {TABLE} WHERE id = 2")
