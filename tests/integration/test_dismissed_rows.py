@@ -8,6 +8,7 @@ import pytest
 
 from polardb_bridge.storage.sync.plan import plan_sync
 from polardb_bridge.storage.sync.run import run_sync
+from polardb_bridge.table import rows
 from support.labeling import LabelingProject
 from support.source_data import TABLE, Source
 from support.writeback import run_action
@@ -70,6 +71,23 @@ def test_who_deletes_one_by_one_dismisses_the_last_one_too(project: LabelingProj
     project.api.post(f"/api/storages/polardb/{storage.pk}/bring-back")
     run_sync(storage, force=True)
     assert rows_of(project) == [1, 2, 3]
+
+
+def test_a_task_deleted_while_a_sync_runs_does_not_come_back_with_it(
+    project: LabelingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = project.provisioned.import_storage
+    monkeypatch.setattr(rows, "KEYS_BATCH_SIZE", 1)
+    synced: list[int] = []
+
+    def delete_the_next(*_: Any) -> None:
+        if not synced:
+            synced.append(project.api.delete(f"/api/tasks/{project.tasks[3].pk}/").status_code)
+
+    run_sync(storage, on_progress=delete_the_next)
+    assert synced == [204]
+    assert rows_of(project) == [1, 2]
+    assert run_sync(storage).created == 0
 
 
 def test_who_dismissed_some_and_deletes_the_rest_gets_the_rest_back(project: LabelingProject) -> None:
