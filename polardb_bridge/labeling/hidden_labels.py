@@ -17,20 +17,26 @@ _NOT_TO_BE_CHOSEN = 'visible="false" hotkey="\ue000" maxUsages="1"'
 def with_hidden_labels(config: str, labels: Mapping[str, Iterable[str]]) -> str:
     """`config` with these labels, by the name of their control, after its own; all else stays to the letter.
 
-    The editor names regions by them and shows no button for them. Controls that the config does not close by an end
-    tag, and labels that XML cannot hold, are left out.
+    The editor names regions by them and shows no button for them. Controls without anything inside, and labels that XML
+    cannot hold, are left out.
     """
     text = config.encode()
     parser = expat.ParserCreate("utf-8")
     names: list[str] = []
+    parents: list[bool] = [False]  # of the root, and of each open tag: whether there is a tag inside
     ends: list[tuple[int, str]] = []
 
-    def end(tag: str) -> None:
-        name, position = names.pop(), parser.CurrentByteIndex
-        if name in labels and text.startswith(b"</", position):
-            ends.append((position, name))
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        parents[-1] = True
+        parents.append(False)
+        names.append(attributes.get("name", ""))
 
-    parser.StartElementHandler = lambda tag, attributes: names.append(attributes.get("name", ""))
+    def end(tag: str) -> None:
+        name = names.pop()
+        if parents.pop() and name in labels:
+            ends.append((parser.CurrentByteIndex, name))
+
+    parser.StartElementHandler = start
     parser.EndElementHandler = end
     try:
         parser.Parse(text, True)

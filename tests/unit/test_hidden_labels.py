@@ -49,6 +49,16 @@ def test_what_xml_cannot_hold_breaks_no_editor(label: str) -> None:
     assert labels_of(with_hidden_labels(CONFIG, {"label": [label, "dog"]}), "label") == ["cat", "dog"]
 
 
-@pytest.mark.parametrize("config", ["", "<View>", "<View><Labels name='label'/></View>", "not XML", "<a/><b/>"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        "",
+        "<View>",
+        "<View><Labels name='label'/></View>",
+        "<Labels><Labels name='label'/></Labels>",
+        "not XML",
+        "<a/><b/>",
+    ],
+)
 def test_what_has_no_place_for_labels_stays(config: str) -> None:
     assert with_hidden_labels(config, {"label": ["dog"]}) == config
