@@ -23,6 +23,7 @@ class PolarDBBridgeConfig(AppConfig):
         from polardb_bridge.label_studio import (
             annotations,
             authentication,
+            editor,
             exports,
             ml,
             projects,
@@ -32,6 +33,7 @@ class PolarDBBridgeConfig(AppConfig):
             tenancy,
         )
         from polardb_bridge.storage.checks import check_storages
+        from polardb_bridge.storage.labels import config_of_editor
         from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
         from polardb_bridge.storage.sync import jobs
         from polardb_bridge.storage.sync.dismissal import dismiss
@@ -47,6 +49,7 @@ class PolarDBBridgeConfig(AppConfig):
         projects.around_deletions(lambda found: stopped(PolarDBImportStorage.objects.filter(project__in=found)))
         annotations.capture_bulk_changes(capture.tasks_changed)
         annotations.capture_removed_duplicates(signals.move_links)
+        editor.change_config(config_of_editor)
         redis.remember_dead_redis()
         tenancy.check_objects(may_see)
         tenancy.check_drafts()

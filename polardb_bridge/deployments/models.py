@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 from organizations.models import Organization
 from projects.models import Project
 
-from polardb_bridge.databases.fields import SecretField
+from polardb_bridge.databases.fields import SecretField, is_encrypted
 from polardb_bridge.errors import NoSuchDeploymentError
 from polardb_bridge.statements.names import MAX_NAME_LENGTH, allow_list_name
 from polardb_bridge.statements.syntax import ShowDeployments
@@ -92,8 +92,11 @@ class Deployment(models.Model):
         return f"/deployments/{self.name}/"
 
     def reveal_password(self) -> str | None:
-        """The first password while it is still valid; None once the user has changed it, and then it is forgotten."""
-        if not self.first_password or self.user is None:
+        """The first password while it is still valid; None once the user has changed it, and then it is forgotten.
+
+        None, too, if it was encrypted with another SECRET_KEY.
+        """
+        if not self.first_password or self.user is None or is_encrypted(self.first_password):
             return None
         if self.user.password != self.first_password_hash:
             # The hash also changes when Django strengthens it at a login.

@@ -15,13 +15,14 @@ from io_storages.base_models import ExportStorage, ImportStorage, ImportStorageL
 
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery, TlsMode
 from polardb_bridge.conf import configuration
-from polardb_bridge.databases.fields import SecretField
+from polardb_bridge.databases.fields import SecretField, readable
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.clock import alive, is_recent
 from polardb_bridge.storage.hosts import resolved_ip
 from polardb_bridge.storage.identity import IdentityMixin
 from polardb_bridge.storage.image_field import DEFAULT_FIELD, image_field
 from polardb_bridge.storage.links import is_ours, resolved
+from polardb_bridge.storage.removal import may_be_synced
 from polardb_bridge.storage.signals import export_sync_requested, import_sync_requested
 from polardb_bridge.table import privileges
 from polardb_bridge.table.connection import connect
@@ -86,7 +87,7 @@ class PolarDBStorageMixin(IdentityMixin):
         """How to connect, with the host checked.
 
         Raises:
-            ReconfigureError: the host may not be connected to.
+            ReconfigureError: the host may not be connected to, or the password cannot be decrypted.
             InvalidInputError: a field is empty or out of range.
         """
         return ConnectionParameters(
@@ -94,7 +95,7 @@ class PolarDBStorageMixin(IdentityMixin):
             port=self.port,
             database=self.database,
             user=self.user,
-            password=self.password or "",
+            password=readable(self.password),
             tls=self.tls,
             resolved_ip=resolved_ip(self.host, self.port),
             tls_ca=configuration().tls_ca,
@@ -216,7 +217,7 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         """
         with transaction.atomic():
             current = type(self).objects.select_for_update().get(pk=self.pk)
-            if current.is_syncing or not current.synchronizable or (only_if_due and not current.is_due):
+            if current.is_syncing or not may_be_synced(current) or (only_if_due and not current.is_due):
                 return False
             current._update_queued_status()
             if job_id:

@@ -1,7 +1,8 @@
 """Comparing rows with Label Studio, and marking what differs.
 
-Label Studio is the truth if it has an annotation, or if we have written the row before. A result that others
-wrote into the row of a task without annotations is left alone, and counted.
+Label Studio is the truth if somebody has labeled the task in it, or if we have written the row before. A result that
+others wrote into the row of a task without annotations, or with one that only came from its row, is left alone and
+counted.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class ReconcileReport:
 
     different: rows that differ from Label Studio and had no mark; marked now, unless it was a dry run.
     pending: rows that differ and are on their way. missing: rows that tasks came from and the table no longer has.
-    foreign: results that others wrote into rows of tasks without annotations; left alone.
+    foreign: results that others wrote into rows of tasks that nobody has labeled in Label Studio; left alone.
     goes_nowhere: no source of the project reads the table, so that there was nothing to compare. owner: whose the table
     is, if another target writes it, too: nothing was compared, or each would write over the other's results, for ever.
     listed: the first of them, each as (row id, what).
@@ -127,18 +128,20 @@ def _judge(
     stored = _read(storage, list(rows.values()), connecting)
     expected: dict[int, bool] = {}
     cleared: set[int] = set()
-    alike: list[int] = []
+    imported: dict[int, bool] = {}  # whether the row still holds it
     for results in current_results(storage, list(rows)):
         for task_id, result in results.items():
             found = stored.get(result.row_id)
             expected[task_id] = found is not None and found.matches(result)
             if result.data is None:
                 cleared.add(task_id)
-            elif found is not None and not expected[task_id] and result.count == 1 and found.data == result.data:
-                alike.append(task_id)
-    # A result that came from its row, and that nobody has touched: other tools keep another count, or no uid.
-    if alike:
-        expected.update(dict.fromkeys(set(alike) - sequence.tasks_changed_here(alike), True))
+            elif found is not None and not expected[task_id] and result.count == 1:
+                is_alike = found.data == result.data
+                if is_alike or (found.data is not None and found.uid != result.uid):
+                    imported[task_id] = is_alike
+    # A result that came from its row, and that nobody has touched: other tools keep another count or no uid, and may
+    # have labeled the row again.
+    untouched = imported.keys() - sequence.tasks_changed_here(imported) if imported else set()
     pending = outbox.dirty([storage], list(rows))
     verdicts = {}
     for link in links:
@@ -147,6 +150,8 @@ def _judge(
         if found is None:
             # Its mark will say so to people who look for what is not delivered.
             verdict = _Verdict("missing", link.task_id in expected and link.task_id not in cleared)
+        elif link.task_id in untouched:
+            verdict = _Verdict() if imported[link.task_id] else _Verdict("foreign")
         elif not expected.get(link.task_id, True) and (link.task_id not in cleared or link.has_result):
             verdict = _Verdict("pending" if link.task_id in pending else "different", is_to_be_written=True)
         elif not expected.get(link.task_id, False) and not found.is_empty:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from support.source_data import TABLE, Source, region
 from support.storage_page import LABELING_CONFIG, Account, StoragePage
 
 pytestmark = pytest.mark.browser
+
+
+def draw(page: Page, at: float) -> None:
+    """Draw a small box; at: where, as a part of the image's width and height."""
+    box = page.locator(".konvajs-content canvas").first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * at, box["y"] + box["height"] * at)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * (at + 0.08), box["y"] + box["height"] * (at + 0.08), steps=8)
+    page.mouse.up()
 
 
 def test_dismissed_rows_are_brought_back_on_the_card(storage_page: StoragePage, account: Account) -> None:
@@ -38,3 +50,44 @@ def test_labels_that_are_gone_are_named_on_the_card(
     storage_page.add_source(account)
     storage_page.reload()
     expect(storage_page.card("Animals table")).to_contain_text("The label 'horse' stands in results (once)")
+
+
+def test_labels_that_are_gone_have_their_names_in_the_editor_and_cannot_be_chosen(
+    storage_page: StoragePage, account: Account, photos: Source
+) -> None:
+    horse = {**region("horse"), "original_width": 640, "original_height": 480}
+    photos.execute(f"UPDATE {TABLE} SET annotation_data = '{json.dumps([horse])}', annotation_count = 1 WHERE id = 1")
+    storage_page.add_source(account)
+    storage_page.add_target(account)
+    page, project = storage_page.page, storage_page.project_id
+    tasks = storage_page.api("GET", f"/api/tasks/?project={project}&fields=all")["tasks"]
+    task = next(task for task in tasks if task["data"]["id"] == 1)
+    page.goto(f"{storage_page.url}/projects/{project}/data?task={task['id']}")
+    image = page.locator(".konvajs-content canvas").first
+    expect(image).to_be_visible()
+    regions = page.locator(".lsf-outliner-item")
+    expect(regions).to_have_count(1)
+    expect(regions).to_contain_text("horse")
+    buttons = page.locator(".lsf-labels .lsf-label:visible")
+    expect(buttons).to_have_text([re.compile("^cat"), re.compile("^dog")])
+
+    # Neither by drawing while its region is selected, nor by the key that a third label would have.
+    regions.click()
+    draw(page, 0.6)
+    expect(page.get_by_text("You can't use horse more than 1 time")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("3")
+    draw(page, 0.8)
+    expect(regions).to_have_count(1)
+
+    page.get_by_text("cat", exact=True).locator("visible=true").first.click()
+    draw(page, 0.7)
+    expect(regions).to_have_count(2)
+    page.locator("button", has_text=re.compile("^Update$")).click()
+    deadline = time.monotonic() + 15
+    while len(stored := photos.row(1)["annotation_data"]) < 2:
+        assert time.monotonic() < deadline, stored
+        time.sleep(0.1)
+    assert [one["value"]["rectanglelabels"] for one in stored] == [["horse"], ["cat"]]
+    # What the page of the interface shows and saves is what was stored.
+    assert storage_page.api("GET", f"/api/projects/{project}/")["label_config"] == LABELING_CONFIG

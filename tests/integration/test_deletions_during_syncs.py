@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from polardb_bridge.errors import BridgeError
+from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync import task_data
 from polardb_bridge.storage.sync.run import run_sync
+from polardb_bridge.storage.sync.stopping import stopped
 from support.labeling import Provisioned
 from support.source_data import Source
 
@@ -74,3 +75,35 @@ def test_the_sync_ends_first(
     if delete is not delete_storage:
         assert not Project.objects.exists()
         assert not Task.objects.exists()
+
+
+def test_a_removal_that_was_killed_is_over_after_a_while(
+    provisioned: Provisioned, source: Source, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from polardb_bridge.storage import removal
+
+    storage = provisioned.import_storage
+    source.add_images(2)
+
+    removing = stopped(PolarDBImportStorage.objects.filter(pk=storage.pk))
+    removing.__enter__()  # its process is killed before the end
+    with pytest.raises(InvalidInputError, match="is being synced"):
+        run_sync(storage)
+    assert not PolarDBImportStorage.objects.get(pk=storage.pk).info_set_queued()
+    monkeypatch.setattr(removal, "REMOVAL_MAX_S", -60)
+    assert run_sync(PolarDBImportStorage.objects.get(pk=storage.pk)).created == 2
+    assert PolarDBImportStorage.objects.get(pk=storage.pk).synchronizable
+    removing.__exit__(None, None, None)
+
+
+def test_a_drop_is_not_over_by_itself(deployment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from polardb_bridge.deployments.models import Deployment
+    from polardb_bridge.storage import removal
+
+    monkeypatch.setattr(removal, "REMOVAL_MAX_S", -60)
+    Deployment.objects.update(is_dropping=True)
+    PolarDBImportStorage.objects.update(synchronizable=False)
+    storage = PolarDBImportStorage.objects.get(project=deployment.project)
+    assert not storage.info_set_queued()
+    Deployment.objects.update(is_dropping=False)
+    assert storage.info_set_queued()

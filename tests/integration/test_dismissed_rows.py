@@ -8,6 +8,7 @@ import pytest
 
 from polardb_bridge.storage.sync.plan import plan_sync
 from polardb_bridge.storage.sync.run import run_sync
+from polardb_bridge.table import rows
 from support.labeling import LabelingProject
 from support.source_data import TABLE, Source
 from support.writeback import run_action
@@ -58,6 +59,42 @@ def test_who_deletes_all_tasks_begins_anew(project: LabelingProject, delete: Any
     delete(project)
     assert rows_of(project) == []
     assert run_sync(project.provisioned.import_storage).created == 3
+
+
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_who_deletes_one_by_one_dismisses_the_last_one_too(project: LabelingProject, last: int) -> None:
+    storage = project.provisioned.import_storage
+    for row_id in [row_id for row_id in (1, 2, 3) if row_id != last] + [last]:
+        assert project.api.delete(f"/api/tasks/{project.tasks[row_id].pk}/").status_code == 204
+    assert run_sync(storage).created == 0
+    assert storage.dismissed_rows.count() == 3
+    project.api.post(f"/api/storages/polardb/{storage.pk}/bring-back")
+    run_sync(storage, force=True)
+    assert rows_of(project) == [1, 2, 3]
+
+
+def test_a_task_deleted_while_a_sync_runs_does_not_come_back_with_it(
+    project: LabelingProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = project.provisioned.import_storage
+    monkeypatch.setattr(rows, "KEYS_BATCH_SIZE", 1)
+    synced: list[int] = []
+
+    def delete_the_next(*_: Any) -> None:
+        if not synced:
+            synced.append(project.api.delete(f"/api/tasks/{project.tasks[3].pk}/").status_code)
+
+    run_sync(storage, on_progress=delete_the_next)
+    assert synced == [204]
+    assert rows_of(project) == [1, 2]
+    assert run_sync(storage).created == 0
+
+
+def test_who_dismissed_some_and_deletes_the_rest_gets_the_rest_back(project: LabelingProject) -> None:
+    run_action(project, "delete_tasks", 3)
+    run_action(project, "delete_tasks", 1, 2)
+    assert run_sync(project.provisioned.import_storage).created == 2
+    assert rows_of(project) == [1, 2]
 
 
 def test_tasks_of_deleted_rows_are_not_dismissed(project: LabelingProject, source: Source) -> None:

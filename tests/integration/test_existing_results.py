@@ -246,9 +246,21 @@ def test_results_of_other_tools_are_equal_while_nobody_touches_them(
     project.deliver()
     assert [source.row(row_id) for row_id in (4, 5)] == before
 
+    # The other tool goes on: what it has labeled since is newer than what was read from its rows.
+    source.execute(f"UPDATE {TABLE} SET annotation_data = '{json.dumps([region('cow')])}' WHERE id = 5")
+    source.execute(f"UPDATE {TABLE} SET annotation_uid = 'newer' WHERE id = 5")
+    report = reconcile(project.export_storage)
+    assert (report.different, report.foreign, report.listed) == (0, 1, [(5, "foreign")])
+    project.deliver()
+    assert source.row(5)["annotation_data"] == [region("cow")]
+
     project.tasks = tasks_of(project.provisioned.import_storage)
     project.submit(4, region("cat"))
     project.deliver()
     assert source.row(4)["annotation_count"] == 2
+    source.execute(f"UPDATE {TABLE} SET annotation_data = '{json.dumps([region('cow')])}' WHERE id = 4")
+    assert reconcile(project.export_storage).different == 1
+    project.deliver()
+    assert source.row(4)["annotation_data"] == [region("cat")]
     source.execute(f"UPDATE {TABLE} SET annotation_data = NULL WHERE id = 5")
     assert reconcile(project.export_storage).different == 1

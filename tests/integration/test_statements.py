@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from django.utils import translation
 
+from polardb_bridge.deployments import labels as to_come
+from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.deployments.execution.audit import Actor
 from polardb_bridge.deployments.execution.execute import execute
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.statements.errors import StatementError
 from polardb_bridge.storage.sync.run import run_sync
+from polardb_bridge.table import labels
+from polardb_bridge.table.connection import begin, connect
+from polardb_bridge.table.schema import source_table
 from support.deployments import import_storage_of
 from support.source_data import TABLE, Source, region
 from support.statements import COLUMNS, DEPLOY, DOCUMENTED, records, row_of
@@ -204,6 +213,57 @@ def test_conditions_of_mysql(source: Source, actor: Actor) -> None:
     assert Deployment.objects.get() == made
     with pytest.raises(StatementError, match="ERROR 1304"):
         execute(DEPLOY, actor)
+
+
+def test_deploy_names_labels_of_results_that_the_template_lacks(source: Source, actor: Actor) -> None:
+    source.add_images(6)
+    odd = [
+        json.dumps([region("horse"), region("cat"), region("horse")]),
+        json.dumps([region("a'b\u200b")]),
+        json.dumps([{**region("zebra"), "from_name": "elsewhere"}]),
+        json.dumps([{**region(), "value": {"rectanglelabels": [None, ["x"], "大熊猫"]}}, {"from_name": ["label"]}, 7]),
+        '{"not": "a list"}',
+        "[" * 5000,
+    ]
+    source.execute(f"ALTER TABLE {TABLE} MODIFY annotation_data longtext")
+    with begin(source.parameters) as connection:
+        for row_id, text in enumerate(odd, 1):
+            connection.execute(
+                sa.text(f"UPDATE {TABLE} SET annotation_data = :text, annotation_count = 1 WHERE id = {row_id}"),
+                {"text": text},
+            )
+    made, *notes = execute(DEPLOY, actor)[0].message.split("\n")
+    assert made.endswith("gives its URL, user and password.")
+    assert notes == [
+        f"The label '{label}' stands in results ({times}) and not in the interface; they keep it."
+        for label, times in (("horse", "2 times"), ("a'b\\u200b", "once"), ("大熊猫", "once"))
+    ]
+    sync_deployed()
+    again = execute(DEPLOY.replace("DEPLOY MODEL", "DEPLOY MODEL IF NOT EXISTS"), actor)[0].message.split("\n")
+    assert again[0] == "There already is a deployment mark_animal; nothing was done."
+    assert set(notes[:2]) <= set(again[1:])
+    with translation.override("zh-hans"):
+        assert "标签 'horse' 在结果中出现 2 次" in in_page_language("\n".join([made, *notes])).split("\n")[1]
+    execute("DROP DEPLOYMENT mark_animal", actor)
+    ignoring = DEPLOY.replace("deployment_name", "existing_annotations='ignore', deployment_name")
+    assert "\n" not in execute(ignoring, actor)[0].message
+
+
+def test_deploy_looks_at_results_for_a_short_time_only(
+    source: Source, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.add_images(3)
+    result = json.dumps([region("horse")])
+    source.execute(f"UPDATE {TABLE} SET annotation_data = '{result}', annotation_count = 1")
+    monkeypatch.setattr(labels, "BATCH_SIZE", 1)
+    with connect(source.parameters) as connection:
+        found = labels.find_labels(connection, source_table(TABLE), seconds=0)
+        assert not found.is_all
+        assert found.results < 3
+        assert labels.find_labels(connection, source_table(TABLE)).counts == {"label": {"horse": 3}}
+    monkeypatch.setattr(to_come, "find_labels", lambda *_: labels.LabelsFound({"label": Counter(horse=1)}, 1, False))
+    *_, note = execute(DEPLOY, actor)[0].message.split("\n")
+    assert note == "Only the first 1 results were looked at; SHOW DEPLOYMENT tells of all."
 
 
 @pytest.mark.parametrize(

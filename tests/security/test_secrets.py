@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
-from polardb_bridge.errors import BridgeError
+from polardb_bridge.databases.fields import is_encrypted
+from polardb_bridge.errors import BridgeError, ReconfigureError
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import connect, dispose, engine_for
 from polardb_bridge.webhooks.delivery import deliver_due
@@ -148,3 +150,60 @@ def test_a_dump_holds_no_first_password(deployment: Any) -> None:
     for restored in serializers.deserialize("json", dump):
         restored.save()
     assert Deployment.objects.get(pk=deployment.pk).first_password == password
+
+
+def test_a_dump_that_comes_to_another_secret_key_waits_for_its_own(
+    provisioned: Provisioned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.core import serializers
+
+    storage = provisioned.import_storage
+    key = type(storage)._meta.get_field("password")
+    storage.password = password = "pw-Zx9"
+    storage.save()
+    dump = serializers.serialize("json", [storage])
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setitem(key.__dict__, "f", Fernet(Fernet.generate_key()))
+        for restored in serializers.deserialize("json", dump):
+            restored.save()
+        there = type(storage).objects.get(pk=storage.pk)
+        with pytest.raises(ReconfigureError, match="encrypted with another SECRET_KEY: type it again") as error:
+            there.connection_parameters()
+        assert error.value.field == "password"
+        with pytest.raises(ReconfigureError, match="another SECRET_KEY"):
+            run_sync(there, force=True)
+        there.refresh_from_db()
+        assert "another SECRET_KEY" in there.traceback
+        there.title = "saved again"
+        there.save()
+        assert there.password not in (None, password)
+    back = type(storage).objects.get(pk=storage.pk)
+    assert (back.title, back.connection_parameters().password) == ("saved again", password)
+
+
+def test_a_first_password_of_another_secret_key_is_not_shown(deployment: Any) -> None:
+    from polardb_bridge.deployments.models import Deployment
+
+    token = Fernet(Fernet.generate_key()).encrypt(b"first-Zx9").decode()
+    Deployment.objects.filter(pk=deployment.pk).update(first_password=token)
+    found = Deployment.objects.get(pk=deployment.pk)
+    assert found.first_password == token
+    assert found.reveal_password() is None
+
+
+@pytest.mark.parametrize(
+    ("secret", "encrypted"),
+    [
+        (Fernet(Fernet.generate_key()).encrypt(b"x").decode(), True),
+        (Fernet(Fernet.generate_key()).encrypt("密码".encode() * 40).decode(), True),
+        (Fernet(Fernet.generate_key()).encrypt(b"x").decode()[:-5], False),
+        ("gAAAAA" + "p" * 200, False),
+        ("gAAAA", False),
+        ("密码", False),
+        ("", False),
+        (None, False),
+    ],
+    ids=["short", "long", "cut off", "no base64", "beginning", "other characters", "empty", "none"],
+)
+def test_only_what_fernet_wrote_passes_for_encrypted(secret: str | None, encrypted: bool) -> None:
+    assert is_encrypted(secret) is encrypted

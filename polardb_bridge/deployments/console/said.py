@@ -57,6 +57,11 @@ PATTERNS = (
     _("its import storage was deleted in Label Studio; drop and deploy it again"),
     _("Deployment {name} is created. It is closed to everybody until {verb} {list} WITH (ips='…') opens it; "
       "{show} gives its URL, user and password."),
+    _("There already is a deployment {name}; nothing was done."),
+    _("The label {label} stands in results (once) and not in the interface; they keep it."),
+    _("The label {label} stands in results ({count} times) and not in the interface; they keep it."),
+    _("… and {count} more labels"),
+    _("Only the first {count} results were looked at; SHOW DEPLOYMENT tells of all."),
     _("Deployment {name} is open to {networks}. Warning: that lets in the whole Internet."),
     _("Deployment {name} is open to {networks}."),
     _("Deployment {name} is dropped; its rows and their results stay in {table}. "
@@ -93,4 +98,5 @@ def in_page_language(text: str) -> str:
                 name: in_page_language(part) if name in _TEXTS else part for name, part in found.groupdict().items()
             }
             return str(translation.gettext(pattern).format(**parts))
-    return text
+    lines = text.split("\n")
+    return "\n".join(map(in_page_language, lines)) if len(lines) > 1 else text

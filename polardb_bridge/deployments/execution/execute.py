@@ -11,6 +11,7 @@ from polardb_bridge.deployments.deploy import deploy
 from polardb_bridge.deployments.drop import drop
 from polardb_bridge.deployments.execution.answers import Answer, allow_list_row, deployment_rows, message
 from polardb_bridge.deployments.execution.audit import Actor, recorded
+from polardb_bridge.deployments.labels import labels_to_come
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.deployments.status import all_statuses, status_of
 from polardb_bridge.errors import (
@@ -32,6 +33,7 @@ from polardb_bridge.statements.errors import (
 )
 from polardb_bridge.statements.names import ALLOW_LIST_PREFIX
 from polardb_bridge.statements.parser import parse
+from polardb_bridge.storage.labels import vanished_labels
 
 
 def execute(text: str, actor: Actor, on_answer: Callable[[Answer], None] | None = None) -> list[Answer]:
@@ -112,14 +114,17 @@ def _deploy(statement: syntax.DeployModel) -> Answer:
         deployment = deploy(statement, database)
     except DeploymentExistsError:
         # Asked afterwards: of two statements at once, the second finds out in there only.
-        if not (statement.if_not_exists and Deployment.objects.filter(name__iexact=statement.name).exists()):
+        there = Deployment.objects.filter(name__iexact=statement.name).first()
+        if not (statement.if_not_exists and there):
             raise
-        return message(f"There already is a deployment {statement.name}; nothing was done.")
-    return message(
+        text = f"There already is a deployment {statement.name}; nothing was done."
+        return message("\n".join([text, *(vanished_labels(there.project) if there.project else [])]))
+    text = (
         f"Deployment {deployment.name} is created. It is closed to everybody until "
         f"{syntax.UpdateWhiteIps.verb} `{deployment.white_ip_name}` WITH (ips='…') opens it; "
         f"{syntax.ShowDeployment.verb} `{deployment.name}` gives its URL, user and password."
     )
+    return message("\n".join([text, *labels_to_come(deployment, database, statement.existing_annotations)]))
 
 
 def _is_like(name: str, pattern: str | None) -> bool:

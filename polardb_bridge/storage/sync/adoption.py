@@ -1,7 +1,8 @@
 """Tasks of the project that came from rows of this table, and that no storage has: they become this storage's.
 
 So it is after a storage was removed and added again, and in a copy of a project. Which row a task came from, its
-picture tells: an address of ours names storage and row, and a picture inside the task must be the row's own.
+picture tells: an address of ours names storage and row, and a picture inside the task must be the row's own. A table
+may have moved to another server; the rows' names tell it from another table of that name.
 """
 
 from __future__ import annotations
@@ -33,11 +34,15 @@ _START = 600
 
 
 class Orphan(NamedTuple):
-    """A task without storage. holds_picture: inside of it, and not by an address."""
+    """A task without storage. holds_picture: inside of it, and not by an address.
+
+    name: that its row must have; None if any will do.
+    """
 
     task_id: int
     is_annotated: bool
     holds_picture: bool
+    name: object = None
 
 
 class Adoption:
@@ -59,7 +64,8 @@ class Adoption:
             self._orphans = self._find()
         if not self._orphans:
             return []
-        pairs = [(data, self._orphans.pop(data.row_id)) for data in new if data.row_id in self._orphans]
+        found = [(data, self._orphans.pop(data.row_id)) for data in new if data.row_id in self._orphans]
+        pairs = [(data, orphan) for data, orphan in found if orphan.name in (None, data.original_name)]
         doubtful = {data.row_id: data for data, orphan in pairs if orphan.holds_picture}
         pictures = self._pictures(doubtful, source, table) if doubtful else {}
         held = Task.objects.annotate(picture=KeyTextTransform(self._storage.image_field, "data"))
@@ -78,16 +84,19 @@ class Adoption:
         if tasks.count() <= links.count():
             return {}
         known = KnownTable.objects.filter(database=storage.database, table=storage.table)
-        former = set(known.values_list("storage_id", flat=True))
+        here = (storage.host.lower(), storage.port)
+        is_here = {pk: (host.lower(), port) == here for pk, host, port in known.values_list("pk", "host", "port")}
         start = Substr(KeyTextTransform(storage.image_field, "data"), Value(1), Value(_START))
         found: dict[int, Orphan] = {}
         orphans = (
             tasks.filter(**{f"{LINKS}__isnull": True}).annotate(picture=start).order_by("-total_annotations", "pk")
         )
-        for task_id, count, row_id, picture in orphans.values_list("pk", "total_annotations", "data__id", "picture"):
+        columns = ("pk", "total_annotations", "data__id", "data__original_name", "picture")
+        for task_id, count, row_id, name, picture in orphans.values_list(*columns):
             link = ImageLink.of_url(picture or "")
-            if link and link.storage_id in former:
-                found.setdefault(link.row_id, Orphan(task_id, count > 0, holds_picture=False))
+            if link and link.storage_id in is_here:
+                named = None if is_here[link.storage_id] else name or ""
+                found.setdefault(link.row_id, Orphan(task_id, count > 0, holds_picture=False, name=named))
             elif isinstance(row_id, int) and (picture or "").startswith("data:image/"):
                 found.setdefault(row_id, Orphan(task_id, count > 0, holds_picture=True))
         return found

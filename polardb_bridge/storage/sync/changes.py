@@ -60,11 +60,7 @@ def find_changes(
     linked = links.values_list("row_id", "task_id", "version", "is_missing", "memory__digest", "memory__revision")
     matches = compile_name_filter(storage.regex_filter) if storage.regex_filter else None
 
-    dismissed = set(storage.dismissed_rows.values_list("row_id", flat=True)) if storage.pk else set()
-
     def is_wanted(key: RowKey) -> bool:
-        if key.id in dismissed:
-            return False
         return not (storage.only_unannotated and key.is_annotated) and not (matches and not matches(key.original_name))
 
     def between(after: int | None, until: int | None) -> Iterable[LinkedRow]:
@@ -81,11 +77,21 @@ def find_changes(
         read_after = keys[-1].id
         last = min(read_after, MAX_ROW_ID)
         changes = compare(keys, between(after, last))
-        changes.new = [key for key in changes.new if is_wanted(key)]
-        changes.bad = [key for key in changes.bad if is_wanted(key)]
+        # After the links: a row is dismissed before its link goes, and people delete tasks while a sync runs.
+        dismissed = _dismissed(storage, [*changes.new, *changes.bad])
+        changes.new = [key for key in changes.new if key.id not in dismissed and is_wanted(key)]
+        changes.bad = [key for key in changes.bad if key.id not in dismissed and is_wanted(key)]
         yield changes
         after = last
     yield compare([], between(after, within.until))
+
+
+def _dismissed(storage: PolarDBImportStorage, keys: Iterable[RowKey]) -> set[int]:
+    ids = [key.id for key in keys if key.id <= MAX_ROW_ID]
+    if not ids or not storage.pk:
+        return set()
+    rows = storage.dismissed_rows.filter(row_id__range=(min(ids), max(ids)))
+    return set(rows.values_list("row_id", flat=True))
 
 
 def compare(keys: Iterable[RowKey], links: Iterable[LinkedRow]) -> Changes:

@@ -16,14 +16,17 @@ _BATCH_SIZE = 2000
 def dismiss(tasks: QuerySet[Task]) -> None:
     """Remember the rows of tasks that a person is about to delete.
 
-    Who deletes all tasks of a storage at once begins anew, and dismisses none.
+    Who deletes all tasks of a storage at once begins anew, and dismisses none. The last one of several that were
+    deleted one by one is dismissed as the others were.
     """
     rows: dict[int, list[int]] = defaultdict(list)
     for storage_id, row_id in PolarDBImportStorageLink.objects.filter(task__in=tasks).values_list("storage", "row_id"):
         rows[storage_id].append(row_id)
     storages = PolarDBImportStorage.objects.filter(pk__in=rows).annotate(count=Count("links"))
+    before = set(DismissedRow.objects.filter(storage__in=rows).values_list("storage", flat=True).distinct())
     for storage_id, count in storages.values_list("pk", "count"):
-        if count > len(rows[storage_id]):
+        is_last_one = len(rows[storage_id]) == 1 and storage_id in before
+        if count > len(rows[storage_id]) or is_last_one:
             DismissedRow.objects.bulk_create(
                 (DismissedRow(storage_id=storage_id, row_id=row_id) for row_id in rows[storage_id]),
                 batch_size=_BATCH_SIZE,

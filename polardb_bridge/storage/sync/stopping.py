@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from django.db import connection
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
 from polardb_bridge.storage.clock import alive
 from polardb_bridge.storage.models import PolarDBImportStorage
@@ -22,11 +23,15 @@ _LOOK_INTERVAL_S = 0.05
 def stopped(storages: QuerySet[PolarDBImportStorage]) -> Iterator[None]:
     """Have the syncs of these storages end first, and no other begin; if the deletion fails, they may be synced again.
 
-    Within a transaction, others do not see it before the end: nothing is waited for.
+    Within a transaction, others do not see it before the end: nothing is waited for. If this process is killed, they
+    may be synced again after a while (storage/removal.py).
     """
     ids = list(storages.filter(synchronizable=True).values_list("pk", flat=True))
     chosen = PolarDBImportStorage.objects.filter(pk__in=ids)
     chosen.update(synchronizable=False)
+    # From when on: a sync that runs has just given a sign of life, and of the others there is none that says more.
+    for storage_id in ids:
+        SyncState.objects.update_or_create(storage_id=storage_id, defaults={"beat_at": Now()})
     try:
         if not connection.in_atomic_block:
             wait_until_none_runs(storages)
