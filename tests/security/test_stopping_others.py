@@ -50,7 +50,9 @@ class TestBodies:
 
 class TestGuesses:
     def attempt(self, client: Any, password: str = "wrong", email: str = "admin@example.com", **extra: str) -> str:  # noqa: S107
-        answer = client.post("/user/login/", {"email": email, "password": password}, **extra)
+        client.get("/user/login/")
+        form = {"email": email, "password": password}
+        answer = client.post("/user/login/", form, HTTP_X_CSRFTOKEN=client.cookies["csrftoken"].value, **extra)
         return "in" if answer.status_code == 302 else answer.content.decode()
 
     def test_end_after_some(self, user: Any, client: Any) -> None:
