@@ -20,6 +20,7 @@ class PolarDBBridgeConfig(AppConfig):
         from polardb_bridge.deployments.tenancy.isolation import may_see
         from polardb_bridge.deployments.tenancy.signup import check_may_change_token_settings, check_may_invite
         from polardb_bridge.label_studio import (
+            actions,
             annotations,
             authentication,
             exports,
@@ -58,6 +59,7 @@ class PolarDBBridgeConfig(AppConfig):
         sessions.connect_signals()
         storages.guard_credentials()
         exports.keep_files_to_their_organization()
+        actions.refuse_actions_not_offered()
         storages.check_imports_by_url(check_import_urls)
         jobs.connect_signals()
         signals.connect_signals()
