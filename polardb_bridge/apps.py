@@ -25,6 +25,7 @@ class PolarDBBridgeConfig(AppConfig):
             authentication,
             exports,
             ml,
+            names,
             projects,
             redis,
             storages,
@@ -60,6 +61,7 @@ class PolarDBBridgeConfig(AppConfig):
         storages.guard_credentials()
         exports.keep_files_to_their_organization()
         actions.refuse_actions_not_offered()
+        names.match_names_literally()
         storages.check_imports_by_url(check_import_urls)
         jobs.connect_signals()
         signals.connect_signals()
