@@ -23,6 +23,7 @@ class PolarDBBridgeConfig(AppConfig):
             actions,
             annotations,
             authentication,
+            expansion,
             exports,
             ml,
             names,
@@ -60,6 +61,8 @@ class PolarDBBridgeConfig(AppConfig):
         sessions.connect_signals()
         storages.guard_credentials()
         exports.keep_files_to_their_organization()
+        expansion.limit_frames()
+        expansion.limit_masks()
         actions.refuse_actions_not_offered()
         names.match_names_literally()
         storages.check_imports_by_url(check_import_urls)
