@@ -21,11 +21,14 @@ class PolarDBBridgeConfig(AppConfig):
         from polardb_bridge.deployments.tenancy.isolation import may_see
         from polardb_bridge.deployments.tenancy.signup import check_may_change_login_settings, check_may_invite
         from polardb_bridge.label_studio import (
+            actions,
             annotations,
             authentication,
             editor,
+            expansion,
             exports,
             ml,
+            names,
             projects,
             redis,
             storages,
@@ -64,6 +67,10 @@ class PolarDBBridgeConfig(AppConfig):
         sessions.connect_signals()
         storages.guard_credentials()
         exports.keep_files_to_their_organization()
+        expansion.limit_frames()
+        expansion.limit_masks()
+        actions.refuse_actions_not_offered()
+        names.match_names_literally()
         storages.check_imports_by_url(check_import_urls)
         jobs.connect_signals()
         signals.connect_signals()

@@ -63,7 +63,8 @@ def test_predictions_that_become_annotations_reach_their_rows(project: LabelingP
     assert state(source.row(3)) == EMPTY
 
 
-def test_propagated_annotations_reach_their_rows(project: LabelingProject, source: Source) -> None:
+def test_propagated_annotations_reach_their_rows(project: LabelingProject, source: Source, settings: Any) -> None:
+    settings.EXPERIMENTAL_FEATURES = True
     annotation_id = project.submit(1, region("cat"))
     run_action(project, "propagate_annotations", 2, 3, source_annotation_id=annotation_id)
     project.deliver()
@@ -71,7 +72,8 @@ def test_propagated_annotations_reach_their_rows(project: LabelingProject, sourc
     assert len({source.row(row_id)["annotation_uid"] for row_id in (1, 2, 3)}) == 3
 
 
-def test_renamed_labels_reach_their_rows(project: LabelingProject, source: Source) -> None:
+def test_renamed_labels_reach_their_rows(project: LabelingProject, source: Source, settings: Any) -> None:
+    settings.EXPERIMENTAL_FEATURES = True
     project.submit(1, region("cat"))
     project.submit(2, region("dog"))
     project.deliver()

@@ -64,9 +64,10 @@ def test_a_changed_result_is_the_newest_and_a_star_is_not(project: LabelingProje
     assert newest(project, source) == uid(first)
 
 
-def test_changed_labels_keep_the_order(project: LabelingProject, source: Source) -> None:
+def test_changed_labels_keep_the_order(project: LabelingProject, source: Source, settings: Any) -> None:
     from support.writeback import run_action
 
+    settings.EXPERIMENTAL_FEATURES = True
     first = project.submit(1, region("cat"))
     project.submit(1, region("cat"))
     project.api.patch(f"/api/annotations/{first}/", {"result": [region("cat", x=11)]}, format="json")
