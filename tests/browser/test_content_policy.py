@@ -79,6 +79,31 @@ def test_nothing_in_a_task_runs_in_whoever_opens_it(
     complaints.clear()
 
 
+@pytest.mark.parametrize("tag", ["HyperText", "Markdown"])
+def test_nothing_in_a_task_leads_away_or_signs_out(
+    tag: str, storage_page: StoragePage, page: Page, requested: list[str]
+) -> None:
+    value = (
+        "the task\n\n<meta http-equiv='refresh' content='0;url=/ran?refresh'>"
+        "<META http-equiv=refresh content='0;url=/ran?again'><img src='/logout/'><img src='/logout'>"
+    )
+    inline = ' inline="true"' if tag == "HyperText" else ""
+    shown = f'<{tag} name="it" value="$it"{inline}/>' if tag == "HyperText" else '<Markdown value="$it"/>'
+    config = (
+        f'<View>{shown}<Text name="text" value="$text"/>'
+        '<Choices name="c" toName="text"><Choice value="yes"/></Choices></View>'
+    )
+    project = import_tasks(storage_page, config, [{"it": value, "text": "words"}])
+    page.goto(f"{storage_page.url}/projects/{project}/data")
+    page.locator("[class*=row-wrapper]").first.click()
+    expect(page.get_by_role("button", name="Submit")).to_be_visible()
+    expect(page.get_by_text("the task").last).to_be_visible()
+    page.wait_for_timeout(1500)  # a refresh after 0 s takes its time
+    assert requested == []
+    assert page.url.startswith(f"{storage_page.url}/projects/{project}/data")
+    assert storage_page.api("GET", "/api/current-user/whoami")["email"]
+
+
 def tone() -> str:
     """A second of sound as a data: URI."""
     file = io.BytesIO()

@@ -149,7 +149,7 @@ def test_label_studio_s_menus_lead_to_our_pages(
     run(OPEN_HERE)
     [row] = run("/*polar4ai*/SHOW DEPLOYMENT `mark_animal`;")
     page = context.new_page()
-    menu, mine = page.get_by_label("Main Menu"), page.locator(".ls-menu-header__user, [class*='menu-header__user']")
+    menu, mine = page.locator(".main-menu-trigger"), page.locator("[class*='menu-header__user']").first
 
     page.goto(f"{label_studio.url}/user/login")
     log_in(page, "correct-horse-9", "admin@example.com")

@@ -131,6 +131,7 @@ def test_an_id_that_another_annotation_has_is_not_taken(provisioned: Provisioned
     ids = {task.annotations.get().unique_id for task in tasks_of(provisioned.import_storage).values()}
     assert len(ids) == 2
     assert uuid.UUID(UID) in ids
+    provisioned.export_storage.delete()  # a table has one target
     again = provision(source.parameters, "again", user)
     assert run_sync(again.import_storage).created == 2
 

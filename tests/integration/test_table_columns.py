@@ -230,6 +230,7 @@ def test_times_that_are_null_until_somebody_labels(project: LabelingProject, sou
         f"UPDATE {TABLE} SET annotation_data = '[]', annotation_count = 1, annotation_update_at = NULL"
         f" WHERE id = {second}"
     )
+    project.export_storage.delete()  # a table has one target
     again = provision(source.parameters, "again")
     report = run_sync(again.import_storage)
     assert (report.created, report.failed) == (3, 0)

@@ -64,6 +64,7 @@ def start(name: str, folder: Path, arguments: Sequence[str], database: dict[str,
         "TMPDIR": str(folder / "tmp"),  # its tests use fixed names there
         "LABEL_STUDIO_BASE_DATA_DIR": str(folder / "data"),
         "SECRET_KEY": "only-for-tests",
+        "DISABLE_SIGNUP_WITHOUT_LINK": "false",  # its tests sign up, which ours closes unless told otherwise
         RECORD_VARIABLE: str(folder / "record.jsonl"),
         CHOICE_VARIABLE: str(folder.parent / CHOICE_FILE),
     }
