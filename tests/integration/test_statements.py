@@ -130,7 +130,7 @@ def test_updating_an_allow_list_says_who_gets_in(
         (DEPLOY, r"1304 \(42000\): There already is a deployment 'mark_animal'"),
         (
             DEPLOY.replace("mark_animal", "other"),
-            r"1304 \(42000\): The table \w+ already belongs to .* 'mark_animal'",
+            r"1304 \(42000\): The table '\w+' already belongs to .* 'mark_animal'",
         ),
         ("SHOW DEPLOYMENT other", r"1305 \(42000\): There is no deployment 'other'"),
         ("DROP DEPLOYMENT other", r"1305 \(42000\): There is no deployment 'other'"),

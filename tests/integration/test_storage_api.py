@@ -21,7 +21,9 @@ SECRET = "s3cret-pässword"
 
 @pytest.fixture
 def form(provisioned: Provisioned, source: Source, limited_account: None) -> dict[str, Any]:
-    """What the form sends for a new storage."""
+    """What the form sends for a new storage; the project has none of its table any more."""
+    provisioned.import_storage.delete()
+    provisioned.export_storage.delete()
     return {
         "project": provisioned.project.pk,
         "title": "animals",

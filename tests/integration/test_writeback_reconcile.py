@@ -149,7 +149,7 @@ def test_what_breaks_the_comparison_of_one_storage_stops_no_other(
     labeled: LabelingProject, source: Source, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     second = PolarDBExportStorage.objects.get(pk=labeled.export_storage.pk)
-    second.pk, second.port = None, 1
+    second.pk, second.port, second.owned_table = None, 1, None
     second.save()
     asked = []
 

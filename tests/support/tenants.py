@@ -32,6 +32,7 @@ COMMON_MODELS = {
     "polardb_io_storages.BackendUser": "whom ML backends act as: tests/security/test_identities.py",
     "polardb_io_storages.ConnectionTrial": "counted by the minute: tests/security/test_server_acts.py",
     "polardb_io_storages.EndedSession": "numbers of sessions, which name nobody",
+    "polardb_io_storages.LabeledImage": "which images are to be looked at, by numbers; no page tells them",
     "polardb_io_storages.KnownTable": "which table a number in addresses stands for; no page tells it",
     "polardb_io_storages.ServerState": "a server of tables that is down, and when it is tried next",
     "polardb_io_storages.WritebackLease": "a number and a time",
@@ -293,7 +294,6 @@ def _make_storages(tenant: Tenant, name: str, task: Any, annotation: Any) -> Non
         tenant.make(f"{app}.RowMemory", link=link)
         tenant.make(f"{app}.UnreadableImage", link=link, problem=f"{tenant.marker} is damaged")
         tenant.make(f"{app}.Verification", storage=source)
-        tenant.make(f"{app}.LabeledImage", storage_id=source.pk, task_id=task.pk)
         tenant.make(f"{app}.PendingWriteback", task=task, storage=target)
         tenant.make(f"{app}.WritebackMark", task=task, storage=target)
         tenant.make(f"{app}.RefusedResult", link=link)

@@ -31,17 +31,18 @@ class AddressBackend:
         name = credentials.get("email") or credentials.get(User.USERNAME_FIELD) or credentials.get("username")
         if request is None:
             return
-        if too_many(client_ip(request), name):
-            # Label Studio's form shows it.
-            raise ValidationError("Too many attempts to sign in from your address: try again in a minute.")
         user = User.objects.filter(email__iexact=name).first() if name else None
         try:
             if user is None:
                 self._check_no_user(request, name)
-                return
-            check_allow_list_of(request, user)
+            else:
+                check_allow_list_of(request, user)
         except PermissionDenied:
             raise LoginRefused from None
+        # Not before: whoever comes from a closed address gets the same answer each time.
+        if too_many(client_ip(request), name):
+            # Label Studio's form shows it.
+            raise ValidationError("Too many attempts to sign in from your address: try again in a minute.")
 
     @staticmethod
     def _check_no_user(request: HttpRequest, name: str | None) -> None:
