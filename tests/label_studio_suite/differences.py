@@ -59,6 +59,15 @@ DIFFERENCES: tuple[Difference, ...] = (
         )
         for file in ("io_storages", "io_storages_presign_proxy")
     ),
+    *(
+        Difference(
+            f"io_storages/tests/test_proxy_api.py::Test{what}ResolveStorageUri::{test}",
+            "failed",
+            "The test's user is a mock, whose number the database cannot look up: is it an ML backend's?",
+        )
+        for what in ("Task", "Project")
+        for test in ("test_get_with_missing_params", f"test_get_{what.lower()}_not_found", "test_get_success")
+    ),
     Difference(
         "fsm/tests/test_storage_sync_workflows.py::TestAzureStorageSyncWorkflows::test_azure_sync_creates_tasks_with_fsm_states",
         "failed",
