@@ -20,6 +20,8 @@ _IN_ONE_COLUMN = 16
 _STAYS_IN_SIGHT = "position: sticky; top: 0; z-index: 5; background: var(--color-neutral-background)"
 
 # XML 1.0 cannot hold most of these, and turns tabs and line breaks of an attribute into spaces.
+# What the editor replaces by data, wherever it stands.
+_FIELD = re.compile(r"\$[\w\[\].{}]", re.ASCII)
 _NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -88,8 +90,8 @@ def _checked_labels(labels: Any) -> list[str]:
             raise error(f"label {number} is empty")
         if _NOT_IN_XML.search(label):
             raise error(f"label {number} ({label!r}) has a control character")
-        if label.startswith("$"):
-            raise error(f"label {number} ({label!r}) begins with $, and the editor would show a field of the task")
+        if label.strip().startswith("$") or _FIELD.search(label):
+            raise error(f"label {number} ({label!r}) has a $ that the editor would take for a field of the task")
         first, alike = seen.setdefault(appearance(label), (number, label))
         if first != number and label == alike:
             raise error(f"label {number} ({label!r}) is listed twice")

@@ -203,7 +203,7 @@ def test_only_what_can_be_deployed_is_offered_and_the_rest_has_its_reason(operat
         ("off", "tp_is_active is 0"),
         ("null", "tp_is_active is NULL"),
         ("odd", "is not supported"),
-        ("money", "begins with $"),
+        ("money", "has a $"),
     ):
         assert re.search(rf"<code>{re.escape(name)}</code> <small>[^<]*{re.escape(reason)}", unfit), name
 

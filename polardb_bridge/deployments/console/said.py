@@ -43,7 +43,7 @@ PATTERNS = (
     _("tp_schema: type {problem}; supported: {types}."),
     _("tp_schema: label {number} ({label}) is listed twice."),
     _("tp_schema: label {number} ({label}) looks like label {first} ({alike})."),
-    _("tp_schema: label {number} ({label}) begins with $, and the editor would show a field of the task."),
+    _("tp_schema: label {number} ({label}) has a $ that the editor would take for a field of the task."),
     _("tp_schema: labels is empty; name at least one label."),
     _("tp_schema: labels is missing."),
     _("User {user} lacks a privilege: {reason}"),

@@ -151,7 +151,9 @@ def _pixels_are_settled(data: bytes, size: Size) -> bool:
     Decoders fill what is missing with grey and say nothing. So different fillings are tried.
     """
     check_size(size, MAX_DECODED_PIXELS)
-    data = data.rstrip(b"\0")
+    # Half of an end marker tells nothing. Zeros behind the pixels would fill what is missing; one or two can be pixels.
+    data = data.removesuffix(b"\xff")
+    data = data[: len(data.rstrip(b"\0")) + 2]
     pictures = {_digest_of_pixels(data + _tail(filling)) for filling in _FILLINGS}
     return len(pictures) == 1
 
