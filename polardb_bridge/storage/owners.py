@@ -111,8 +111,9 @@ def _is_at(address: dict[str, Any], identity: TableIdentity | None) -> Q:
 
 def _taken(owner: Storage, user: Any = None) -> TableTakenError:
     if isinstance(owner, PolarDBImportStorage):
+        title = owner.title or "PolarDB table"
         return TableTakenError(
-            f"This project has the table {owner.table!r} already, by its source {owner.title!r} (storage {owner.pk}): "
+            f"This project has the table {owner.table!r} already, by its source {title!r} (storage {owner.pk}): "
             "a second source would make a second task of each row. Change that one.",
             field="table",
         )
