@@ -84,7 +84,7 @@ if _CSP_MIDDLEWARE in MIDDLEWARE:
     MIDDLEWARE[:0] = [_CSP_MIDDLEWARE, "polardb_bridge.label_studio.content_policy.admit_own_scripts"]
 MIDDLEWARE += [
     f"polardb_bridge.web.{name}"
-    for name in ("forms.refuse_forms", "strangers.refuse_large_bodies", "strangers.keep_logged_in")
+    for name in ("forms.refuse_forms", "forms.keep_logged_in", "strangers.refuse_large_bodies")
 ]
 # For browsers that know no frame-ancestors.
 _FRAMES = {"'self'": "SAMEORIGIN", "'none'": "DENY"}.get(" ".join(configuration().frame_ancestors))

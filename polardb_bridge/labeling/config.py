@@ -19,9 +19,9 @@ _IN_ONE_COLUMN = 16
 # While the rest of a tall image is scrolled to. The colour is Label Studio's, in its light and dark themes.
 _STAYS_IN_SIGHT = "position: sticky; top: 0; z-index: 5; background: var(--color-neutral-background)"
 
-# XML 1.0 cannot hold most of these, and turns tabs and line breaks of an attribute into spaces.
 # What the editor replaces by data, wherever it stands.
 _FIELD = re.compile(r"\$[\w\[\].{}]", re.ASCII)
+# XML 1.0 cannot hold most of these, and turns tabs and line breaks of an attribute into spaces.
 _NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 

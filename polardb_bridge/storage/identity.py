@@ -32,6 +32,11 @@ class IdentityMixin(models.Model):
         def table_address(self) -> str: ...
 
     @property
+    def address(self) -> dict[str, Any]:
+        """The fields that say where the table is."""
+        return {"host": self.host, "port": self.port, "database": self.database, "table": self.table}
+
+    @property
     def identity(self) -> TableIdentity | None:
         """Which table this is; None while that is not known of the present address."""
         known = self.known_as
@@ -57,9 +62,7 @@ class IdentityMixin(models.Model):
 
     def _as_saved(self) -> models.QuerySet[Any]:
         """This storage, if it was saved with this address."""
-        return type(self)._base_manager.filter(
-            pk=self.pk, host=self.host, port=self.port, database=self.database, table=self.table
-        )
+        return type(self)._base_manager.filter(pk=self.pk, **self.address)
 
     def _take(self, key: str) -> bool:
         try:

@@ -92,16 +92,12 @@ def owner_besides(storage: Storage) -> Storage | None:
     others = type(storage)._base_manager.exclude(pk=storage.pk).defer("password")
     if isinstance(storage, PolarDBImportStorage):
         others = others.filter(project=storage.project_id)
-    same = _is_at(_address(storage), identity)
+    same = _is_at(storage.address, identity)
     if storage.pk:
         # Of those that no server was asked about yet, the oldest.
         same &= Q(owned_table__isnull=False) | Q(pk__lt=storage.pk)
     found: Storage | None = others.filter(same).order_by("pk").first()
     return found
-
-
-def _address(storage: Storage) -> dict[str, Any]:
-    return {name: getattr(storage, name) for name in ("host", "port", "database", "table")}
 
 
 def _is_at(address: dict[str, Any], identity: TableIdentity | None) -> Q:
@@ -157,7 +153,7 @@ class Elsewhere:
 
 def elsewhere(source: PolarDBImportStorage, user: Any) -> list[Elsewhere]:
     """Which other projects have the rows of `source`, saved or not; the one that writes them first."""
-    same = _is_at(_address(source), source.identity)
+    same = _is_at(source.address, source.identity)
     rows: dict[Any, int] = {}
     sources = PolarDBImportStorage.objects.filter(same).exclude(project=source.project_id).defer("password")
     for other in sources.select_related("project").annotate(count=Count("links")).order_by("pk"):

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.type_api import TypeEngine
 
+from polardb_bridge.table.text import quoted
+
 RESULT_COLUMNS = (
     "annotation_data",
     "annotation_count",
@@ -140,11 +142,6 @@ def writing_problems_of(found: FoundTable) -> list[str]:
     return problems
 
 
-def _quoted(name: str) -> str:
-    doubled = name.replace("`", "``")
-    return f"`{doubled}`"
-
-
 def reading_warnings(found: FoundTable) -> list[TableWarning]:
     """What surprises people who label the rows, or add some."""
     warnings = []
@@ -160,7 +157,7 @@ def reading_warnings(found: FoundTable) -> list[TableWarning]:
             TableWarning(
                 "Column 'annotation_count' has no default, as in PolarDB's documentation: INSERTs that leave it out "
                 "fail in strict mode (MySQL error 1364). This helps: "
-                f"ALTER TABLE {_quoted(found.name)} ALTER annotation_count SET DEFAULT 0"
+                f"ALTER TABLE {quoted(found.name)} ALTER annotation_count SET DEFAULT 0"
             )
         )
     return warnings

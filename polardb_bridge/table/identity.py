@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from polardb_bridge.table.primary import at_primary
+from polardb_bridge.table.text import quoted
 
 _VARIABLES = (
     "group_replication_group_name",
@@ -47,7 +48,7 @@ class TableIdentity:
 
 def path_of(database: str, table: str) -> str:
     """Both names in one, so that no two pairs of names give the same."""
-    return ".".join(f"`{name.replace('`', '``')}`" for name in (database, table))
+    return ".".join(map(quoted, (database, table)))
 
 
 def read_identity(connection: sa.Connection, table_name: str) -> TableIdentity:

@@ -19,3 +19,9 @@ def shown(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def quoted(name: str) -> str:
+    """A name as an identifier in SQL."""
+    doubled = name.replace("`", "``")
+    return f"`{doubled}`"

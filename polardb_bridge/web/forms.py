@@ -1,4 +1,4 @@
-"""Forms of pages post to no API."""
+"""What a page does in the name of whoever is signed in: its forms post to no API, and its pictures sign nobody out."""
 
 from __future__ import annotations
 
@@ -24,6 +24,21 @@ def refuse_forms(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
             and request.headers.get("Accept", "").startswith("text/html")
         ):
             return JsonResponse({"detail": "Forms of pages cannot call the API.", "status_code": 403}, status=403)
+        return get_response(request)
+
+    return respond
+
+
+def keep_logged_in(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: a picture or frame in a task that leads to `/logout` signs nobody out.
+
+    Label Studio logs out by GET. Browsers say what they load an address for.
+    """
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        wanted = request.headers.get("Sec-Fetch-Dest", "document")
+        if request.path_info.rstrip("/") == "/logout" and wanted != "document":
+            return JsonResponse({"detail": "Only a page can log out.", "status_code": 403}, status=403)
         return get_response(request)
 
     return respond

@@ -47,18 +47,3 @@ def _has_signed_in(request: Any) -> bool:
         return bool(asked.user and asked.user.is_authenticated)
     except APIException:
         return False
-
-
-def keep_logged_in(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware: a picture or frame in a task that leads to `/logout` signs nobody out.
-
-    Label Studio logs out by GET. Browsers say what they load an address for.
-    """
-
-    def respond(request: HttpRequest) -> HttpResponse:
-        wanted = request.headers.get("Sec-Fetch-Dest", "document")
-        if request.path_info.rstrip("/") == "/logout" and wanted != "document":
-            return JsonResponse({"detail": "Only a page can log out.", "status_code": 403}, status=403)
-        return get_response(request)
-
-    return respond

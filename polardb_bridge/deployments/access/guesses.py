@@ -23,16 +23,16 @@ MAX_AT_ALL = 60
 
 def too_many(address: str | None, name: str | None) -> bool:
     """Count one more guess; whether it is one too many. Of this process only, unless Django's cache is shared."""
-    at_one = _count(f"polardb-guess-{address}-{(name or '').lower()}")
-    at_all = _count(f"polardb-guess-{address}")
+    at_one, at_all = map(_count, _keys(address, name))
     return at_one > MAX_AT_ONE or at_all > MAX_AT_ALL
 
 
 def forget(address: str | None, name: str | None) -> None:
     """It was no guess: the password was right."""
-    cache.delete(_key(f"polardb-guess-{address}-{(name or '').lower()}"))
+    at_one, at_all = _keys(address, name)
+    cache.delete(at_one)
     with contextlib.suppress(ValueError):  # its time was up just now
-        cache.decr(_key(f"polardb-guess-{address}"))
+        cache.decr(at_all)
 
 
 def connect_signals() -> None:
@@ -45,8 +45,7 @@ def _forget(sender: Any, request: HttpRequest | None, user: Any, **kwargs: Any) 
         forget(client_ip(request), user.email)
 
 
-def _count(what: str) -> int:
-    key = _key(what)
+def _count(key: str) -> int:
     cache.add(key, 0, WITHIN_S)
     try:
         return int(cache.incr(key))
@@ -54,5 +53,7 @@ def _count(what: str) -> int:
         return 1
 
 
-def _key(what: str) -> str:
-    return hashlib.sha256(what.encode()).hexdigest()  # caches take no blanks, nor long keys
+def _keys(address: str | None, name: str | None) -> tuple[str, str]:
+    """Under which the guesses from this address are counted: those at this user, and those at all."""
+    whose = hashlib.sha256((name or "").lower().encode()).hexdigest()  # caches take no blanks, nor long keys
+    return f"polardb-guess-{address}-{whose}", f"polardb-guess-{address}"

@@ -93,8 +93,7 @@ class KnownTable(models.Model):
 
     @classmethod
     def remember(cls, storage: PolarDBImportStorage) -> None:
-        names = ("host", "port", "database", "table")
-        cls.objects.update_or_create(storage_id=storage.pk, defaults={name: getattr(storage, name) for name in names})
+        cls.objects.update_or_create(storage_id=storage.pk, defaults=storage.address)
 
     def storages(self) -> models.QuerySet[PolarDBImportStorage]:
         """The storages of this table that there are now."""
