@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from polardb_bridge.background import BackgroundThread
+from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.images import labeled, unreadable, verify
 from polardb_bridge.storage.images import views as media
 from polardb_bridge.storage.images.cache import ImageCache
@@ -151,15 +152,54 @@ def test_whoever_looks_at_one_notices_it_and_that_it_is_mended(storage: Any, sou
     assert bad_rows(storage) == []
 
 
-def test_a_browser_is_shown_the_reason_and_a_program_reads_it(storage: Any, api: Any) -> None:
-    url = task_of(storage, 2).data["image"]
-    in_page, for_program = api.get(url, **BROWSER), api.get(url)
-    assert (in_page.status_code, in_page["Content-Type"]) == (404, "image/svg+xml")
-    assert "default-src 'none'" in in_page["Content-Security-Policy"]
-    text = "".join(ElementTree.parse(BytesIO(in_page.content)).getroot().itertext())
-    assert "Row 2: base64_data is not an image" in text
-    assert for_program["Content-Type"].startswith("text/plain")
-    assert b"Row 2: base64_data is not an image" in for_program.content
+PAGES = {"image": BROWSER, "script": {"HTTP_REFERER": "http://testserver/projects/1/data?task=2"}}
+
+
+@pytest.mark.parametrize("asked_by", PAGES)
+def test_a_page_is_shown_the_reason(storage: Any, api: Any, asked_by: str) -> None:
+    """With 200: the editor shows nothing of other answers."""
+    answer = api.get(task_of(storage, 2).data["image"], **PAGES[asked_by])
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/svg+xml")
+    assert answer["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in answer["Content-Security-Policy"]
+    assert "Row 2: base64_data is not an image" in text_of(answer)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"HTTP_REFERER": "http://elsewhere.example.com/"},
+        {"HTTP_REFERER": "http://testserver.example.com/"},
+        {"HTTP_REFERER": "http://[broken"},
+        {"HTTP_REFERER": "http://testserver/", "HTTP_AUTHORIZATION": "Custom 1"},
+        {**BROWSER, "HTTP_AUTHORIZATION": "Custom 1"},
+    ],
+)
+def test_a_program_never_takes_a_picture_of_the_reason_for_an_image(
+    storage: Any, api: Any, headers: dict[str, str]
+) -> None:
+    """ML backends learn from what they get."""
+    answer = api.get(task_of(storage, 2).data["image"], **headers)
+    assert (answer.status_code, answer["Content-Type"]) == (404, "text/plain; charset=utf-8")
+    assert b"Row 2: base64_data is not an image" in answer.content
+
+
+def test_a_page_is_told_too_that_the_database_is_away(storage: Any, api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as an answer: an editor would keep it."""
+
+    def fail(*_: object) -> None:
+        raise BridgeError("gone")
+
+    monkeypatch.setattr(media, "read", fail)
+    answer = api.get(task_of(storage, 1).data["image"], **BROWSER)
+    assert (answer.status_code, answer["Content-Type"]) == (503, "image/svg+xml")
+    assert "does not answer. Try again soon." in text_of(answer)
+
+
+def text_of(answer: Any) -> str:
+    """What a drawn answer says."""
+    return " ".join(ElementTree.parse(BytesIO(answer.content)).getroot().itertext())
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a\x00b\x1bc", "]]>&amp;", "", "猫" * 5000])

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.http import url_has_allowed_host_and_scheme
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.permissions import IsAuthenticated
@@ -39,8 +40,8 @@ _cache = ImageCache()
 class ImageView(APIView):
     """One image, for people who may see the project of its task.
 
-    200, 206, 304 or 416 with the image; 404 if there is no such image for this person; 503 while the database does
-    not answer.
+    200, 206, 304 or 416 with the image; 404 if there is no such image for this person, or it cannot be shown (pages get
+    200 and a picture of the reason); 503 while the database does not answer.
     """
 
     permission_classes = (IsAuthenticated,)
@@ -53,7 +54,10 @@ class ImageView(APIView):
         parameters=[OpenApiParameter("d", str, required=True, description="`<storage>/<row>/<version>.jpg`")],
         responses={
             (200, "image/*"): OpenApiTypes.BINARY,
-            404: OpenApiResponse(description="There is no such image for this person, or it cannot be decoded"),
+            404: OpenApiResponse(
+                description="There is no such image for this person, or it cannot be decoded (pages get 200 and a "
+                "picture of the reason)"
+            ),
             503: OpenApiResponse(description="The database does not answer; `Retry-After` says when to ask again"),
         },
     )
@@ -61,7 +65,7 @@ class ImageView(APIView):
         link = ImageLink.parse(request.query_params.get("d", ""))
         found = _find(link, request) if link else None
         if link is None or found is None:
-            return _plain("There is no such image.", 404)
+            return _refused(request, "There is no such image.", 404)
         # Whatever version was asked for, the row's present image is the answer.
         present = replace(
             link, storage_id=found.storage_id, version=found.version, revision=_memory(found, "revision", 0)
@@ -74,10 +78,12 @@ class ImageView(APIView):
             image = (None if in_doubt else _cache.get(present)) or read(found.storage, present.row_id, found.version)
         except RowError as error:
             unreadable.remember(found, str(error))
-            return _refused(request, f"Row {link.row_id}: {error}.")
+            # Label Studio's editor shows nothing but a 200, and says otherwise that CORS is the reason. Programs must
+            # not take the picture of a sentence for the row's.
+            return _refused(request, f"Row {link.row_id}: {error}.", 200 if _is_asked_by_a_page(request) else 404)
         except BridgeError as error:
             logger.warning("Image of row %s of storage %s: %s", link.row_id, link.storage_id, error)
-            answer = _plain("The database of this image does not answer. Try again soon.", 503)
+            answer = _refused(request, "The database of this image does not answer. Try again soon.", 503)
             answer["Retry-After"] = str(RETRY_AFTER_S)
             return answer
         unreadable.forget(found)
@@ -154,16 +160,20 @@ def _part(image: DecodedImage | LargeImage, start: int, stop: int, status: int =
     return answer
 
 
-def _refused(request: HttpRequest | Request, text: str) -> HttpResponseBase:
-    """Why there is no image: drawn for browsers that want to show one, and as text for all others.
-
-    Browsers show the body of an image whatever the status; Label Studio would otherwise say that CORS is the reason.
-    """
-    answer = _plain(text, 404)
-    if "image/*" in request.headers.get("Accept", ""):
+def _refused(request: Request, text: str, status: int) -> HttpResponse:
+    """Why there is no image: drawn for pages, which would show nothing else, and as text for all others."""
+    answer = _plain(text, status)
+    if _is_asked_by_a_page(request):
         answer.content = drawn(text)
         answer["Content-Type"] = "image/svg+xml"
     return answer
+
+
+def _is_asked_by_a_page(request: Request) -> bool:
+    """Whether a browser asks, to show it in a page: an `<img>`, or Label Studio's editor, whose scripts load it."""
+    is_image = "image/*" in request.headers.get("Accept", "")
+    is_script = url_has_allowed_host_and_scheme(request.headers.get("Referer", ""), {request.get_host()})
+    return (is_image or is_script) and "Authorization" not in request.headers
 
 
 def _with_headers(answer: HttpResponseBase, etag: str, in_doubt: bool) -> HttpResponseBase:
