@@ -18,8 +18,7 @@ from polardb_bridge.webhooks import outbox
 from polardb_bridge.webhooks.batch import Batch
 from polardb_bridge.webhooks.delivery import deliver, due_storages
 from polardb_bridge.webhooks.leases import Lease, OvertakenError
-from polardb_bridge.webhooks.models import WritebackLease
-from support.deliveries import assert_delivered, failed, in_thread, labels, submit_all, wait_for_lock
+from support.deliveries import assert_delivered, failed, in_thread, labels, lose, submit_all, wait_for_lock
 from support.labeling import LabelingProject
 from support.source_data import Source
 from support.writeback import dirty_tasks
@@ -87,12 +86,6 @@ def test_a_delivery_that_was_overtaken_commits_nothing(project: LabelingProject,
     outbox.release(new)
     assert writeback_status(storage).parked == 0
     assert_delivered(project, storage, source)
-
-
-def lose(lease: Lease) -> None:
-    """As for a process that was frozen: no heartbeat, for longer than a lease is long."""
-    WritebackLease.objects.filter(pk=lease.id).update(expires_at=timezone.now() - timedelta(seconds=1))
-    lease.renewed -= 60
 
 
 @pytest.mark.django_db(transaction=True)

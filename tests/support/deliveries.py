@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from polardb_bridge.table.connection import begin
 from polardb_bridge.webhooks.delivery import deliver, due_storages
-from polardb_bridge.webhooks.models import WritebackState
+from polardb_bridge.webhooks.leases import Lease
+from polardb_bridge.webhooks.models import WritebackLease, WritebackState
 from support.labeling import LabelingProject
 from support.source_data import Source, region
 from support.writeback import dirty_tasks
@@ -49,6 +51,12 @@ def failed(storage: Any, *words: str) -> WritebackState:
     assert state.retry_at > timezone.now()
     assert storage not in due_storages(workers_too=True)
     return state
+
+
+def lose(lease: Lease) -> None:
+    """As for a process that was frozen: no heartbeat, for longer than a lease is long."""
+    WritebackLease.objects.filter(pk=lease.id).update(expires_at=timezone.now() - timedelta(seconds=1))
+    lease.renewed -= 60
 
 
 def in_thread(function: Callable[..., object], *args: Any) -> None:
