@@ -56,9 +56,13 @@ class IdentityMixin(models.Model):
         if found != self.known_as:
             self.known_as = found
             self._as_saved().update(known_as=found)
-        key = TableIdentity(found["server"], found["path"]).key
-        if self.owned_table != key:
-            self.owned_table = key if self._take(key) else None
+        self.take_table()
+
+    def take_table(self) -> None:
+        """Become the owner of the table that is known, if nobody is."""
+        identity = self.identity
+        if identity and self.owned_table != identity.key:
+            self.owned_table = identity.key if self._take(identity.key) else None
 
     def _as_saved(self) -> models.QuerySet[Any]:
         """This storage, if it was saved with this address."""

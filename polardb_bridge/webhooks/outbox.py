@@ -156,6 +156,11 @@ def _fold(storage_id: int) -> None:
     WritebackMark.objects.filter(pk__in=[mark_.pk for mark_ in found]).delete()
 
 
+def is_at_work(storage: PolarDBExportStorage) -> bool:
+    """Whether a delivery works on some of it now."""
+    return bool(PendingWriteback.objects.filter(storage=storage, lease__in=leases.living().values("pk")).exists())
+
+
 @dataclass(frozen=True)
 class Unwritable:
     """Why a row alone could not be written. reason: empty if others hold it."""

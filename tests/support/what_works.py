@@ -35,7 +35,7 @@ WHAT_WORKS: list[list[Row]] = [
             "链接方式的损坏图片",
             (
                 _UNREADABLE + "test_a_verification_lists_rows_with_their_reasons",
-                _UNREADABLE + "test_a_browser_is_shown_the_reason_and_a_program_reads_it",
+                _UNREADABLE + "test_a_page_is_shown_the_reason",
             ),
         ),
         (
