@@ -41,6 +41,7 @@ class PolarDBBridgeConfig(AppConfig):
         from polardb_bridge.storage.sync import jobs
         from polardb_bridge.storage.sync.dismissal import dismiss
         from polardb_bridge.storage.sync.stopping import stopped
+        from polardb_bridge.web.schema import make_schema_once
         from polardb_bridge.webhooks import capture, signals
 
         register(check_database)
@@ -71,6 +72,7 @@ class PolarDBBridgeConfig(AppConfig):
         expansion.limit_masks()
         actions.refuse_actions_not_offered()
         names.match_names_literally()
+        make_schema_once()
         storages.check_imports_by_url(check_import_urls)
         jobs.connect_signals()
         signals.connect_signals()
