@@ -13,6 +13,7 @@ class PolarDBBridgeConfig(AppConfig):
 
     def ready(self) -> None:
         from polardb_bridge.checks import check_database, check_storage_form, check_what_is_open
+        from polardb_bridge.conf import configuration
         from polardb_bridge.deployments.access import guesses
         from polardb_bridge.deployments.access.admission import admit, admit_token
         from polardb_bridge.deployments.access.lent import check_import_urls
@@ -27,6 +28,7 @@ class PolarDBBridgeConfig(AppConfig):
             editor,
             expansion,
             exports,
+            limits,
             ml,
             names,
             projects,
@@ -72,6 +74,7 @@ class PolarDBBridgeConfig(AppConfig):
         expansion.limit_masks()
         actions.refuse_actions_not_offered()
         names.match_names_literally()
+        limits.limit_requests(lambda: configuration().limits)
         make_schema_once()
         storages.check_imports_by_url(check_import_urls)
         jobs.connect_signals()

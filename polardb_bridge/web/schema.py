@@ -20,7 +20,8 @@ def make_schema_once() -> None:
     drf-spectacular makes it anew for every request, and a second or more of work for each of a stranger's requests left
     nothing for others. It is the same for all strangers, and for all who have signed in (`SERVE_PUBLIC`).
     """
-    make = SpectacularAPIView.get
+    view: Any = SpectacularAPIView
+    make = view.get
 
     @wraps(make)
     def get(self: Any, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -36,4 +37,4 @@ def make_schema_once() -> None:
         content, headers = _made[key]
         return HttpResponse(content, headers=headers)
 
-    SpectacularAPIView.get = get
+    view.get = get
