@@ -33,6 +33,7 @@ class PolarDBBridgeConfig(AppConfig):
             names,
             projects,
             redis,
+            results,
             storages,
             tasks,
             tenancy,
@@ -75,6 +76,7 @@ class PolarDBBridgeConfig(AppConfig):
         actions.refuse_actions_not_offered()
         names.match_names_literally()
         limits.limit_requests(lambda: configuration().limits)
+        results.check_results()
         make_schema_once()
         storages.check_imports_by_url(check_import_urls)
         jobs.connect_signals()
