@@ -13,6 +13,7 @@ class PolarDBBridgeConfig(AppConfig):
 
     def ready(self) -> None:
         from polardb_bridge.checks import check_database, check_storage_form, check_what_is_open
+        from polardb_bridge.conf import configuration
         from polardb_bridge.deployments.access import guesses
         from polardb_bridge.deployments.access.admission import admit, admit_token
         from polardb_bridge.deployments.access.lent import check_import_urls
@@ -27,10 +28,12 @@ class PolarDBBridgeConfig(AppConfig):
             editor,
             expansion,
             exports,
+            limits,
             ml,
             names,
             projects,
             redis,
+            results,
             storages,
             tasks,
             tenancy,
@@ -41,6 +44,7 @@ class PolarDBBridgeConfig(AppConfig):
         from polardb_bridge.storage.sync import jobs
         from polardb_bridge.storage.sync.dismissal import dismiss
         from polardb_bridge.storage.sync.stopping import stopped
+        from polardb_bridge.web.schema import make_schema_once
         from polardb_bridge.webhooks import capture, signals
 
         register(check_database)
@@ -66,11 +70,15 @@ class PolarDBBridgeConfig(AppConfig):
         guesses.connect_signals()
         sessions.connect_signals()
         storages.guard_credentials()
+        storages.match_names_in_linear_time()
         exports.keep_files_to_their_organization()
         expansion.limit_frames()
         expansion.limit_masks()
         actions.refuse_actions_not_offered()
         names.match_names_literally()
+        limits.limit_requests(lambda: configuration().limits)
+        results.check_results()
+        make_schema_once()
         storages.check_imports_by_url(check_import_urls)
         jobs.connect_signals()
         signals.connect_signals()

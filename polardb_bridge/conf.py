@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.limits import Limits
 from polardb_bridge.networks import contains, parse_address, parse_networks
+from polardb_bridge.numbers import characters, columns, days, filters, flag, levels, minutes, rows, seconds
 from polardb_bridge.table.parameters import ConnectionParameters
 
 # Each variable with what it is if it is not set.
@@ -33,15 +35,16 @@ DEFAULTS: Mapping[str, str] = {
     "POLARDB_SHARED_SYNC_ROWS": "100000",
     "POLARDB_RECONCILE_MINUTES": "60",
     "POLARDB_STATEMENT_RECORD_DAYS": "365",
+    "POLARDB_MAX_CONFIG_LENGTH": "300000",
+    "POLARDB_MAX_CONFIG_DEPTH": "30",
+    "POLARDB_MAX_COLUMNS": "2000",
+    "POLARDB_MAX_FILTERS": "200",
+    "POLARDB_MAX_NESTING": "200",
     "REDIS_URL": "",
 }
 # What makes the server act for whoever sets it up.
 LENDABLE = frozenset({"storages", "ml-backends", "webhooks", "import-urls"})
 UNIX_SOCKET = "unix"
-MAX_RECONCILE_MINUTES = 366 * 24 * 60
-MAX_STATEMENT_RECORD_DAYS = 36_500
-MAX_HSTS_SECONDS = 10**10 - 1
-MAX_SHARED_SYNC_ROWS = 10**12
 
 _HOST_NAME = re.compile(r"[\w.-]+")
 _HOST_AND_PORT = re.compile(r"(\[(?P<v6>[0-9a-f:.]+)\]|(?P<host>[\w.-]+)):(?P<port>\d{1,5})", re.ASCII)
@@ -93,6 +96,7 @@ class Configuration:
     shared_sync_rows: from how many new rows on workers share a sync.
     reconcile_every: how often rows are compared with Label Studio; never if None.
     statement_records_kept: how long it is known who ran which statement; for ever if None.
+    limits: of what one request may hold.
     redis_url: Redis for background jobs; everything runs in the serving process if None.
     """
 
@@ -109,6 +113,7 @@ class Configuration:
     shared_sync_rows: int
     reconcile_every: timedelta | None
     statement_records_kept: timedelta | None
+    limits: Limits
     redis_url: str | None
 
 
@@ -171,11 +176,18 @@ def _parse(values: tuple[str, ...]) -> Configuration:
         trusted_proxies=read("POLARDB_TRUSTED_PROXIES", _trusted_proxies),
         frame_ancestors=read("POLARDB_FRAME_ANCESTORS", _sources),
         tenants_may=read("POLARDB_TENANTS_MAY", _kinds),
-        hsts_seconds=read("POLARDB_HSTS_SECONDS", _seconds),
-        legacy_tokens_of_administrators=read("POLARDB_LEGACY_TOKENS_OF_ADMINISTRATORS", _flag),
-        shared_sync_rows=read("POLARDB_SHARED_SYNC_ROWS", _rows),
-        reconcile_every=read("POLARDB_RECONCILE_MINUTES", _minutes),
-        statement_records_kept=read("POLARDB_STATEMENT_RECORD_DAYS", _days),
+        hsts_seconds=read("POLARDB_HSTS_SECONDS", seconds),
+        legacy_tokens_of_administrators=read("POLARDB_LEGACY_TOKENS_OF_ADMINISTRATORS", flag),
+        shared_sync_rows=read("POLARDB_SHARED_SYNC_ROWS", rows),
+        reconcile_every=read("POLARDB_RECONCILE_MINUTES", minutes),
+        statement_records_kept=read("POLARDB_STATEMENT_RECORD_DAYS", days),
+        limits=Limits(
+            config_length=read("POLARDB_MAX_CONFIG_LENGTH", characters),
+            config_depth=read("POLARDB_MAX_CONFIG_DEPTH", levels),
+            columns=read("POLARDB_MAX_COLUMNS", columns),
+            filters=read("POLARDB_MAX_FILTERS", filters),
+            nesting=read("POLARDB_MAX_NESTING", levels),
+        ),
         redis_url=texts["REDIS_URL"] or None,
     )
 
@@ -221,13 +233,6 @@ def _sources(text: str) -> tuple[str, ...]:
     return sources
 
 
-def _flag(text: str) -> bool:
-    try:
-        return {"true": True, "false": False}[text.lower()]
-    except KeyError:
-        raise InvalidInputError(f"{text[:50]!r} is neither true nor false.") from None
-
-
 def _file(text: str) -> str | None:
     if not text:
         return None
@@ -240,50 +245,9 @@ def _file(text: str) -> str | None:
     return str(Path(text).absolute())
 
 
-def _whole_number(text: str, most: int) -> int | None:
-    """From 0 to `most`; None if it is no such number."""
-    is_short = text.isascii() and text.isdigit() and len(text) <= len(str(most))
-    return int(text) if is_short and int(text) <= most else None
-
-
-def _rows(text: str) -> int:
-    rows = _whole_number(text, MAX_SHARED_SYNC_ROWS)
-    if not rows:
-        raise InvalidInputError(f"{text[:50]!r} is not a number of rows from 1 to {MAX_SHARED_SYNC_ROWS}.")
-    return rows
-
-
 def _kinds(text: str) -> frozenset[str]:
     kinds = frozenset(text.replace(",", " ").split())
     unknown = kinds - LENDABLE
     if unknown:
         raise InvalidInputError(f"{min(unknown)[:50]!r} is none of {', '.join(sorted(LENDABLE))}.")
     return kinds
-
-
-def _seconds(text: str) -> int:
-    seconds = _whole_number(text, MAX_HSTS_SECONDS)
-    if seconds is None:
-        raise InvalidInputError(f"{text[:50]!r} is not a number of seconds.")
-    return seconds
-
-
-def _days(text: str) -> timedelta | None:
-    days = _whole_number(text, MAX_STATEMENT_RECORD_DAYS)
-    if days is None:
-        raise InvalidInputError(
-            f"{text[:50]!r} is not a number of days from 0 to {MAX_STATEMENT_RECORD_DAYS} (0: for ever)."
-        )
-    return timedelta(days=days) if days else None
-
-
-def _minutes(text: str) -> timedelta | None:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = -1.0
-    if not 0 <= minutes <= MAX_RECONCILE_MINUTES:
-        raise InvalidInputError(
-            f"{text[:50]!r} is not a number of minutes from 0 to {MAX_RECONCILE_MINUTES} (0 turns it off)."
-        )
-    return timedelta(minutes=minutes) if minutes else None

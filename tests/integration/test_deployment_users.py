@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
+import pytest
+from django.core.management import call_command
 from django.test import Client
 
 from polardb_bridge.choices import ImageDelivery
@@ -16,6 +19,8 @@ from polardb_bridge.storage.sync.run import run_sync
 from support.deployments import export_storage_of, first_password_of, import_storage_of, open_here
 from support.sessions import signed_in
 from support.source_data import TABLE, Source
+
+NEW_PASSWORD = "correct-horse-9"
 
 
 def test_the_address_shows_the_login_and_lands_on_the_project(deployment: Deployment) -> None:
@@ -169,3 +174,14 @@ def test_images_are_shown_to_their_own_deployment_only(source: Source, user: Any
         assert browser.get(images[1 - number]).status_code == 404
     Deployment.objects.filter(name="cars").update(allowed_networks=["10.0.0.0/8"])
     assert browsers[1].get(images[1]).status_code == 403
+
+
+def test_who_is_created_by_the_api_signs_in_after_changepassword(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the documentation says: Label Studio ignores the password of the request."""
+    person = {"email": "ann@example.com", "username": "ann", "password": NEW_PASSWORD}
+    assert api.post("/api/users/", person, format="json").status_code == 201
+    with pytest.raises(AssertionError):
+        signed_in("ann@example.com", NEW_PASSWORD)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: NEW_PASSWORD)
+    call_command("changepassword", "ann@example.com", stdout=io.StringIO())
+    assert signed_in("ann@example.com", NEW_PASSWORD).get("/api/projects/").status_code == 200

@@ -44,6 +44,16 @@ def test_what_is_not_offered_is_refused_to_administrators_too(name: str, project
     assert not any("bomb" in task.data for task in Task.objects.all())
 
 
+@pytest.mark.parametrize("name", [*EXPERIMENTAL, "no_such_action"])
+def test_nor_is_its_form_shown(name: str, project: LabelingProject, settings: Any) -> None:
+    path = f"/api/dm/actions/{name}/form?project={project.provisioned.project.pk}"
+    assert project.api.get(path).status_code == 403
+    for offered in ("delete_tasks", "retrieve_tasks_predictions"):
+        assert project.api.get(path.replace(name, offered)).status_code == 200
+    settings.EXPERIMENTAL_FEATURES = True
+    assert project.api.get(path).status_code == (403 if name == "no_such_action" else 200)
+
+
 def test_what_is_offered_works(project: LabelingProject) -> None:
     """Each that an installation offers by default, the last one deletes the tasks."""
     expected = [
@@ -78,6 +88,9 @@ def test_label_studio_still_performs_actions_by_the_function_that_is_wrapped() -
 
     assert actions.perform_action.__wrapped__.__module__ == "data_manager.actions"
     assert api.perform_action is actions.perform_action
+    assert actions.get_action_form.__wrapped__.__module__ == "data_manager.actions"
+    assert api.get_action_form is actions.get_action_form
+    assert "get_action_form(action_id, project, request.user)" in inspect.getsource(api.ProjectActionsFormAPI.get)
     assert "perform_action(action_id, project, queryset, request.user, **kwargs)" in inspect.getsource(
         api.ProjectActionsAPI.post
     )

@@ -35,6 +35,11 @@ from polardb_bridge.table.parameters import ConnectionParameters
         ("POLARDB_STATEMENT_RECORD_DAYS", "-1"),
         ("POLARDB_STATEMENT_RECORD_DAYS", "99999"),
         ("POLARDB_STATEMENT_RECORD_DAYS", "1.5"),
+        ("POLARDB_MAX_CONFIG_LENGTH", "300 kB"),
+        ("POLARDB_MAX_CONFIG_DEPTH", "0"),
+        ("POLARDB_MAX_COLUMNS", "2,000"),
+        ("POLARDB_MAX_FILTERS", "-1"),
+        ("POLARDB_MAX_NESTING", "1000"),
     ],
 )
 def test_an_odd_value_is_refused_by_the_name_of_its_variable(

@@ -40,6 +40,7 @@ PASSED_ON = {
     "str(error)": "another message, which has a page",
     "{error.field or 'non_field_errors': [str(error)]}": "another message, which has a page",
     "configuration().database_problem": "why POLARDB_URL cannot be read: a message of table/parameters.py",
+    "exc.messages": "what a form of Label Studio says",
     "problem": "the same, as a system check",
     "key.problem": "why a row cannot be a task: a message of table/rows.py, which has a page",
     "message": "a warning of `check --deploy`, whose hint says what to do",
