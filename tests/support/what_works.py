@@ -29,6 +29,24 @@ WHAT_WORKS: list[list[Row]] = [
             "缺少像素的图片",
             (_IMAGES + "test_a_picture_that_is_cut_off_is_not_taken_for_whole", _IMAGES + "test_damage_is_named"),
         ),
+        (
+            "A JPEG picture whose middle is missing, with its end",
+            "中间缺失而结尾还在的 JPEG 图片",
+            (
+                _IMAGES + "test_a_jpeg_without_its_middle_lacks_restart_markers",
+                _IMAGES + "test_a_progressive_jpeg_without_its_middle_lacks_scans",
+            ),
+        ),
+        (
+            "What browsers get over (bytes behind the end, a missing end marker)",
+            "浏览器能容忍的（结尾之后的字节、缺少结束标记）",
+            ("tests/browser/test_images_in_chromium.py::test_odd_images_show_the_same_pixels_as_their_originals",),
+        ),
+        (
+            "Base64 in the wrappings of programs",
+            "带有程序所加外层的 base64",
+            ("tests/unit/test_base64_text.py::test_base64_is_read_as_people_store_it",),
+        ),
         ("Something that is no picture", "不是图片的内容", (_IMAGES + "test_what_is_no_image_is_named",)),
         (
             "A damaged picture by link",
