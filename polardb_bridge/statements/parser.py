@@ -30,6 +30,7 @@ from polardb_bridge.statements.tokens import END, VERTICAL_END, Kind, Token, tok
 
 MAX_TEXT_LENGTH = 1024 * 1024
 _MAX_SHOWN_LENGTH = 40
+_FULL_STOP = "。"
 # No names, unless they are quoted: a habit of MySQL's that is not known here is not to be taken for a name.
 _RESERVED = {"IF", "NOT", "EXISTS", "LIKE", "WHERE", "FROM", "IN"}
 
@@ -259,7 +260,11 @@ class _Parser:
             found = look_alike(token.value)
         elif token.kind is Kind.UNFINISHED:
             found = look_alike(self._text[token.start : token.start + MAX_NAME_LENGTH + 2])
-        return f"; {found[0]} is a full-width character of a Chinese input method: type {found[1]}" if found else ""
+        if not found:
+            return ""
+        ends = found[0] == _FULL_STOP and not self._text[token.start + 1 :].partition("\n")[0].strip()
+        meant = ";" if ends else found[1]
+        return f"; {found[0]} is a full-width character of a Chinese input method: type {meant}"
 
     def _error(self, code: int, what: str, token: Token, why: str) -> StatementError:
         line = self._text.count("\n", 0, token.start) + 1

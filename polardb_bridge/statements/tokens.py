@@ -6,6 +6,7 @@ plain name may hold `-`, as in `Label-Studio`. Every character is looked at once
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -16,6 +17,7 @@ from polardb_bridge.characters import is_blank
 _ESCAPED = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
 # How the mysql client ends statements, beside the semicolon; the second asks for a value a line.
 END, VERTICAL_END = "\\g", "\\G"
+_CONDITIONAL = re.compile(r"/\*M?!\d{0,6}")
 
 
 class Kind(Enum):
@@ -38,8 +40,12 @@ class Token:
 
 
 def tokenize(text: str) -> Iterator[Token]:
-    """The tokens of `text`, the last of kind END or UNFINISHED; comments are left out."""
+    """The tokens of `text`, the last of kind END or UNFINISHED; comments are left out.
+
+    What is in `/*!50000 … */` is no comment: servers of that version or later run it.
+    """
     position = 0
+    opened: int | None = None  # where such a part begins that is not closed yet
     while position < len(text):
         start, character = position, text[position]
         if is_blank(character):
@@ -47,6 +53,10 @@ def tokenize(text: str) -> Iterator[Token]:
         elif character == "#" or _is_dash_comment(text, position):
             line_end = text.find("\n", position)
             position = len(text) if line_end < 0 else line_end
+        elif opened is None and (mark := _CONDITIONAL.match(text, position)):
+            opened, position = start, mark.end()
+        elif opened is not None and text.startswith("*/", position):
+            opened, position = None, position + 2
         elif text.startswith("/*", position):
             comment_end = text.find("*/", position + 2)
             if comment_end < 0:
@@ -69,7 +79,7 @@ def tokenize(text: str) -> Iterator[Token]:
         else:
             position += 1
             yield Token(Kind.SIGN if character in "(),=;." else Kind.UNKNOWN, character, start)
-    yield Token(Kind.END, "", len(text))
+    yield Token(Kind.END, "", len(text)) if opened is None else Token(Kind.UNFINISHED, "/*", opened)
 
 
 def _is_in_word(character: str) -> bool:

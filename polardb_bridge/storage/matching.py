@@ -59,9 +59,14 @@ def goes_nowhere(storage: Storage) -> bool:
 def check_goes_somewhere(storage: Storage) -> None:
     """See that results would reach rows through `storage`; a project without sources may get some yet.
 
+    A new source is looked at in the same way: the project may have got its target first.
+
     Raises:
-        ReconfigureError: no source of the project reads the table that this target writes.
+        ReconfigureError: no source of the project reads the table that this target writes; or the project's target
+            writes another table than this new source reads.
     """
+    if isinstance(storage, PolarDBImportStorage):
+        _check_is_written(storage)
     if not goes_nowhere(storage):
         return
     sources = PolarDBImportStorage.objects.filter(project=storage.project_id).order_by("pk")
@@ -72,3 +77,19 @@ def check_goes_somewhere(storage: Storage) -> None:
         f"or another target writes it. The sources read {tables}.",
         field="table",
     )
+
+
+def _check_is_written(source: PolarDBImportStorage) -> None:
+    # One that is saved may be moved to another table, and its target after it: the target's card says so meanwhile.
+    if source.pk:
+        return
+    targets = PolarDBExportStorage.objects.filter(project=source.project_id).defer("password").order_by("pk")
+    if any(_is_same_table(source, target) for target in targets):
+        return
+    idle = [target.table for target in targets if not sources_of(target)]
+    if idle:
+        raise ReconfigureError(
+            f"The results would go nowhere: the target of this project writes the table {idle[0]!r} of that database, "
+            f"and no source reads it. Change or remove that target, and then add a source of {source.table!r}.",
+            field="table",
+        )

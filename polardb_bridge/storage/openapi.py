@@ -18,7 +18,9 @@ _WORKS = OpenApiResponse(description="It works; `warnings` lists what will surpr
 class WritebackSerializer(serializers.Serializer[Any]):
     """How write-back into a target's table goes."""
 
-    pending = serializers.IntegerField(help_text="Tasks whose result is on its way into its row")
+    pending = serializers.IntegerField(
+        allow_null=True, help_text="Tasks whose result is on its way into its row; null if results go nowhere"
+    )
     failed = serializers.IntegerField(help_text="Tasks whose result is parked: it waits for a person")
     problems = serializers.ListField(
         child=serializers.CharField(),

@@ -41,6 +41,12 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
         try:
             return check_table_name(value)
         except InvalidInputError as error:
+            if qualified := _parts(value):
+                database, table = qualified
+                raise serializers.ValidationError(
+                    f"Put the database {database!r} into the field 'database', and the table {table!r} alone into "
+                    "this one."
+                ) from None
             raise serializers.ValidationError(str(error)) from None
 
     def validate_project(self, project: Any) -> Any:
@@ -97,6 +103,15 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
         return super().update(instance, keep_password(validated_data))
+
+
+def _parts(value: str) -> tuple[str, str] | None:
+    """Database and table of `database.table`, quoted or not; None if it is something else."""
+    database, _, table = value.replace("`", "").rpartition(".")
+    try:
+        return check_table_name(database), check_table_name(table)
+    except InvalidInputError:
+        return None
 
 
 def _without(secrets: list[str], value: Any) -> Any:
@@ -169,7 +184,8 @@ class PolarDBExportStorageSerializer(PolarDBStorageSerializerMixin, ExportStorag
     def get_writeback(self, storage: PolarDBExportStorage) -> dict[str, Any]:
         status = writeback_status(storage)
         return {
-            "pending": status.pending,
+            # A result that goes nowhere waits for nothing: a zero would look as if all were written.
+            "pending": None if goes_nowhere(storage) else status.pending,
             "failed": status.parked,
             "problems": problems(storage),
             "last_written_at": status.last_success_at,

@@ -39,6 +39,8 @@ _QUERY = sa.text(
     " ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME"
     " WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME = :name ORDER BY c.ORDINAL_POSITION"
 )
+# What a MEDIUMTEXT holds: no photo is larger.
+_ENOUGH_CHARACTERS = 16_777_215
 _MINUTES_FROM_UTC = (
     "SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone))"
 )
@@ -145,6 +147,15 @@ def writing_problems_of(found: FoundTable) -> list[str]:
 def reading_warnings(found: FoundTable) -> list[TableWarning]:
     """What surprises people who label the rows, or add some."""
     warnings = []
+    image = found.columns["base64_data"]
+    if image.max_length is not None and image.max_length < _ENOUGH_CHARACTERS:
+        warnings.append(
+            TableWarning(
+                f"Column 'base64_data' is {image.full_type}, which holds at most {image.max_length:,} characters: "
+                "a larger image is refused, or cut off if the server is not strict. Use LONGTEXT: "
+                f"ALTER TABLE {quoted(found.name)} MODIFY COLUMN base64_data LONGTEXT"
+            )
+        )
     if not found.columns["updated_at"].changes_with_row:
         warnings.append(
             TableWarning(

@@ -15,6 +15,7 @@ from polardb_bridge.table.images.container import container_size
 from polardb_bridge.table.images.decode import DECODING, DecodedImage, decode_image
 from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Size
 from polardb_bridge.table.rows import read_image
+from polardb_bridge.table.stored import holds_result
 from polardb_bridge.table.text import shown, utf8
 
 # What is read at most for the pictures, in bytes of base64: of one row, and of all rows together.
@@ -59,7 +60,7 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
             sa.func.coalesce(sa.func.octet_length(table.c.base64_data), 0).label("size"),
             table.c.mime_type,
             table.c.updated_at,
-            sa.or_(table.c.annotation_data.is_not(None), table.c.annotation_count > 0).label("is_annotated"),
+            holds_result(table).label("is_annotated"),
         )
         .order_by(table.c.id)
         .limit(limit)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.budget import DISCARD
+from polardb_bridge.table.stored import holds_result
 from polardb_bridge.table.text import utf8
 from polardb_bridge.table.versions import as_version, version_column
 
@@ -77,8 +78,7 @@ def read_key_page(
 
     with_results: find out which rows hold a result, too.
     """
-    is_annotated = sa.or_(table.c.annotation_count > 0, table.c.annotation_data.is_not(None))
-    columns = [*_key_columns(table), *([is_annotated] if with_results else [])]
+    columns = [*_key_columns(table), *([holds_result(table)] if with_results else [])]
     query = sa.select(*columns).order_by(table.c.id).limit(KEYS_BATCH_SIZE)
     if within.after is not None:
         query = query.where(table.c.id > within.after)

@@ -16,6 +16,9 @@ from polardb_bridge.table.versions import as_version
 
 # What MySQL takes, too.
 MAX_JSON_DEPTH = 100
+# What stands for "no result": JSON's own null, and what a column that is NOT NULL holds in place of NULL.
+_NEVER_RESULTS = ("", "null")
+_EMPTY = ("[]", "{}")  # results only where a count or an id says so: somebody has submitted nothing
 _TOO_DEEP = f"is nested more than {MAX_JSON_DEPTH} levels deep"
 
 
@@ -39,15 +42,32 @@ class StoredResult:
         return (self.data, self.count, self.uid) == (result.data, result.count, result.uid)
 
     @property
+    def is_nothing(self) -> bool:
+        """Whether this is no result: NULL, or what stands for it."""
+        if isinstance(self.data, Unreadable):
+            return self.data.is_nothing
+        return self.data is None or (self.data in ([], {}) and not self.count and not self.uid)
+
+    @property
     def is_empty(self) -> bool:
-        return self.data is None and self.uid is None
+        return self.is_nothing and not self.uid
 
 
 @dataclass(frozen=True, eq=False)
 class Unreadable:
-    """In place of stored data that cannot be used, or JSON's own null; equal to nothing. problem: why."""
+    """In place of stored data that cannot be used; equal to nothing.
+
+    problem: why. is_nothing: it stands for NULL, and is not NULL.
+    """
 
     problem: str
+    is_nothing: bool = False
+
+
+def holds_result(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Whether a row holds a result, as far as its count and the first characters tell."""
+    start = sa.func.left(sa.cast(table.c.annotation_data, sa.CHAR), max(map(len, _NEVER_RESULTS + _EMPTY)) + 1)
+    return sa.or_(table.c.annotation_count > 0, start.not_in(_NEVER_RESULTS + _EMPTY))
 
 
 def read_results(connection: sa.Connection, table: sa.Table, row_ids: Sequence[int]) -> dict[int, StoredResult]:
@@ -71,6 +91,8 @@ def read_results(connection: sa.Connection, table: sa.Table, row_ids: Sequence[i
 def _parsed(text: bytes | None) -> Any:
     if text is None:
         return None
+    if text.strip().decode("ascii", "replace") in _NEVER_RESULTS:
+        return Unreadable("is not a list of regions", is_nothing=True)
     try:
         value = json.loads(text.decode())
     except UnicodeDecodeError as error:
@@ -79,7 +101,7 @@ def _parsed(text: bytes | None) -> Any:
         return Unreadable(_TOO_DEEP)
     except ValueError:
         return Unreadable("is not JSON")
-    reason = "is not a list of regions" if value is None else _problem_of(value)
+    reason = _problem_of(value)
     return Unreadable(reason) if reason else value
 
 

@@ -90,17 +90,30 @@ def test_create_tables_refuses_a_table_that_does_not_fit(
         run("create_tables", "--source", "odd")
 
 
-def test_load_images(run: Callable[..., str], source: Source, tmp_path: Path) -> None:
+def test_load_images(
+    run: Callable[..., str], source: Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "cat.png").write_bytes(image_bytes())
     (tmp_path / "notes.txt").write_text("hello")
-    assert json.loads(run("load_images", str(tmp_path), "--table", TABLE, "--json")) == {
+    (tmp_path / "empty.png").touch()
+    arguments = ("load_images", str(tmp_path), "--table", TABLE)
+    empty = "empty.png: the file is empty"
+    with pytest.raises(CommandError) as stopped:
+        run(*arguments, "--json")
+    assert (str(stopped.value), stopped.value.returncode) == ("Skipped files: 2 of 3.", 3)
+    assert json.loads(capsys.readouterr().out) == {
         "loaded": ["cat.png"],
         "existed": [],
-        "skipped": [NOTES],
+        "skipped": [empty, NOTES],
     }
-    output = run("load_images", str(tmp_path), "--table", TABLE)
-    assert f"skipped {NOTES}" in output
-    assert "0 loaded, 1 existed already, 1 skipped" in output
+    with pytest.raises(CommandError, match=r"Skipped files: 2 of 3\."):
+        run(*arguments)
+    output = capsys.readouterr().out
+    assert f"skipped {empty}\nskipped {NOTES}\n" in output
+    assert "0 loaded, 1 existed already, 2 skipped" in output
+    (tmp_path / "notes.txt").unlink()
+    (tmp_path / "empty.png").unlink()
+    assert "0 loaded, 1 existed already, 0 skipped" in run(*arguments)
 
 
 def test_provision_project_makes_a_project_with_tasks_once(run: Callable[..., str], source: Source, user: Any) -> None:

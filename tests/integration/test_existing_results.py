@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from polardb_bridge.storage.preview import preview
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.webhooks.reconcile import reconcile
 from support.labeling import LabelingProject, Provisioned, provision
-from support.source_data import TABLE, Source, region
+from support.source_data import TABLE, Source, base64_text, image_bytes, region
 from support.writeback import dirty_tasks
 
 UID = "6f1c2a52-3d0a-4b1e-9d35-1f8a2a6f0c11"
@@ -98,7 +99,7 @@ def test_results_can_be_predictions_or_left_out(provisioned: Provisioned, source
     ("data", "problem"),
     [
         ('{"a": 1}', "is not a list of regions"),
-        ("null", "is not a list of regions"),
+        ("{}", "is not a list of regions"),
         ("[3]", "region 1 that is not an object"),
         ('[{"type": "rectanglelabels", "value": {}, "to_name": "image"}]', "'from_name' is missing or of"),
         ([{**region(), "value": []}], "'value' is missing or of the wrong type"),
@@ -121,6 +122,51 @@ def test_a_malformed_result_is_reported_and_left_alone(
     assert tasks_of(storage)[1].annotations.count() == 0
     assert reconcile(provisioned.export_storage).different == 0
     assert source.row(1) == before
+
+
+@pytest.mark.parametrize("way", ["annotations", "predictions"])
+@pytest.mark.parametrize("null", ["NULL", "NOT NULL"])
+def test_what_stands_for_null_is_no_result(provisioned: Provisioned, source: Source, null: str, way: str) -> None:
+    source.execute(f"ALTER TABLE {TABLE} MODIFY annotation_data longtext {null}")
+    for text in ("null", "", "[]", "{}", " null", "null"):
+        source.execute(
+            f"INSERT INTO {TABLE} (base64_data, mime_type, original_name, annotation_data, annotation_count)"
+            f" VALUES ('{base64_text(image_bytes())}', 'png', 'a.png', '{text}', 0)"
+        )
+    source.execute(f"UPDATE {TABLE} SET annotation_count = 1 WHERE id = 6")
+    storage = provisioned.import_storage
+    storage.existing_annotations = way
+    storage.save()
+    assert [row["annotated"] for row in preview(storage, 10, None)[:-1]] == [False] * 4 + [True] * 2
+    report = run_sync(storage)
+    assert (report.created, report.failed, report.errors) == (6, 0, [])
+    from tasks.models import Annotation, Prediction
+
+    assert not Annotation.objects.filter(project=storage.project_id).exists()
+    assert not Prediction.objects.filter(project=storage.project_id).exists()
+    compared = reconcile(provisioned.export_storage)
+    assert (compared.different, compared.foreign) == (0, 0)
+
+
+def test_a_submitted_empty_result_is_one(provisioned: Provisioned, source: Source) -> None:
+    source.add_images(1)
+    store(source, 1, "[]")
+    run_sync(provisioned.import_storage)
+    assert tasks_of(provisioned.import_storage)[1].annotations.get().result == []
+
+
+def test_only_rows_without_a_result_can_be_read(provisioned: Provisioned, source: Source) -> None:
+    source.execute(f"ALTER TABLE {TABLE} MODIFY annotation_data longtext")
+    source.add_images(4)
+    store(source, 1, "null", "")
+    store(source, 2, [region()], "")
+    store(source, 3, "", "")
+    source.execute(f"UPDATE {TABLE} SET annotation_count = 0")
+    storage = provisioned.import_storage
+    storage.only_unannotated = True
+    storage.save()
+    run_sync(storage)
+    assert set(tasks_of(storage)) == {1, 3, 4}
 
 
 def test_an_id_that_another_annotation_has_is_not_taken(provisioned: Provisioned, source: Source, user: Any) -> None:

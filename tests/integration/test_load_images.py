@@ -32,7 +32,7 @@ def test_a_folder_is_loaded_once_and_what_is_no_image_is_named(database: Connect
     first = load()
     assert first.loaded == ["cat.jpg", "deep/猫.png"]
     assert [line.split(";")[0] for line in first.skipped] == [
-        "empty.png: the file is not an image",
+        "empty.png: the file is empty",
         "notes.txt: the file is not an image, but a text",
     ]
     second = load()

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from django.utils import translation
 
-from polardb_bridge.deployments import labels as to_come
+from polardb_bridge.deployments import notes as on_table
 from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.deployments.execution.audit import Actor
 from polardb_bridge.deployments.execution.execute import execute
@@ -232,7 +232,8 @@ def test_deploy_names_labels_of_results_that_the_template_lacks(source: Source, 
                 sa.text(f"UPDATE {TABLE} SET annotation_data = :text, annotation_count = 1 WHERE id = {row_id}"),
                 {"text": text},
             )
-    made, *notes = execute(DEPLOY, actor)[0].message.split("\n")
+    made, warning, *notes = execute(DEPLOY, actor)[0].message.split("\n")
+    assert warning.startswith("Warning: Column 'annotation_count' has no default")
     assert made.endswith("gives its URL, user and password.")
     assert notes == [
         f"The label '{label}' stands in results ({times}) and not in the interface; they keep it."
@@ -246,7 +247,24 @@ def test_deploy_names_labels_of_results_that_the_template_lacks(source: Source, 
         assert "标签 'horse' 在结果中出现 2 次" in in_page_language("\n".join([made, *notes])).split("\n")[1]
     execute("DROP DEPLOYMENT mark_animal", actor)
     ignoring = DEPLOY.replace("deployment_name", "existing_annotations='ignore', deployment_name")
-    assert "\n" not in execute(ignoring, actor)[0].message
+    assert execute(ignoring, actor)[0].message.split("\n")[1:] == [warning]
+
+
+def test_deploy_says_what_the_check_of_a_storage_says(source: Source, actor: Actor) -> None:
+    source.execute(
+        f"ALTER TABLE {TABLE} ALTER annotation_count SET DEFAULT 0, MODIFY base64_data text, "
+        "MODIFY updated_at timestamp NULL, MODIFY annotation_uid varchar(99) NOT NULL"
+    )
+    made, *warnings = execute(DEPLOY, actor)[0].message.split("\n")
+    assert [warning.split("'")[1] for warning in warnings] == ["base64_data", "updated_at", "annotation_uid"]
+    assert "65,535 characters: a larger image is refused, or cut off if the server is not strict. " in warnings[0]
+    assert warnings[0].endswith(f"Use LONGTEXT: ALTER TABLE `{TABLE}` MODIFY COLUMN base64_data LONGTEXT")
+    with translation.override("zh-hans"):
+        said = in_page_language("\n".join([made, *warnings])).split("\n")
+    assert [line[:4] for line in said[1:]] == ["警告：列"] * 3
+    execute("DROP DEPLOYMENT mark_animal", actor)
+    source.execute(warnings[0].partition("LONGTEXT: ")[2])
+    assert "base64_data" not in execute(DEPLOY, actor)[0].message
 
 
 def test_deploy_looks_at_results_for_a_short_time_only(
@@ -261,7 +279,7 @@ def test_deploy_looks_at_results_for_a_short_time_only(
         assert not found.is_all
         assert found.results < 3
         assert labels.find_labels(connection, source_table(TABLE)).counts == {"label": {"horse": 3}}
-    monkeypatch.setattr(to_come, "find_labels", lambda *_: labels.LabelsFound({"label": Counter(horse=1)}, 1, False))
+    monkeypatch.setattr(on_table, "find_labels", lambda *_: labels.LabelsFound({"label": Counter(horse=1)}, 1, False))
     *_, note = execute(DEPLOY, actor)[0].message.split("\n")
     assert note == "Only the first 1 results were looked at; SHOW DEPLOYMENT tells of all."
 

@@ -201,6 +201,13 @@ def test_bad_input_is_explained_on_its_field(
         ({"table": "no_such_table"}, "table", "There is no table 'no_such_table'"),
         ({"table": "other"}, "table", "column 'original_name' is missing"),
         ({"table": "a`b"}, "table", "cannot be a table's name"),
+        (
+            {"table": "labeling.cars"},
+            "table",
+            "Put the database 'labeling' into the field 'database', and the table 'cars'",
+        ),
+        ({"table": "`labeling`.`cars`"}, "table", "Put the database 'labeling' into the field 'database'"),
+        ({"table": "a.b.c"}, "table", "cannot be a table's name"),
         ({"tls": "verify_identity"}, "tls", "TLS"),
     ]
     for changes, field, sentence in cases:

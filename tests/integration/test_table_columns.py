@@ -65,7 +65,9 @@ def test_the_documented_table_lacks_a_default(source: Source) -> None:
     assert warnings(source) == {False: "", True: ""}
 
 
-def test_the_documented_table_is_fine(source: Source) -> None:
+@pytest.mark.parametrize("kind", ["longtext", "mediumtext", "longblob"])
+def test_the_documented_table_is_fine(kind: str, source: Source) -> None:
+    alter(source, f"MODIFY base64_data {kind}")
     assert refusal(source) == ""
     assert warnings(source) == {False: "", True: ""}
 
@@ -122,6 +124,9 @@ def test_names_of_columns_may_be_in_any_case(source: Source) -> None:
     ("change", "to_write", "words"),
     [
         ("MODIFY updated_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP", False, ["'updated_at'", "ON UPDATE"]),
+        ("MODIFY base64_data text", False, ["is TEXT", "at most 65,535 characters", "Use LONGTEXT"]),
+        ("MODIFY base64_data blob", False, ["is BLOB", "at most 65,535 characters", "Use LONGTEXT"]),
+        ("MODIFY base64_data varchar(9000)", False, ["is VARCHAR(9000)", "at most 9,000 characters"]),
         ("MODIFY updated_at datetime NULL", False, ["'updated_at'", "ON UPDATE"]),
         ("MODIFY annotation_data longtext NOT NULL", True, ["'annotation_data' is NOT NULL", "Let it be NULL"]),
         ("MODIFY annotation_uid varchar(99) NOT NULL", True, ["'annotation_uid' is NOT NULL"]),

@@ -31,6 +31,7 @@ from support.proxy import Proxy
 from support.source_data import TABLE, Source, region
 from support.writeback import state, uid
 
+SOURCES = "/api/storages/polardb"
 TARGETS = "/api/storages/export/polardb"
 OTHER_CASE = TABLE.title()
 
@@ -168,6 +169,22 @@ class TestTargets:
         made = api.post(TARGETS, form(provisioned.project, source, table=another_table(source)), format="json")
         assert made.status_code == 201, made.content
 
+    @pytest.mark.parametrize("how", ["create", "test"])
+    def test_a_source_of_another_table_than_the_target_before_it_is_refused(
+        self, how: str, api: Any, provisioned: Provisioned, source: Source
+    ) -> None:
+        provisioned.import_storage.delete()
+        other = form(provisioned.project, source, table=another_table(source))
+        answer = api.post(SOURCES if how == "create" else f"{SOURCES}/validate", other, format="json")
+        assert answer.status_code == 400
+        assert "would go nowhere: the target of this project writes" in str(answer.json())
+        assert TABLE in str(answer.json())
+        made = api.post(SOURCES, form(provisioned.project, source), format="json")
+        assert made.status_code == 201, made.content
+        # The target has its source now: a second table may come, and its target after it.
+        made = api.post(SOURCES, other, format="json")
+        assert made.status_code == 201, made.content
+
     def test_results_may_go_to_the_same_table_elsewhere(
         self, api: Any, provisioned: Provisioned, source: Source, one_case: Source
     ) -> None:
@@ -195,7 +212,8 @@ class TestTargets:
         PolarDBExportStorage.objects.update(table=another_table(source))
         [warning] = check_storages(None, databases=["default"])
         assert str(target.pk) in warning.msg
-        assert api.get(f"{TARGETS}/{target.pk}").json()["writeback"]["error"] == GOES_NOWHERE
+        shown = api.get(f"{TARGETS}/{target.pk}").json()["writeback"]
+        assert (shown["error"], shown["pending"]) == (GOES_NOWHERE, None)
         call_command("reconcile_writebacks")
         assert GOES_NOWHERE in capsys.readouterr().err
 

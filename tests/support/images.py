@@ -58,6 +58,13 @@ def bitmap(compression: int, depth: int, width: int = 9, height: int = -5) -> by
     return b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + header + masks[compression] + pixels
 
 
+def without_middle(data: bytes, part: float = 0.3) -> bytes:
+    """Start and end of a file, without `part` of it in the middle."""
+    lost = int(len(data) * part)
+    start = (len(data) - lost) // 2
+    return data[:start] + data[start + lost :]
+
+
 def bomb(kind: str) -> bytes:
     """A few bytes that claim some hundred million pixels."""
     if kind == "WEBP":
@@ -78,7 +85,7 @@ def bomb(kind: str) -> bytes:
 
 
 JPEG, PROGRESSIVE, RESTARTS = photo(), photo(progressive=True), photo(restart_marker_rows=1)
-PNG = photo("PNG")
+PNG, BMP, AVIF = photo("PNG"), photo("BMP", (21, 8)), photo("AVIF")
 # What browsers show, all of it.
 WHOLE = {
     "JPEG": JPEG,
@@ -100,9 +107,10 @@ WHOLE = {
     "WEBP without loss": photo("WEBP", lossless=True),
     "BMP": photo("BMP"),
     "BMP of a palette": photo("BMP", mode="P"),
+    "BMP whose lines are filled up": BMP,
     "BMP of bit fields": bitmap(3, 16),
     "BMP of bit fields with alpha": bitmap(6, 16),
-    "AVIF": photo("AVIF"),
+    "AVIF": AVIF,
     "ICO": photo("ICO", (64, 64)),
 }
 # The same, but for what browsers get over.
@@ -113,6 +121,10 @@ ODD = {
     "JPEG without its end, progressive": PROGRESSIVE[:-2],
     "JPEG without its end, with restart markers": RESTARTS[:-2],
     "JPEG without its end, with a thumbnail": with_thumbnail(JPEG)[:-2],
+    "AVIF with another file behind it": AVIF + JPEG,
+    "AVIF with a few bytes behind it": AVIF + b"\r\n",
+    "AVIF with zeros behind it": AVIF + bytes(100),
+    "BMP without the byte that fills its last line": BMP[:-1],
     "PNG with a wrong checksum of a text": with_chunk(PNG, chunk(b"tEXt", b"a\0b", wrong=True)),
     "PNG without its end": PNG[:-12],
     "PNG cut inside of its end": PNG[:-3],
@@ -126,6 +138,10 @@ DAMAGED = {
     "PNG of an unknown depth": png_header(4, 4, 3, 2) + chunk(b"IDAT", zlib.compress(bytes(90))) + chunk(b"IEND", b""),
     "JPEG without pixels": JPEG[: JPEG.index(b"\xff\xda")] + b"\xff\xd9",
     "JPEG cut and filled with zeros": JPEG[: len(JPEG) // 2] + b"\0" * 5000,
+    "JPEG without its middle, with restart markers": without_middle(RESTARTS),
+    "JPEG without its middle, progressive": without_middle(PROGRESSIVE, 0.6),
+    "BMP without its last pixel": BMP[:-2],
+    "AVIF without its middle": without_middle(AVIF),
     "JPEG cut at a restart marker": RESTARTS[: RESTARTS.rindex(b"\xff\xd3")],
 }
 

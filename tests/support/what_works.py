@@ -10,6 +10,8 @@ _UNREADABLE = "tests/integration/test_unreadable_images.py::"
 _TLS = "tests/integration/test_encryption.py::"
 _BUDGET = "tests/integration/test_connection_budget.py::"
 _SCHEMA = "tests/integration/test_table_schema.py::"
+_COLUMNS = "tests/integration/test_table_columns.py::"
+_IDENTITY = "tests/integration/test_table_identity.py::"
 _FAULTS = "tests/faults/test_server_faults.py::"
 
 Row = tuple[str, str, tuple[str, ...]]
@@ -28,6 +30,24 @@ WHAT_WORKS: list[list[Row]] = [
             "A picture that lacks pixels",
             "缺少像素的图片",
             (_IMAGES + "test_a_picture_that_is_cut_off_is_not_taken_for_whole", _IMAGES + "test_damage_is_named"),
+        ),
+        (
+            "A JPEG picture whose middle is missing, with its end",
+            "中间缺失而结尾还在的 JPEG 图片",
+            (
+                _IMAGES + "test_a_jpeg_without_its_middle_lacks_restart_markers",
+                _IMAGES + "test_a_progressive_jpeg_without_its_middle_lacks_scans",
+            ),
+        ),
+        (
+            "What browsers get over (bytes behind the end, a missing end marker)",
+            "浏览器能容忍的（结尾之后的字节、缺少结束标记）",
+            ("tests/browser/test_images_in_chromium.py::test_odd_images_show_the_same_pixels_as_their_originals",),
+        ),
+        (
+            "Base64 in the wrappings of programs",
+            "带有程序所加外层的 base64",
+            ("tests/unit/test_base64_text.py::test_base64_is_read_as_people_store_it",),
         ),
         ("Something that is no picture", "不是图片的内容", (_IMAGES + "test_what_is_no_image_is_named",)),
         (
@@ -59,6 +79,35 @@ WHAT_WORKS: list[list[Row]] = [
             (_SCHEMA + "test_missing_and_mistyped_columns_are_named_together",),
         ),
         ("An `id` that is not the primary key", "`id` 不是主键", (_SCHEMA + "test_the_id_must_be_the_primary_key",)),
+        ("A view", "视图", (_COLUMNS + "test_a_view_is_named_as_one",)),
+        (
+            "A generated results column, or an `annotation_uid` of less than 36 characters",
+            "生成列的结果列，或少于 36 个字符的 `annotation_uid`",
+            (_COLUMNS + "test_what_cannot_be_written_is_refused_as_target_only",),
+        ),
+        (
+            "`base64_data` as TEXT (64 KiB), `updated_at` without ON UPDATE, results that are "
+            "NOT NULL or not in `utf8mb4`",
+            "`base64_data` 是 TEXT（64 KiB）、`updated_at` 没有 ON UPDATE、结果列为 NOT NULL 或不是 `utf8mb4`",
+            (
+                _COLUMNS + "test_what_will_surprise_is_said",
+                "tests/integration/test_statements.py::test_deploy_says_what_the_check_of_a_storage_says",
+            ),
+        ),
+        (
+            "JSON `null`, an empty text, `[]` or `{}` in place of NULL",
+            "代替 NULL 的 JSON `null`、空文本、`[]` 或 `{}`",
+            ("tests/integration/test_existing_results.py::test_what_stands_for_null_is_no_result",),
+        ),
+        (
+            "A target of a table that no source of its project reads, or a source of another table than the target "
+            "that came first",
+            "项目中没有源读取的表作为目标，或源与先添加的目标不是同一张表",
+            (
+                _IDENTITY + "test_a_target_that_no_source_reads_is_refused",
+                _IDENTITY + "test_a_source_of_another_table_than_the_target_before_it_is_refused",
+            ),
+        ),
         (
             "A result larger than `max_allowed_packet`",
             "大于 `max_allowed_packet` 的结果",

@@ -24,7 +24,7 @@ from polardb_bridge.table.images.decode import (
     shown_file,
     shown_image,
 )
-from support.images import DAMAGED, ODD, WHOLE, bomb, photo
+from support.images import DAMAGED, ODD, WHOLE, bomb, photo, without_middle
 from support.mutations import read_mutations
 from support.source_data import base64_text
 
@@ -110,6 +110,32 @@ def test_a_large_scan_is_converted() -> None:
 def test_damage_is_named(name: str) -> None:
     with pytest.raises(RowError, match=r"damaged|truncated"):
         check_image(DAMAGED[name])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("size", [(160, 120), (1000, 701)])
+def test_a_jpeg_without_its_middle_lacks_restart_markers(size: tuple[int, int], rows: int, mode: str) -> None:
+    for options in ({"quality": 90}, {"quality": 90, "subsampling": 0}, {"progressive": True}):
+        data = photo("JPEG", size, mode, restart_marker_rows=rows, **options)
+        assert data_uri(base64_text(data)).startswith("data:image/jpeg")
+        for part in (0.4, 0.7):
+            with pytest.raises(RowError, match=r"damaged or truncated"):
+                data_uri(base64_text(without_middle(data, part)))
+
+
+@pytest.mark.parametrize("size", [(160, 120), (1000, 701)])
+def test_a_progressive_jpeg_without_its_middle_lacks_scans(size: tuple[int, int]) -> None:
+    data = photo("JPEG", size, progressive=True)
+    for part in (0.6, 0.8):
+        with pytest.raises(RowError, match=r"damaged or truncated"):
+            data_uri(base64_text(without_middle(data, part)))
+
+
+def test_a_file_without_content_is_empty() -> None:
+    for data in (b"", photo()[:0]):
+        with pytest.raises(RowError, match="base64_data is empty"):
+            check_image(data)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF", "ICO", "TIFF"])
@@ -222,6 +248,15 @@ def test_heic_is_shown_as_jpeg(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"RIFF\0\0\0\0AVI LIST", "a video (AVI)"),
         (b"DDS |\0\0\0", "a DDS texture"),
         (b"\0\0\0\x0cjP  \r\n", "a JPEG 2000 image"),
+        (photo("TGA"), "a TGA image"),
+        (photo("TGA", mode="P"), "a TGA image"),
+        (photo("TGA", mode="L", compression="tga_rle"), "a TGA image"),
+        (photo("PCX"), "a PCX image"),
+        (photo("PCX", mode="1"), "a PCX image"),
+        (photo("ICNS"), "an Apple icon (ICNS)"),
+        (photo("SGI"), "an SGI image"),
+        (b"MZ\x90\0\3\0\0\0", "a program (EXE or DLL)"),
+        (b"\x7fELF\2\1\1", "a program (ELF)"),
         (b"hello, I am a text", "a text"),
         (b'{"error": "not found"}', "a JSON text"),
     ],

@@ -160,6 +160,13 @@ def test_titles_keep_the_characters_that_scripts_need() -> None:
         ("DEPLOY MODEL m WITH (title='t’)", f"{SYNTAX} near ''t’)', line 1 column 28: expected ' at the end of the string that begins here; ’ is a full-width character of a Chinese input method: type '"),
         ("DEPLOY MODEL m WITH (title='t'，image_delivery='link')", f"{SYNTAX} near '，image_delivery='link')', line 1 column 31: expected ',' or ')'; ， is a full-width character of a Chinese input method: type ,"),
         ("SHOW DEPLOYMENTS；", f"{SYNTAX} near '；', line 1 column 17: expected ; or the end of the statement; ； is a full-width character of a Chinese input method: type ;"),
+        ("SHOW DEPLOYMENTS。", f"{SYNTAX} near '。', line 1 column 17: expected ; or the end of the statement; 。 is a full-width character of a Chinese input method: type ;"),
+        ("SHOW DEPLOYMENT mark。 \nSHOW DEPLOYMENTS", f"{SYNTAX} near '。 SHOW DEPLOYMENTS', line 1 column 21: expected ; or the end of the statement; 。 is a full-width character of a Chinese input method: type ;"),
+        ("DEPLOY MODEL m WITH (annotation_source=`a`。`b`)", f"{SYNTAX} near '。`b`)', line 1 column 43: expected ',' or ')'; 。 is a full-width character of a Chinese input method: type ."),
+        # comments that servers run
+        ("/*!50000 SHOW DEPLOYMENTS", f"{SYNTAX} near '/*!50000 SHOW DEPLOYMENTS', line 1 column 1: expected */ at the end of the comment that begins here"),
+        ("/*!50000 SHOW TABLES */", f"{SYNTAX} near 'TABLES */', line 1 column 15: expected DEPLOYMENT, DEPLOYMENTS or WHITEIPS"),
+        ("SHOW DEPLOYMENTS */", f"{SYNTAX} near '*/', line 1 column 18: expected ; or the end of the statement"),
         ("SHOW DEPLOYMENT ｍark", "ERROR 1210 (HY000): Incorrect arguments to SHOW DEPLOYMENT near 'ｍark', line 1 column 17: the deployment's name must be 1 to 64 letters (a-z, A-Z), digits, _ and -; ｍ is a full-width character of a Chinese input method: type m"),
         # secrets
         ("DEPLOY MODEL m WITH (password='hunter2', title='t')", f"ERROR 1210 (HY000): Incorrect arguments to DEPLOY MODEL near 'password=***, title='t')', line 1 column 22: there is no option 'password'; expected {OPTIONS}"),
@@ -172,6 +179,23 @@ def test_a_mistake_is_named_with_its_place_and_what_was_expected(text: str, mess
     assert str(found.value) == message
     assert f"line {found.value.line} column {found.value.column}" in message
     assert message == f"ERROR {found.value.code} ({found.value.sqlstate}): {found.value.message}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/*!50000 SHOW DEPLOYMENTS */",
+        "/*!50000 SHOW DEPLOYMENTS */;",
+        "/*! SHOW DEPLOYMENTS; */",
+        "SHOW /*!40101 DEPLOYMENTS*/;",
+        "/*M!100100 SHOW DEPLOYMENTS */;",
+        "/*!999999SHOW DEPLOYMENTS*/",
+        "/*!50000 SHOW /* which */ DEPLOYMENTS */ /* all */",
+        "/*polar4ai*/ /*!50000 SHOW DEPLOYMENTS */",
+    ],
+)
+def test_what_servers_run_inside_of_a_comment_is_run(text: str) -> None:
+    assert parse(text) == [ShowDeployments()]
 
 
 def test_a_mistake_is_counted_in_the_whole_text() -> None:

@@ -11,8 +11,8 @@ from polardb_bridge.deployments.deploy import deploy
 from polardb_bridge.deployments.drop import drop
 from polardb_bridge.deployments.execution.answers import Answer, allow_list_row, deployment_rows, message
 from polardb_bridge.deployments.execution.audit import Actor, recorded
-from polardb_bridge.deployments.labels import labels_to_come
 from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.deployments.notes import notes_on_table
 from polardb_bridge.deployments.status import all_statuses, status_of
 from polardb_bridge.errors import (
     BridgeError,
@@ -124,7 +124,7 @@ def _deploy(statement: syntax.DeployModel) -> Answer:
         f"{syntax.UpdateWhiteIps.verb} `{deployment.white_ip_name}` WITH (ips='…') opens it; "
         f"{syntax.ShowDeployment.verb} `{deployment.name}` gives its URL, user and password."
     )
-    return message("\n".join([text, *labels_to_come(deployment, database, statement.existing_annotations)]))
+    return message("\n".join([text, *notes_on_table(deployment, database, statement.existing_annotations)]))
 
 
 def _is_like(name: str, pattern: str | None) -> bool:

@@ -52,7 +52,7 @@ def read_existing(
     good: dict[int, ExistingResult] = {}
     bad: dict[int, RowError] = {}
     for row_id, result in stored.items():
-        if result.data is None:
+        if result.is_nothing:
             continue
         try:
             good[row_id] = _checked(result, controls)

@@ -25,15 +25,22 @@ _QUOTES = b"'\"`"
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00a0\u3000\u2028\u2029"
 _WITHOUT_INVISIBLE = str.maketrans("", "", _INVISIBLE)
 # A `data:` URI's head, or what is left of one. The media type in it says nothing that the bytes do not say better.
-_PREFIX = re.compile(rb"(?:data:[^,]{0,200}?;|[a-z]+/[a-z0-9.+-]{1,60};)?\s*base64\s*[,:]", re.IGNORECASE)
+_PREFIX = re.compile(rb"(?:(?:data:|[a-z]{1,20}/)[^,]{0,200}?;|;)?\s*base64\s*[,:]", re.IGNORECASE)
 _OTHER_DATA_URI = re.compile(rb"data:[^,]{0,200},", re.IGNORECASE)
 _QUOTED = re.compile(rb"""b?(['"`])(.*)\1""", re.IGNORECASE | re.DOTALL)
-_ESCAPES = re.compile(rb"\\[nrt]|\\(?=/)")
+# A list of one text.
+_LISTED = re.compile(rb"""\[\s*((['"]).*\2)\s*\]""", re.DOTALL)
+_ARMOUR = re.compile(rb"-----BEGIN [^-]{1,60}-----(.*?)-----END [^-]{1,60}-----", re.DOTALL)
+# White space that is escaped, and what JSON may escape of the alphabet and of the characters around it.
+_ESCAPES = re.compile(rb"""\\[nrt]|\\(?=["'/\\])""")
+_UNICODE_ESCAPE = re.compile(rb"\\+u00([0-7][0-9A-Fa-f])")
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _HEX = re.compile(rb"(?:0x|\\x|x')?((?:[0-9A-Fa-f]{2}){8,})'?", re.IGNORECASE)
 _ADDRESS = re.compile(
     rb"(?:https?|ftp|file|s3|gs|oss)://\S+|[\w./\\:-]{1,255}\.(?:jpe?g|png|gif|webp|bmp|tiff?|heic)", re.I
 )
+# What programs write for a value that is not there.
+_WORDS_FOR_NOTHING = {b"null", b"none", b"nan", b"nil", b"n/a", b"na", b"undefined", b"<null>", b"\\n"}
 # More layers than any program makes.
 _MAX_LAYERS = 8
 _SLICE_BYTES = 1024 * 1024
@@ -102,6 +109,9 @@ def problem_of(text: str | bytes | None) -> RowError | None:
     start = raw[:4096].strip(_ENDS)
     if found := image_format(raw[:32]) or image_format(_as_latin_1(raw[:64])):
         return RowError(f"base64_data holds the raw bytes of a {found} file; store them as base64")
+    if start.strip(_QUOTES).lower() in _WORDS_FOR_NOTHING:
+        word = start.strip(_QUOTES).decode("ascii")
+        return RowError(f"base64_data is not an image, but the text {word!r}; store the base64 of one image, or NULL")
     if _ADDRESS.fullmatch(start):
         return RowError("base64_data holds the address of a file (a URL or path); store the file's content as base64")
     if start[:1] in (b"{", b"["):
@@ -110,8 +120,10 @@ def problem_of(text: str | bytes | None) -> RowError | None:
         return RowError("base64_data holds HTML or XML as text; store the base64 of one image")
     if (digits := _HEX.match(start)) and image_format(binascii.unhexlify(digits[1])):
         return RowError("base64_data holds hex digits; store base64 (in MySQL: TO_BASE64(UNHEX(…)))")
-    head, comma, _ = raw.partition(b"=,") if b"=," in raw else _at_comma(raw)
+    head, comma, rest = raw.partition(b"=,") if b"=," in raw else _at_comma(raw)
     if comma and image_format(_start(head)):
+        if not rest.strip(_ENDS + _QUOTES + b","):
+            return RowError("base64_data ends in a comma; store the base64 of one image without it")
         return RowError("base64_data holds more than one text, joined by a comma; store one image a row")
     return None
 
@@ -157,11 +169,13 @@ def _unwrapped(raw: bytes) -> bytes:
         raw = raw[3:]
     for _ in range(_MAX_LAYERS):
         before = raw
-        raw = raw.strip(_ENDS)
+        raw = raw.strip(_ENDS).rstrip(_ENDS + b";")
+        if wrapped := _LISTED.fullmatch(raw) or _ARMOUR.fullmatch(raw):
+            raw = wrapped[1]
         if quoted := _QUOTED.fullmatch(raw):
             raw = quoted[2]
         if b"\\" in raw:
-            raw = _ESCAPES.sub(b"", raw)
+            raw = _ESCAPES.sub(b"", _UNICODE_ESCAPE.sub(lambda found: binascii.unhexlify(found[1]), raw))
         if b"%" in raw and _PERCENT.search(raw):
             raw = unquote_to_bytes(raw)
         if prefix := _PREFIX.match(raw):

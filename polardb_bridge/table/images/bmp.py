@@ -48,7 +48,8 @@ def check_bmp(data: Data) -> None:
     check_size((width, height))
     if compression in (_RLE8, _RLE4):
         _check_runs(data[:], width, height)
-    elif offset + height * ((width * depth + 31) // 32 * 4) > len(data):
+    # Lines are filled up to four bytes; behind the last one, nobody misses that.
+    elif offset + (height - 1) * ((width * depth + 31) // 32 * 4) + (width * depth + 7) // 8 > len(data):
         raise without_all_pixels()
 
 

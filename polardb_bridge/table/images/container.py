@@ -14,6 +14,9 @@ from polardb_bridge.table.images.problems import DamagedError, without_all_pixel
 
 # The parts of a WebP that say how large it is, or hold one of its pictures.
 _WEBP_SIZES = (b"VP8X", b"VP8 ", b"VP8L")
+# The outermost boxes that an AVIF can have, and those that it must have.
+_AVIF_BOXES = {b"ftyp", b"meta", b"mdat", b"moov", b"moof", b"mfra", b"sidx", b"free", b"skip", b"uuid"}
+_AVIF_NEEDS = {b"meta", b"mdat"}
 
 
 def container_size(data: bytes) -> Size:
@@ -68,14 +71,14 @@ def _size_of_avif(data: bytes) -> Size:
     Raises:
         DamagedError: it is truncated or damaged.
     """
-    end = 0
-    kinds = set()
+    kinds: set[bytes] = set()
     for kind, start, stop in _boxes(data):
-        end = stop
+        if kinds >= _AVIF_NEEDS and kind not in _AVIF_BOXES:
+            break  # no box: what stands behind the file
         kinds.add(kind)
         if stop > len(data) or stop <= start:
             raise without_all_pixels()
-    if end != len(data) or not {b"meta", b"mdat"} <= kinds:
+    if not kinds >= _AVIF_NEEDS:
         raise without_all_pixels()
     # All sizes that it speaks of, those of its thumbnail and of its transparency too.
     sizes = [

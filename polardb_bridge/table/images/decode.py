@@ -169,6 +169,8 @@ def _recognized(start: bytes) -> tuple[str, _Format]:
     name = image_format(start[:32])
     if name is not None:
         return name, _FORMATS[name]
+    if not start:
+        raise RowError("base64_data is empty")
     other = other_kind(start)
     if other is None:
         raise RowError("base64_data is not an image")

@@ -54,12 +54,19 @@ _OTHERS = (
     (b"fLaC", "a sound (FLAC)"),
     (b"SIMPLE  =", "a FITS file"),
     (b"\x89HDF", "an HDF5 file"),
+    (b"icns", "an Apple icon (ICNS)"),
+    (b"\1\xda\0?", "an SGI image"),
+    (b"\1\xda\1?", "an SGI image"),
+    (b"gimp xcf", "a GIMP file"),
+    (b"MZ", "a program (EXE or DLL)"),
+    (b"\x7fELF", "a program (ELF)"),
     (b"P1", "a Netpbm image"),
     (b"P4", "a Netpbm image"),
     (b"P5", "a Netpbm image"),
     (b"P6", "a Netpbm image"),
 )
 _DICOM_AT = 128
+_TGA_HEADER = 18
 
 
 def image_format(data: bytes) -> str | None:
@@ -84,7 +91,21 @@ def other_kind(data: bytes) -> str | None:
         return "a DICOM file"
     if data[4:8] == b"ftyp":
         return "a video (MP4 or QuickTime)"
-    return _kind_of_text(data)
+    return _kind_of_text(data) or _kind_by_header(data)
+
+
+def _kind_by_header(data: bytes) -> str | None:
+    """Formats without a mark of their own: several values of their headers must be as they are in such files."""
+    # https://www.fileformat.info/format/pcx/egff.htm, https://www.fileformat.info/format/tga/egff.htm
+    if len(data) >= 4 and data[0] == 0x0A and data[1] in (0, 2, 3, 4, 5) and data[2] == 1 and data[3] in (1, 2, 4, 8):
+        return "a PCX image"
+    if len(data) < _TGA_HEADER:
+        return None
+    has_map, kind, size, depth = data[1], data[2], data[12:16], data[16]
+    is_mapped = has_map == 1 and kind in (1, 9) and depth in (8, 16)
+    is_direct = has_map == 0 and kind in (2, 3, 10, 11) and not any(data[3:8]) and depth in (8, 15, 16, 24, 32)
+    has_pixels = any(size[:2]) and any(size[2:])
+    return "a TGA image" if (is_mapped or is_direct) and has_pixels and data[17] < 0x40 else None
 
 
 def _kind_of_text(start: bytes) -> str | None:

@@ -14,6 +14,11 @@ def without_all_pixels() -> DamagedError:
     return DamagedError("pixels are missing at its end")
 
 
+def without_pixels_inside() -> DamagedError:
+    """A part between the start and the end of the file is missing."""
+    return DamagedError("pixels are missing inside of it")
+
+
 def not_shown(kind: str, instead: str) -> RowError:
     """Browsers do not show this kind; what to do instead."""
     return RowError(f"browsers do not show {kind}; {instead}")

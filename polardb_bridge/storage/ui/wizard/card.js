@@ -52,7 +52,7 @@ function targetRows({ writeback }) {
   const { pending, failed, problems, last_written_at: written, error, retry_at: retry } = writeback;
   const rows = [
     ["Last written", written ? new Date(written).toLocaleString() : "Nothing yet"],
-    ["Pending", failed || !problems.length ? String(pending) : h(Reasons, { count: pending, reasons: problems }), "Tasks whose annotations are still to be written into their rows."],
+    ["Pending", pending === null ? "Results go nowhere" : failed || !problems.length ? String(pending) : h(Reasons, { count: pending, reasons: problems }), "Tasks whose annotations are still to be written into their rows."],
     ["Failed", failed ? h(Reasons, { count: failed, reasons: problems }) : "0", "Tasks whose annotations could not be written."],
   ];
   if (error) {

@@ -1,0 +1,40 @@
+"""What is said of a new deployment's table: what will surprise people, and labels that the template lacks."""
+
+from __future__ import annotations
+
+from polardb_bridge.choices import ExistingAnnotations
+from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.errors import BridgeError
+from polardb_bridge.storage.labels import in_words, not_in_interface
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.labels import find_labels
+from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.schema import source_table, table_warnings, validate_table
+
+
+def notes_on_table(
+    deployment: Deployment, parameters: ConnectionParameters, existing_annotations: ExistingAnnotations
+) -> list[str]:
+    """The warnings that `check_storage` has, and a sentence for each label that the interface lacks.
+
+    Results are read in the table: they are no annotations before the first sync. A table that cannot be read now is
+    none of a deployment's business that exists already.
+    """
+    table = source_table(deployment.source)
+    try:
+        with connect(parameters) as connection:
+            there = validate_table(connection, table, to_write=True)
+            notes = [
+                f"Warning: {warning}"
+                for to_write in (False, True)
+                for warning in table_warnings(connection, there, to_write=to_write)
+            ]
+            if existing_annotations is ExistingAnnotations.IGNORE:
+                return notes
+            found = find_labels(connection, table)
+    except BridgeError:
+        return []
+    notes += in_words(not_in_interface(deployment.project.label_config, found.counts))
+    if not found.is_all:
+        notes.append(f"Only the first {found.results} results were looked at; SHOW DEPLOYMENT tells of all.")
+    return notes
