@@ -41,10 +41,14 @@ wheel: setup ## build sdist and wheel, and see that the wheel runs the demo by i
 test-matrix: setup ## unit and integration tests on Python 3.10 to 3.13, those that the machine has (VERSIONS="3.10 3.12")
 	dev/matrix.sh $(VERSIONS)
 
-.PHONY: test-faults
+.PHONY: test-faults test-short-faults
 test-faults: setup ## syncs and write-back under faults: servers killed, frozen, cut off; the main ones on PostgreSQL too
 	$(PYTEST) tests/faults
 	TEST_DATABASE=postgresql $(PYTEST) tests/faults -m postgresql_too
+
+test-short-faults: setup ## those of test-faults that take less than a minute each
+	$(PYTEST) tests/faults -m "not long"
+	TEST_DATABASE=postgresql $(PYTEST) tests/faults -m "postgresql_too and not long"
 
 .PHONY: coverage
 coverage: setup ## which lines and branches the tests run, but those of browser and faults

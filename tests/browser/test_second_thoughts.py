@@ -9,20 +9,11 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
+from support.editor import draw
 from support.source_data import TABLE, Source, region
 from support.storage_page import LABELING_CONFIG, Account, StoragePage
 
 pytestmark = pytest.mark.browser
-
-
-def draw(page: Page, at: float) -> None:
-    """Draw a small box; at: where, as a part of the image's width and height."""
-    box = page.locator(".konvajs-content canvas").first.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] * at, box["y"] + box["height"] * at)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * (at + 0.08), box["y"] + box["height"] * (at + 0.08), steps=8)
-    page.mouse.up()
 
 
 def test_dismissed_rows_are_brought_back_on_the_card(storage_page: StoragePage, account: Account) -> None:
@@ -73,15 +64,15 @@ def test_labels_that_are_gone_have_their_names_in_the_editor_and_cannot_be_chose
 
     # Neither by drawing while its region is selected, nor by the key that a third label would have.
     regions.click()
-    draw(page, 0.6)
+    draw(page, 0.6, 0.68)
     expect(page.get_by_text("You can't use horse more than 1 time")).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("3")
-    draw(page, 0.8)
+    draw(page, 0.8, 0.88)
     expect(regions).to_have_count(1)
 
     page.get_by_text("cat", exact=True).locator("visible=true").first.click()
-    draw(page, 0.7)
+    draw(page, 0.7, 0.78)
     expect(regions).to_have_count(2)
     page.locator("button", has_text=re.compile("^Update$")).click()
     deadline = time.monotonic() + 15

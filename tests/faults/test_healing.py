@@ -34,6 +34,7 @@ def other(storage: PolarDBExportStorage, user: Any) -> PolarDBExportStorage:
     project = Project.objects.create(title="other", created_by=user, organization=user.active_organization)
     found: PolarDBExportStorage = PolarDBExportStorage.objects.get(pk=storage.pk)
     found.pk, found.project, found.host = None, project, storage.host.upper()
+    found.known_as = found.owned_table = None
     found.save()
     outbox.mark([(found.pk, Task.objects.create(project=project, data={}).pk)])
     return found

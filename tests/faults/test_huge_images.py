@@ -53,6 +53,7 @@ def peak_mb(pid: int) -> int:
     return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) // 1024
 
 
+@pytest.mark.long
 def test_an_image_of_200_mb_by_link(
     storage: PolarDBImportStorage, start_label_studio: Callable[..., LabelStudio]
 ) -> None:

@@ -219,6 +219,7 @@ def test_redis_and_its_worker_die_in_turn(
     assert not dirty_tasks()
 
 
+@pytest.mark.long
 def test_redis_without_a_worker_keeps_one_question(
     project: LabelingProject,
     source: Source,

@@ -153,6 +153,7 @@ def assert_no_holes(storage: Any, killed: int) -> None:
     assert last <= ROWS - 1 + killed * MAX_BATCH_ROWS
 
 
+@pytest.mark.long
 def test_the_part_of_a_dead_helper_is_taken_over(
     storage: PolarDBImportStorage, queue: dict[str, str], start_label_studio: Callable[..., LabelStudio], tmp_path: Path
 ) -> None:
@@ -187,6 +188,7 @@ def test_a_shared_sync_goes_on_whose_process_died(
     assert_no_holes(storage, killed=1)
 
 
+@pytest.mark.long
 def test_a_sync_goes_on_in_the_server_if_all_workers_died(
     storage: PolarDBImportStorage, queue: dict[str, str], start_label_studio: Callable[..., LabelStudio], tmp_path: Path
 ) -> None:
@@ -204,6 +206,7 @@ def test_a_sync_goes_on_in_the_server_if_all_workers_died(
     assert_no_holes(storage, killed=2)
 
 
+@pytest.mark.long
 def test_a_sync_goes_on_in_a_worker_if_no_server_lives(
     storage: PolarDBImportStorage, queue: dict[str, str], start_label_studio: Callable[..., LabelStudio], tmp_path: Path
 ) -> None:
@@ -233,6 +236,7 @@ def test_a_sync_whose_job_is_lost_is_done_by_the_server(
     assert_ended_right(ended(session, url))
 
 
+@pytest.mark.long
 @pytest.mark.postgresql_too
 def test_a_sync_in_the_server_leaves_it_time_for_others(
     storage: PolarDBImportStorage, start_label_studio: Callable[..., LabelStudio]
@@ -255,6 +259,7 @@ def test_a_sync_in_the_server_leaves_it_time_for_others(
     assert_one_task_for_each_row(storage)
 
 
+@pytest.mark.long
 @pytest.mark.postgresql_too
 def test_a_sync_goes_on_when_the_server_is_back(
     storage: PolarDBImportStorage, start_label_studio: Callable[..., LabelStudio]
@@ -275,6 +280,7 @@ def test_a_sync_goes_on_when_the_server_is_back(
     assert_no_holes(storage, killed=0)
 
 
+@pytest.mark.long
 def test_another_process_of_the_server_goes_on(
     storage: PolarDBImportStorage, start_label_studio: Callable[..., LabelStudio]
 ) -> None:
@@ -287,6 +293,7 @@ def test_another_process_of_the_server_goes_on(
     assert_one_task_for_each_row(storage)
 
 
+@pytest.mark.long
 def test_a_sync_that_stood_still_writes_nothing_after_another_has_gone_on(
     storage: PolarDBImportStorage, environment: dict[str, str], start_label_studio: Callable[..., LabelStudio]
 ) -> None:

@@ -20,15 +20,22 @@ def wait_for_row(source: Source, row_id: int) -> dict[str, Any]:
     return row
 
 
+def draw(page: Page, start: float, end: float) -> None:
+    """Drag from one corner of a box to the other; each a part of the image's width and height."""
+    image = page.locator(".konvajs-content canvas").first
+    deadline = time.monotonic() + 20
+    while (box := image.bounding_box()) is None:  # the editor puts another canvas in its place while it loads
+        assert time.monotonic() < deadline, "no image is shown"
+        page.wait_for_timeout(100)
+    page.mouse.move(box["x"] + box["width"] * start, box["y"] + box["height"] * start)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * end, box["y"] + box["height"] * end, steps=8)
+    page.mouse.up()
+
+
 def draw_box(page: Page) -> None:
     """Draw a box with the first label in the opened task, and submit it."""
-    image = page.locator(".konvajs-content canvas").first
     page.get_by_text("cat", exact=True).locator("visible=true").first.click()
-    box = image.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5, steps=8)
-    page.mouse.up()
+    draw(page, 0.2, 0.5)
     page.locator("button", has_text=re.compile("^Submit$")).click()
     expect(page.locator("button", has_text=re.compile("^Update$"))).to_be_visible()
