@@ -178,13 +178,16 @@ def _limit_columns(limits: Callable[[], Limits]) -> None:
     def read_csv(file: Any, sep: str) -> Any:
         most = limits().columns
         try:
-            too_many = any(len(row) > most for row in islice(csv.reader(_lines(file), delimiter=sep), 2))
-        except (csv.Error, _LongLineError):
-            too_many = True
-        if too_many:
-            raise _too_many_columns(most)
-        file.seek(0)
-        return read(file, sep=sep)
+            try:
+                too_many = any(len(row) > most for row in islice(csv.reader(_lines(file), delimiter=sep), 2))
+            except (csv.Error, _LongLineError):
+                too_many = True
+            if too_many:
+                raise _too_many_columns(most)
+            file.seek(0)
+            return read(file, sep=sep)
+        finally:
+            file.close()  # Label Studio leaves it to the garbage collector
 
     @wraps(check)
     def check_data(project: Any, data: Any) -> Any:

@@ -25,7 +25,8 @@ from support.labeling import Provisioned
 from support.source_data import TABLE, Source, base64_text, image_bytes, region
 
 GOOD = base64_text(image_bytes())
-BROWSER = {"HTTP_ACCEPT": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"}
+CHROME = {"HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36"}
+BROWSER = {**CHROME, "HTTP_ACCEPT": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"}
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +153,7 @@ def test_whoever_looks_at_one_notices_it_and_that_it_is_mended(storage: Any, sou
     assert bad_rows(storage) == []
 
 
-PAGES = {"image": BROWSER, "script": {"HTTP_REFERER": "http://testserver/projects/1/data?task=2"}}
+PAGES = {"image": BROWSER, "script": {**CHROME, "HTTP_REFERER": "http://testserver/projects/1/data?task=2"}}
 
 
 @pytest.mark.parametrize("asked_by", PAGES)
@@ -169,10 +170,12 @@ def test_a_page_is_shown_the_reason(storage: Any, api: Any, asked_by: str) -> No
     "headers",
     [
         {},
-        {"HTTP_REFERER": "http://elsewhere.example.com/"},
-        {"HTTP_REFERER": "http://testserver.example.com/"},
-        {"HTTP_REFERER": "http://[broken"},
-        {"HTTP_REFERER": "http://testserver/", "HTTP_AUTHORIZATION": "Custom 1"},
+        CHROME,
+        {"HTTP_REFERER": "http://testserver/"},
+        {**CHROME, "HTTP_REFERER": "http://elsewhere.example.com/"},
+        {**CHROME, "HTTP_REFERER": "http://testserver.example.com/"},
+        {**CHROME, "HTTP_REFERER": "http://[broken"},
+        {**CHROME, "HTTP_REFERER": "http://testserver/", "HTTP_AUTHORIZATION": "Custom 1"},
         {**BROWSER, "HTTP_AUTHORIZATION": "Custom 1"},
     ],
 )

@@ -3,12 +3,14 @@ from __future__ import annotations
 import base64
 import io
 import json
+import time
+from contextlib import suppress
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from polardb_bridge.errors import RowError
-from polardb_bridge.table.images.base64_text import decode_pieces, readings
+from polardb_bridge.table.images.base64_text import decode_pieces, problem_of, readings
 from polardb_bridge.table.images.decode import data_uri, decode_image
 from support.images import JPEG, PNG, photo
 from support.source_data import base64_text
@@ -200,3 +202,15 @@ def test_pieces_that_are_not_base64_are_refused_as_in_one(text: str) -> None:
     with pytest.raises(RowError) as in_pieces:
         decoded_in_pieces(text, 3)
     assert str(in_pieces.value) == str(in_one.value)
+
+
+@pytest.mark.parametrize("unit", ["\\", "\\u00", "['", "-----BEGIN a-----", "-----END ", "%2", "data:", "a/", ";"])
+@pytest.mark.parametrize("start", ["", "[ '", "-----BEGIN a-----", "data:", "a/"])
+def test_no_text_takes_long(start: str, unit: str) -> None:
+    """A megabyte of backslashes took minutes while one pattern began anew at each of them."""
+    text = start + unit * (300_000 // len(unit))
+    began = time.monotonic()
+    with suppress(RowError):
+        list(readings(text))
+    problem_of(text)
+    assert time.monotonic() - began < 2

@@ -171,9 +171,12 @@ def _refused(request: Request, text: str, status: int) -> HttpResponse:
 
 def _is_asked_by_a_page(request: Request) -> bool:
     """Whether a browser asks, to show it in a page: an `<img>`, or Label Studio's editor, whose scripts load it."""
-    is_image = "image/*" in request.headers.get("Accept", "")
-    is_script = url_has_allowed_host_and_scheme(request.headers.get("Referer", ""), {request.get_host()})
-    return (is_image or is_script) and "Authorization" not in request.headers
+    headers = request.headers
+    is_browser = "Mozilla/" in headers.get("User-Agent", "") and "Authorization" not in headers
+    is_image = "image/*" in headers.get("Accept", "")
+    # Programs send it, too: Django wants one beside a session's cookie.
+    is_script = url_has_allowed_host_and_scheme(headers.get("Referer", ""), {request.get_host()})
+    return is_browser and (is_image or is_script)
 
 
 def _with_headers(answer: HttpResponseBase, etag: str, in_doubt: bool) -> HttpResponseBase:

@@ -33,7 +33,7 @@ _LISTED = re.compile(rb"""\[\s*((['"]).*\2)\s*\]""", re.DOTALL)
 _ARMOUR = re.compile(rb"-----BEGIN [^-]{1,60}-----(.*?)-----END [^-]{1,60}-----", re.DOTALL)
 # White space that is escaped, and what JSON may escape of the alphabet and of the characters around it.
 _ESCAPES = re.compile(rb"""\\[nrt]|\\(?=["'/\\])""")
-_UNICODE_ESCAPE = re.compile(rb"\\+u00([0-7][0-9A-Fa-f])")
+_UNICODE_ESCAPE = re.compile(rb"(?<!\\)\\+u00([0-7][0-9A-Fa-f])")
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 _HEX = re.compile(rb"(?:0x|\\x|x')?((?:[0-9A-Fa-f]{2}){8,})'?", re.IGNORECASE)
 _ADDRESS = re.compile(
