@@ -48,7 +48,7 @@ def test_a_table_is_added_previewed_synced_labeled_and_written(
     card = storage_page.card("Animals table")
     expect(card).to_contain_text(f"{account.host}:{account.port}")
     expect(card).to_contain_text(f"{account.database}.{account.table}")
-    expect(card).to_contain_text("Rows synced 3 (3 new)")
+    storage_page.expect_synced("Animals table", "Rows synced 3 (3 new)")
     card.get_by_text("1 (show why)").click()
     expect(card).to_contain_text("row 4 (broken.jpg): base64_data is not base64")
 
@@ -106,7 +106,7 @@ def test_a_source_is_edited_without_typing_the_password_again(storage_page: Stor
     storage_page.button("Save").click()
     expect(storage_page.card("Renamed table")).to_be_visible()
     storage_page.card("Renamed table").get_by_label("Sync Storage").click()
-    expect(storage_page.card("Renamed table")).to_contain_text("Rows synced 3 (0 new)")
+    storage_page.expect_synced("Renamed table", "Rows synced 3 (0 new)")
 
 
 def test_a_target_is_added_edited_and_deleted(storage_page: StoragePage, account: Account) -> None:
@@ -256,7 +256,7 @@ def test_the_page_works_below_a_path(
     storage_page.page.on("request", lambda request: requests.append(request.url))
     storage_page.reload()
     storage_page.add_source(account)
-    expect(storage_page.card("Animals table")).to_contain_text("Rows synced 3 (3 new)")
+    storage_page.expect_synced("Animals table", "Rows synced 3 (3 new)")
     ours = [url for url in requests if "polardb-ui" in url]
     assert sorted(set(ours)) == [f"{server.url}/polardb-ui/wizard.css", f"{server.url}/polardb-ui/wizard.js"]
 
@@ -272,7 +272,7 @@ def older_form_add_edit_delete(storage_page: StoragePage, account: Account) -> N
         page.get_by_label("Add storage", exact=True).click()
         expect(storage_page.card(title)).to_contain_text("PolarDB table")
     storage_page.card("Animals table").get_by_label("Sync Storage").click()
-    expect(storage_page.card("Animals table")).to_contain_text("3 (3 new)")
+    storage_page.expect_synced("Animals table", "3 (3 new)")
 
     storage_page.choose_on_card("Animals table", "Edit")
     expect(page.locator("input[name=port]")).to_have_value(str(account.port))

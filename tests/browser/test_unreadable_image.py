@@ -89,5 +89,5 @@ def test_the_card_verifies_all_images_and_lists_those_that_cannot_be_shown(
 def test_images_in_tasks_need_no_verification(storage_page: StoragePage, account: Account) -> None:
     """The sync has read them."""
     storage_page.add_source(account)
-    expect(storage_page.card("Animals table")).to_contain_text("Rows synced 3 (3 new)")
+    storage_page.expect_synced("Animals table", "Rows synced 3 (3 new)")
     expect(storage_page.button("Verify images")).to_have_count(0)
