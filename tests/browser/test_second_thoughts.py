@@ -26,7 +26,7 @@ def test_dismissed_rows_are_brought_back_on_the_card(storage_page: StoragePage, 
     card = storage_page.card("Animals table")
     expect(card).to_contain_text("1 row dismissed")
     card.get_by_role("button", name="bring back").click()
-    expect(card).to_contain_text("Rows synced 3 (1 new)")
+    storage_page.expect_synced("Animals table", "Rows synced 3 (1 new)")
     expect(card).not_to_contain_text("dismissed")
     assert len(storage_page.api("GET", f"/api/tasks/?project={project}&fields=all")["tasks"]) == 3
 

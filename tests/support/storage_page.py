@@ -153,7 +153,7 @@ class StoragePage:
         expect(self.button("✓ Preview Loaded")).to_be_visible()
         self.button("Next").click()
         self.button("Save & Sync").click()
-        expect(self.card(title)).to_be_visible()
+        self.expect_synced(title, "Rows synced")
 
     def add_target(self, account: Account, title: str = "Results") -> None:
         self.choose_provider("Target")
