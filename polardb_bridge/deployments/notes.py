@@ -9,7 +9,7 @@ from polardb_bridge.storage.labels import in_words, not_in_interface
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.labels import find_labels
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.schema import source_table, table_warnings, validate_table
+from polardb_bridge.table.schema import labeling_warnings, source_table, validate_table
 
 
 def notes_on_table(
@@ -24,11 +24,7 @@ def notes_on_table(
     try:
         with connect(parameters) as connection:
             there = validate_table(connection, table, to_write=True)
-            notes = [
-                f"Warning: {warning}"
-                for to_write in (False, True)
-                for warning in table_warnings(connection, there, to_write=to_write)
-            ]
+            notes = [f"Warning: {warning}" for warning in labeling_warnings(connection, there)]
             if existing_annotations is ExistingAnnotations.IGNORE:
                 return notes
             found = find_labels(connection, table)

@@ -25,7 +25,7 @@ from polardb_bridge.table.connection import connect
 from polardb_bridge.table.identity import TableIdentity, read_identity
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.privileges import check_select, check_update
-from polardb_bridge.table.schema import source_table, table_warnings, validate_table
+from polardb_bridge.table.schema import labeling_warnings, source_table, validate_table
 from polardb_bridge.table.size import read_table_size
 from polardb_bridge.table.templates import find_template
 from polardb_bridge.web import served
@@ -142,7 +142,7 @@ def prepare(parameters: ConnectionParameters, *, template: str, source: str) -> 
         check_select(connection, table)
         check_update(connection, table)
         rows = read_table_size(connection, table).rows
-        warnings = [w for to_write in (False, True) for w in table_warnings(connection, found, to_write=to_write)]
+        warnings = labeling_warnings(connection, found)
     config = labeling_config(chosen.schema)
     try:
         validate_label_config(config)

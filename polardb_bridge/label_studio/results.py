@@ -31,10 +31,9 @@ def check_results() -> None:
                 if isinstance(made, dict) and "result" in made:
                     regions(made["result"])
             for prediction in task.get("predictions") or ():
+                # Of predictions, the others stand for one region (Prediction.prepare_prediction_result).
                 if isinstance(prediction, dict) and not isinstance(prediction["result"], (dict, str, int)):
-                    regions(
-                        prediction["result"]
-                    )  # the others stand for one region (Prediction.prepare_prediction_result)
+                    regions(prediction["result"])
         return validated
 
     AnnotationSerializer.validate_result = validate_result

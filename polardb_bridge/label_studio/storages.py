@@ -127,20 +127,16 @@ def match_names_in_linear_time() -> None:
         LocalFilesImportStorageSerializer,
         S3ImportStorageSerializer,
     ):
-        serializer.validate = _checking_pattern(serializer.validate)
+        serializer.validate_regex_filter = _validate_pattern
 
 
-def _checking_pattern(validate: Any) -> Any:
-    @wraps(validate)
-    def validate_pattern(self: Any, data: Any) -> Any:
-        if pattern := data.get("regex_filter"):
-            try:
-                NamePattern(pattern)
-            except InvalidInputError as error:
-                raise ValidationError({"regex_filter": [str(error)]}) from None
-        return validate(self, data)
-
-    return validate_pattern
+def _validate_pattern(serializer: Any, pattern: str | None) -> str | None:
+    if pattern:
+        try:
+            NamePattern(pattern)
+        except InvalidInputError as error:
+            raise ValidationError(str(error)) from None
+    return pattern
 
 
 class NamePattern:

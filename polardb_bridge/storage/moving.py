@@ -14,7 +14,7 @@ from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportSto
 from polardb_bridge.storage.owners import Storage, owner_besides
 from polardb_bridge.storage.sync.models import KnownTable
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.parameters import DEFAULT_PORT
+from polardb_bridge.table.parameters import DEFAULT_PORT, ConnectionParameters
 from polardb_bridge.table.versions import read_versions
 
 _ROWS_BATCH_SIZE = 5000
@@ -51,6 +51,11 @@ class Place:
                 "db.example.com:3306/animals."
             )
         return cls(host, int(port), database)
+
+    def has(self, other: Storage | ConnectionParameters) -> bool:
+        """Whether that leads here."""
+        is_there = (other.host.lower(), other.port) == (self.host.lower(), self.port)
+        return is_there and self.database in ("", other.database)
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ def plan(
     Raises:
         InvalidInputError: there is none, or some cannot; the message names them all.
     """
-    storages = list(_storages_at(old))
+    storages = [storage for storage in _all() if old.has(storage)]
     if not storages:
         places = sorted({str(Place(each.host, each.port, each.database)) for each in _all()})
         raise InvalidInputError(f"No storage leads to {old}. There are storages of: {', '.join(places) or 'none'}.")
@@ -137,13 +142,6 @@ def _all() -> Iterator[Storage]:
         yield from kind.objects.select_related("project").order_by("pk")
 
 
-def _storages_at(place: Place) -> Iterator[Storage]:
-    for storage in _all():
-        is_there = (storage.host.lower(), storage.port) == (place.host.lower(), place.port)
-        if is_there and place.database in ("", storage.database):
-            yield storage
-
-
 def _account(storage: Storage) -> dict[str, Any]:
     return {"user": storage.user, "password": storage.password}
 
@@ -157,7 +155,7 @@ def _moved(storage: Storage, new: Place, account: Account, *, allow_missing: boo
     after.password = storage.password if account.password is None else account.password
     after.validate_connection()
     owner = owner_besides(after)
-    if owner and not any(type(owner) is type(each) and owner.pk == each.pk for each in leaving):
+    if owner and owner not in leaving:
         raise InvalidInputError(f"The table {after.table_address} belongs to storage {owner.pk} already.")
     return Move(storage, after, _count_rows(after, allow_missing=allow_missing))
 

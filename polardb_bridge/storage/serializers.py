@@ -183,20 +183,19 @@ class PolarDBExportStorageSerializer(PolarDBStorageSerializerMixin, ExportStorag
     @extend_schema_field(WritebackSerializer)
     def get_writeback(self, storage: PolarDBExportStorage) -> dict[str, Any]:
         status = writeback_status(storage)
+        is_lost = goes_nowhere(storage)
         return {
             # A result that goes nowhere waits for nothing: a zero would look as if all were written.
-            "pending": None if goes_nowhere(storage) else status.pending,
+            "pending": None if is_lost else status.pending,
             "failed": status.parked,
             "problems": problems(storage),
             "last_written_at": status.last_success_at,
-            "error": status.last_error or self._why_nothing_is_written(storage),
+            "error": status.last_error or (GOES_NOWHERE if is_lost else self._who_writes_too(storage)),
             "retry_at": status.retry_at,
         }
 
     @staticmethod
-    def _why_nothing_is_written(storage: PolarDBExportStorage) -> str:
-        if goes_nowhere(storage):
-            return GOES_NOWHERE
+    def _who_writes_too(storage: PolarDBExportStorage) -> str:
         return WRITES_IN_TURNS if storage.pk and owner_besides(storage) else ""
 
     class Meta:

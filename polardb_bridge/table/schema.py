@@ -97,6 +97,11 @@ def table_warnings(connection: sa.Connection, found: FoundTable, *, to_write: bo
     return writing_warnings(connection, found) if to_write else reading_warnings(found)
 
 
+def labeling_warnings(connection: sa.Connection, found: FoundTable) -> list[TableWarning]:
+    """What will surprise people of a table whose rows are read and whose results are written."""
+    return [*reading_warnings(found), *writing_warnings(connection, found)]
+
+
 def create_table(connection: sa.Connection, table: sa.Table) -> bool:
     """Create `table` unless there is one of its name; True if it was created."""
     if sa.inspect(connection).has_table(table.name):

@@ -39,7 +39,6 @@ NO_PAGE = {
 PASSED_ON = {
     "str(error)": "another message, which has a page",
     "{error.field or 'non_field_errors': [str(error)]}": "another message, which has a page",
-    "{'regex_filter': [str(error)]}": "another message, which has a page",
     "configuration().database_problem": "why POLARDB_URL cannot be read: a message of table/parameters.py",
     "exc.messages": "what a form of Label Studio says",
     "problem": "the same, as a system check",

@@ -65,7 +65,7 @@ class Command(BridgeCommand):
         written = {} if options["dry_run"] else self._write_what_is_new(moves, is_quiet=is_quiet)
         if is_quiet:
             self.print_json({"moved": not options["dry_run"], "storages": [_as_json(move, written) for move in moves]})
-        elif _is_of_the_commands(old):
+        elif (database := configuration().database) and old.has(database):
             self.stdout.write("POLARDB_URL still leads to the old place: change it, too, and restart Label Studio.")
 
     def _say(self, moves: Sequence[Move], *, is_done: bool) -> None:
@@ -112,14 +112,6 @@ def _asked_password() -> str:
     if sys.stdin.isatty():
         return getpass.getpass("Password at the new place: ")
     return sys.stdin.readline().rstrip("\r\n")
-
-
-def _is_of_the_commands(old: Place) -> bool:
-    database = configuration().database
-    if database is None:
-        return False
-    is_there = (database.host.lower(), database.port) == (old.host.lower(), old.port)
-    return is_there and old.database in ("", database.database)
 
 
 def _as_json(move: Move, written: dict[int, int]) -> dict[str, Any]:

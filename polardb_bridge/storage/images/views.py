@@ -80,7 +80,7 @@ class ImageView(APIView):
             unreadable.remember(found, str(error))
             # Label Studio's editor shows nothing but a 200, and says otherwise that CORS is the reason. Programs must
             # not take the picture of a sentence for the row's.
-            return _refused(request, f"Row {link.row_id}: {error}.", 200 if _is_asked_by_a_page(request) else 404)
+            return _refused(request, f"Row {link.row_id}: {error}.", 404, status_for_pages=200)
         except BridgeError as error:
             logger.warning("Image of row %s of storage %s: %s", link.row_id, link.storage_id, error)
             answer = _refused(request, "The database of this image does not answer. Try again soon.", 503)
@@ -160,10 +160,11 @@ def _part(image: DecodedImage | LargeImage, start: int, stop: int, status: int =
     return answer
 
 
-def _refused(request: Request, text: str, status: int) -> HttpResponse:
+def _refused(request: Request, text: str, status: int, *, status_for_pages: int | None = None) -> HttpResponse:
     """Why there is no image: drawn for pages, which would show nothing else, and as text for all others."""
     answer = _plain(text, status)
     if _is_asked_by_a_page(request):
+        answer.status_code = status_for_pages or status
         answer.content = drawn(text)
         answer["Content-Type"] = "image/svg+xml"
     return answer
