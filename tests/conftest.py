@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,27 @@ def project(provisioned: Provisioned, source: Source, api: Any) -> LabelingProje
     run_sync(provisioned.import_storage)
     tasks = {task.data["id"]: task for task in Task.objects.filter(project=provisioned.project)}
     return LabelingProject(provisioned, api, tasks)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def middleware_is_loaded_by_one_at_a_time() -> Iterator[None]:
+    """Of two clients that begin at once, both would lose addresses without their slash, and every later one too.
+
+    Label Studio's middleware for them takes itself out of `settings.MIDDLEWARE` while it loads the others
+    (core/middleware.py, CommonMiddlewareAppendSlashWithoutRedirect). A server loads it once, a test once a client.
+    """
+    from django.core.handlers.base import BaseHandler
+
+    lock = threading.RLock()  # that middleware loads the others within the loading of all
+    load = BaseHandler.load_middleware
+
+    def load_alone(handler: BaseHandler, is_async: bool = False) -> None:
+        with lock:
+            load(handler, is_async)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseHandler, "load_middleware", load_alone)
+        yield
 
 
 @pytest.fixture(autouse=True)
