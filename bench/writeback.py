@@ -196,7 +196,7 @@ class Bench:
         from tasks.models import Annotation
 
         from polardb_bridge.webhooks.delivery import deliver
-        from polardb_bridge.webhooks.models import PendingWriteback
+        from polardb_bridge.webhooks.models import WritebackMark
         from polardb_bridge.webhooks.reconcile import reconcile
 
         storage = self.with_target.export_storage
@@ -208,7 +208,7 @@ class Bench:
             ],
             batch_size=500,
         )
-        count = PendingWriteback.objects.count()
+        count = WritebackMark.objects.values("task").distinct().count()
         began = time.perf_counter()
         report = deliver(storage)
         took = time.perf_counter() - began

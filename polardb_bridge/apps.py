@@ -70,7 +70,7 @@ class PolarDBBridgeConfig(AppConfig):
         guesses.connect_signals()
         sessions.connect_signals()
         storages.guard_credentials()
-        storages.match_names_in_linear_time()
+        storages.match_names_in_linear_time(lambda: configuration().are_patterns_trusted)
         exports.keep_files_to_their_organization()
         expansion.limit_frames()
         expansion.limit_masks()

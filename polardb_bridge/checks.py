@@ -91,6 +91,11 @@ def check_what_is_open(app_configs: Any, **kwargs: Any) -> list[checks.CheckMess
             "Pages of every host may show Label Studio in a frame.",
             "List hosts in POLARDB_FRAME_ANCESTORS.",
         ),
+        (
+            configuration().are_patterns_trusted,
+            "Members may have a sync match names by patterns that take for ever.",
+            "Remove POLARDB_TRUST_PATTERNS from the environment.",
+        ),
     ]
     return [
         checks.Warning(message, hint=hint, id=f"polardb_bridge.W{number:03}")

@@ -32,6 +32,7 @@ DEFAULTS: Mapping[str, str] = {
     "POLARDB_TENANTS_MAY": "",
     "POLARDB_HSTS_SECONDS": "31536000",
     "POLARDB_LEGACY_TOKENS_OF_ADMINISTRATORS": "false",
+    "POLARDB_TRUST_PATTERNS": "false",
     "POLARDB_SHARED_SYNC_ROWS": "100000",
     "POLARDB_RECONCILE_MINUTES": "60",
     "POLARDB_STATEMENT_RECORD_DAYS": "365",
@@ -93,6 +94,7 @@ class Configuration:
     tenants_may: what deployments' users may set up themselves, of LENDABLE.
     hsts_seconds: how long browsers come by HTTPS only, if LABEL_STUDIO_HOST is https://…; 0: not told.
     legacy_tokens_of_administrators: whether they let in.
+    are_patterns_trusted: whether those of Label Studio's own storages may take for ever, as `(a+)+$` does.
     shared_sync_rows: from how many new rows on workers share a sync.
     reconcile_every: how often rows are compared with Label Studio; never if None.
     statement_records_kept: how long it is known who ran which statement; for ever if None.
@@ -110,6 +112,7 @@ class Configuration:
     tenants_may: frozenset[str]
     hsts_seconds: int
     legacy_tokens_of_administrators: bool
+    are_patterns_trusted: bool
     shared_sync_rows: int
     reconcile_every: timedelta | None
     statement_records_kept: timedelta | None
@@ -178,6 +181,7 @@ def _parse(values: tuple[str, ...]) -> Configuration:
         tenants_may=read("POLARDB_TENANTS_MAY", _kinds),
         hsts_seconds=read("POLARDB_HSTS_SECONDS", seconds),
         legacy_tokens_of_administrators=read("POLARDB_LEGACY_TOKENS_OF_ADMINISTRATORS", flag),
+        are_patterns_trusted=read("POLARDB_TRUST_PATTERNS", flag),
         shared_sync_rows=read("POLARDB_SHARED_SYNC_ROWS", rows),
         reconcile_every=read("POLARDB_RECONCILE_MINUTES", minutes),
         statement_records_kept=read("POLARDB_STATEMENT_RECORD_DAYS", days),

@@ -32,7 +32,8 @@ def limit_requests(limits: Callable[[], Limits]) -> None:
 def _limit_bodies(limits: Callable[[], Limits]) -> None:
     """Look at each body that the API has read, before any view does.
 
-    JSON that is nested deeply ended in Python's own limit somewhere, with status 500.
+    JSON that is nested deeply ended in Python's own limit somewhere, and a body that is a number or null in whatever
+    took it for an object: both with status 500.
     """
     from django.http import QueryDict
     from django.utils.datastructures import MultiValueDict
@@ -63,6 +64,8 @@ def _limit_bodies(limits: Callable[[], Limits]) -> None:
 
 
 def _check_nesting(data: Any, most: int) -> None:
+    if not isinstance(data, (dict, list)):
+        raise ValidationError("The body of a request is a JSON object or array.")
     level = [data]
     for _ in range(most + 1):
         level = [

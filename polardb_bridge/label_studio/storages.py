@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import wraps
 from types import SimpleNamespace
 from typing import Any
@@ -103,11 +104,11 @@ def check_amazon(endpoint: str | None) -> None:
         raise InvalidInputError("A storage with an endpoint of its own needs keys of its own.")
 
 
-def match_names_in_linear_time() -> None:
+def match_names_in_linear_time(are_patterns_trusted: Callable[[], bool]) -> None:
     """Have `regex_filter` matched by RE2, and refuse patterns that it does not take when a storage is saved.
 
     Label Studio matches the names of files by Python's `re` in the sync, which `(a+)+$` holds for ever, and with it the
-    process.
+    process. It does so still if `are_patterns_trusted()`.
     """
     from io_storages.azure_blob import models as azure
     from io_storages.azure_blob.serializers import AzureBlobImportStorageSerializer
@@ -118,25 +119,27 @@ def match_names_in_linear_time() -> None:
     from io_storages.s3 import models as amazon
     from io_storages.s3.serializers import S3ImportStorageSerializer
 
+    def compiled(pattern: str) -> Any:
+        return re.compile(pattern) if are_patterns_trusted() else NamePattern(pattern)
+
+    def validate_pattern(serializer: Any, pattern: str | None) -> str | None:
+        if pattern and not are_patterns_trusted():
+            try:
+                NamePattern(pattern)
+            except InvalidInputError as error:
+                raise ValidationError(str(error)) from None
+        return pattern
+
     modules: list[Any] = [azure, google, local, amazon]
     for module in modules:
-        module.re = SimpleNamespace(compile=NamePattern)
+        module.re = SimpleNamespace(compile=compiled)
     for serializer in (
         AzureBlobImportStorageSerializer,
         GCSImportStorageSerializer,
         LocalFilesImportStorageSerializer,
         S3ImportStorageSerializer,
     ):
-        serializer.validate_regex_filter = _validate_pattern
-
-
-def _validate_pattern(serializer: Any, pattern: str | None) -> str | None:
-    if pattern:
-        try:
-            NamePattern(pattern)
-        except InvalidInputError as error:
-            raise ValidationError(str(error)) from None
-    return pattern
+        serializer.validate_regex_filter = validate_pattern
 
 
 class NamePattern:

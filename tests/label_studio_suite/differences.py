@@ -73,6 +73,32 @@ DIFFERENCES: tuple[Difference, ...] = (
         "failed",
         "The test's key is none that Azure gives; what is none may lead elsewhere, and is refused.",
     ),
+    *(
+        Difference(
+            f"tests/test_prediction_validation.py::TestPredictionValidation::{test}",
+            "failed",
+            "A prediction without a result is refused when its task is checked, and not when all are saved.",
+        )
+        for test in ("test_invalid_prediction_none_result", "test_multiple_validation_errors")
+    ),
+    Difference(
+        "tests/data_manager/api_tasks.tavern.yml::tasks_api_prevent_prefix_regression",
+        "failed",
+        "The test filters by a field that does not exist, and waits for status 500: that is the request's fault, 400.",
+    ),
+    *(
+        Difference(
+            f"tests/errors.tavern.yml::{test}",
+            "failed",
+            "The test asks for a page that fails to show how failures look: it is there in debug mode only.",
+        )
+        for test in ("regular_error", "error_without_exc_info")
+    ),
+    Difference(
+        "tests/users.tavern.yml::test_users",
+        "failed",
+        "A member changes another user, which administrators may; it is refused before the change is looked at.",
+    ),
     Difference(
         "tests/data_manager/test_api_actions.py::test_action_cache_labels",
         "failed",

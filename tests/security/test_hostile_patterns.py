@@ -95,6 +95,15 @@ class TestFilesOfOtherStorages:
             assert answer.status_code == 400, answer.content
             assert "regex_filter" in answer.json()["validation_errors"], answer.content
 
+    def test_are_label_studios_own_again_if_they_are_trusted(
+        self, storage: Any, api: APIClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("POLARDB_TRUST_PATTERNS", "true")
+        form = {"project": storage.project_id, "path": storage.path, "regex_filter": r"cat\.(?=jpg)"}
+        assert api.patch(f"/api/storages/localfiles/{storage.pk}", form, format="json").status_code == 200
+        storage.refresh_from_db()
+        assert len(list(storage.iter_keys())) == 1
+
     def test_label_studio_still_matches_by_what_is_wrapped(self) -> None:
         """And by nothing else of `re`."""
         from io_storages.azure_blob import models as azure
@@ -106,4 +115,4 @@ class TestFilesOfOtherStorages:
             source = Path(module.__file__).read_text()
             assert "re.compile(str(" in source
             assert set(re.findall(r"\bre\.(\w+)", source)) == {"compile"}
-            assert module.re.compile is NamePattern
+            assert isinstance(module.re.compile("a"), NamePattern)

@@ -76,6 +76,19 @@ class TestResults:
             assert api.post(f"/api/projects/{project.pk}/import", body, format="json").status_code == 201
 
 
+@pytest.mark.parametrize("body", [None, 5, True, "text"], ids=str)
+def test_bodies_that_are_no_objects(api: Any, project: Any, task: Any, body: Any) -> None:
+    one = f"/api/projects/{project.pk}"
+    ways = ["/api/projects/", f"{one}/import", f"/api/tasks/{task.pk}/annotations/", "/api/dm/views/", "/api/webhooks/"]
+    ways += ["/api/storages/polardb/", "/api/storages/polardb/validate", "/api/ml/", "/api/polardb/statements"]
+    for path in ways:
+        answer = api.post(path, json.dumps(body), content_type="application/json")
+        assert answer.status_code == 400, (path, answer.content)
+    assert api.patch(f"{one}/", json.dumps(body), content_type="application/json").status_code == 400
+    assert api.patch(f"/api/tasks/{task.pk}/", json.dumps(body), content_type="application/json").status_code == 400
+    assert project.tasks.get() == task
+
+
 @pytest.mark.parametrize("field", ["tasks:pk)", "tasks:nothing", "-tasks:nothing", "tasks:data"])
 def test_orders_by_no_field(api: Any, project: Any, task: Any, field: str) -> None:
     query = json.dumps({"ordering": [field]})

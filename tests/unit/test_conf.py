@@ -24,6 +24,7 @@ from polardb_bridge.table.parameters import ConnectionParameters
         ("POLARDB_TLS_CA", "/no/such/file.pem"),
         ("POLARDB_TLS_CA", "x" * 5000),
         ("POLARDB_TRUSTED_PROXIES", "proxy.example.com"),
+        ("POLARDB_TRUST_PATTERNS", "yes"),
         ("POLARDB_SHARED_SYNC_ROWS", "0"),
         ("POLARDB_SHARED_SYNC_ROWS", "9" * 23),
         ("POLARDB_SHARED_SYNC_ROWS", "9" * 5000),
