@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,8 +22,6 @@ from polardb_bridge.errors import BridgeError, ReconfigureError
 from polardb_bridge.serving import Address
 
 SETTINGS = "polardb_bridge.settings"
-# As SQLite and PostgreSQL say it; a PostgreSQL database or role that does not exist is something else.
-_NOT_MIGRATED = re.compile("no such (table|column)|(relation|column) .* does not exist")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,18 +78,22 @@ def label_studio_settings() -> Iterator[None]:
     """Our settings, unless the environment names others that extend them.
 
     Raises:
-        ReconfigureError: a command failed, the settings cannot be loaded, or Label Studio's own database cannot be
+        ReconfigureError: a command failed, a setting cannot be read or loaded, or Label Studio's own database cannot be
             used.
     """
     if not os.environ.get("DJANGO_SETTINGS_MODULE", "").strip():
         os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS
+    from django.apps import apps
     from django.conf import settings
     from django.core.management import CommandError
-    from django.db import OperationalError, ProgrammingError
+
+    from polardb_bridge.databases.failures import FAILURES, as_advice
 
     try:
         yield
     except (ImportError, TypeError, ValueError) as error:
+        if not apps.ready and (variables := _variables_named_by(error)):
+            raise ReconfigureError(f"{variables} cannot be read: {error.__cause__ or error}. Correct it.") from None
         if settings.configured:
             raise
         # A module's name that begins with a dot is a TypeError or ValueError.
@@ -102,16 +103,17 @@ def label_studio_settings() -> Iterator[None]:
         raise
     except CommandError as error:
         raise ReconfigureError(str(error)) from None
-    except (OperationalError, ProgrammingError, TimeoutError) as error:
-        reason = " ".join(str(error).split())
-        if _NOT_MIGRATED.search(reason):
-            raise ReconfigureError(
-                f"Label Studio's own database is not up to date ({reason}): run `polardb-bridge start`, or "
-                "`polardb-bridge manage migrate`, once."
-            ) from None
-        if isinstance(error, ProgrammingError):
+    except FAILURES as error:
+        advice = as_advice(error)
+        if advice is None:
             raise
-        raise ReconfigureError(f"Label Studio's own database cannot be used: {reason}") from None
+        raise advice from None
+
+
+def _variables_named_by(error: BaseException) -> str:
+    """Which variables have the value that the error complains about; settings of Label Studio's say only the value."""
+    said = f"{error} {error.__cause__}"
+    return " or ".join(sorted(name for name, value in os.environ.items() if value and repr(value) in said))
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -15,6 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
+from redis.connection import parse_url
+
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.limits import Limits
 from polardb_bridge.networks import contains, parse_address, parse_networks
@@ -192,7 +194,7 @@ def _parse(values: tuple[str, ...]) -> Configuration:
             filters=read("POLARDB_MAX_FILTERS", filters),
             nesting=read("POLARDB_MAX_NESTING", levels),
         ),
-        redis_url=texts["REDIS_URL"] or None,
+        redis_url=read("REDIS_URL", _redis),
     )
 
 
@@ -247,6 +249,18 @@ def _file(text: str) -> str | None:
     if not is_file:
         raise InvalidInputError(f"there is no file {text}.")
     return str(Path(text).absolute())
+
+
+def _redis(text: str) -> str | None:
+    try:
+        if text:
+            parse_url(text)  # type: ignore[no-untyped-call]
+    except ValueError:
+        # Its reason may show the password.
+        raise InvalidInputError(
+            "this is no address of Redis: write redis://host:6379/0, or redis://:password@host:6379/0."
+        ) from None
+    return text or None
 
 
 def _kinds(text: str) -> frozenset[str]:

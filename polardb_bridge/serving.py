@@ -92,8 +92,11 @@ def start(address: Address, *, workers: int, threads: int) -> NoReturn:
     from django.core.management import call_command
     from django.db import connection
 
+    from polardb_bridge.conf import configuration
     from polardb_bridge.web import served
 
+    if problem := configuration().database_problem:
+        print(f"{problem} People can label meanwhile; commands and statements reach no database.", file=sys.stderr)
     served.remember(str(address.port))
     print("Bringing Label Studio's database up to date …", flush=True)
     # Several servers may start at once: on PostgreSQL, Label Studio lets one migrate while the others wait.

@@ -5,18 +5,15 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from polardb_bridge.databases.failures import FAILURES, as_advice
 from polardb_bridge.errors import BridgeError
-
-_DATABASE_UNUSABLE = re.compile(r"full|no space|locked|read-?only|disk|unable to open|connect|terminat|shut", re.I)
 
 
 def _as_utf8(argument: str) -> str:
@@ -38,11 +35,11 @@ class BridgeCommand(BaseCommand):
             output: str | None = super().execute(*args, **options)
         except BridgeError as error:
             raise CommandError(str(error)) from None
-        except OperationalError as error:
-            if not _DATABASE_UNUSABLE.search(str(error)):
-                raise  # it is not migrated, or a mistake of ours
-            reason = " ".join(str(error).split())
-            raise CommandError(f"Label Studio's own database cannot be used: {reason}") from None
+        except FAILURES as error:
+            advice = as_advice(error)
+            if advice is None:
+                raise
+            raise CommandError(str(advice)) from None
         except KeyboardInterrupt:
             raise CommandError("Interrupted; run it again to continue.", returncode=130) from None
         return output

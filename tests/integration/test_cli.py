@@ -39,7 +39,9 @@ def run(tmp_path: Path) -> Run:
 def test_manage_check_finds_our_settings(run: Run) -> None:
     done = run("manage", "check")
     assert done.returncode == 0, done.stderr
-    assert "polardb_bridge.I001" in done.stderr
+    assert "no issues" in done.stdout
+    older = run("manage", "check", FRONTEND_SENTRY_ENVIRONMENT="another")
+    assert "polardb_bridge.W001" in older.stderr
 
 
 def test_manage_lists_our_commands_beside_label_studios(run: Run) -> None:

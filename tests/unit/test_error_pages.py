@@ -38,6 +38,7 @@ NO_PAGE = {
 # What is said, but only running the program tells, each with the reason that it needs no page here.
 PASSED_ON = {
     "str(error)": "another message, which has a page",
+    "str(advice)": "the same",
     "{error.field or 'non_field_errors': [str(error)]}": "another message, which has a page",
     "configuration().database_problem": "why POLARDB_URL cannot be read: a message of table/parameters.py",
     "exc.messages": "what a form of Label Studio says",

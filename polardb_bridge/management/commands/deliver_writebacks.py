@@ -34,6 +34,8 @@ class Command(BridgeCommand):
             find_export_storage(storage_id)
         reports = deliver_everything(storage_id, retry_parked=options["retry_failed"])
         found = [status for status in writeback_statuses() if storage_id in (None, status.storage_id)]
+        if not found and not options["json"]:
+            self.stdout.write("There is no target yet; nothing has to be written.")
         if options["json"]:
             self.print_json({"storages": [_as_json(status, reports[status.storage_id]) for status in found]})
         for status in found if not options["json"] else []:

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from polardb_bridge.management.base import BridgeCommand
+from polardb_bridge.management.pending import print_pending
 from polardb_bridge.storage.lookup import find_export_storage
 from polardb_bridge.storage.matching import GOES_NOWHERE
 from polardb_bridge.storage.models import PolarDBExportStorage
@@ -50,5 +51,6 @@ class Command(BridgeCommand):
                     f"{report.different} differ, {report.pending} pending, {report.missing} missing, "
                     f"{report.foreign} of others, {written} written"
                 )
+                print_pending(self, storage)
         if options["json"]:
             self.print_json({"storages": found})

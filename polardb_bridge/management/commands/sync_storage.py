@@ -5,10 +5,11 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from polardb_bridge.management.base import BridgeCommand
+from polardb_bridge.management.pending import print_pending
 from polardb_bridge.management.sync import in_words, sync_with_progress
 from polardb_bridge.storage.images.verify import verify
 from polardb_bridge.storage.lookup import find_import_storage
-from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.sync.dismissal import bring_back
 from polardb_bridge.storage.sync.plan import plan_sync
 
@@ -54,6 +55,9 @@ class Command(BridgeCommand):
             report = sync_with_progress(self, storage, force=options["force"], quiet=options["json"])
         if options["json"]:
             self.print_json({"storage_id": storage.pk, **vars(report)})
+            return
+        for target in PolarDBExportStorage.objects.filter(project=storage.project, table=storage.table).order_by("pk"):
+            print_pending(self, target)
 
     def _verify(self, storage: PolarDBImportStorage, *, restart: bool, as_json: bool) -> None:
         with self.progress(as_json) as progress:
