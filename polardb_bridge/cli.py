@@ -92,7 +92,7 @@ def label_studio_settings() -> Iterator[None]:
     try:
         yield
     except (ImportError, TypeError, ValueError) as error:
-        if not apps.ready and (variables := _variables_named_by(error)):
+        if isinstance(error, ValueError) and not apps.ready and (variables := _variables_named_by(error)):
             raise ReconfigureError(f"{variables} cannot be read: {error.__cause__ or error}. Correct it.") from None
         if settings.configured:
             raise
@@ -113,7 +113,8 @@ def label_studio_settings() -> Iterator[None]:
 def _variables_named_by(error: BaseException) -> str:
     """Which variables have the value that the error complains about; settings of Label Studio's say only the value."""
     said = f"{error} {error.__cause__}"
-    return " or ".join(sorted(name for name, value in os.environ.items() if value and repr(value) in said))
+    variables = [each for each in os.environ.items() if each[0] != "DJANGO_SETTINGS_MODULE"]
+    return " or ".join(sorted(name for name, value in variables if value and repr(value) in said))
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -352,7 +352,7 @@ def program(*arguments: str, **variables: str) -> subprocess.CompletedProcess[st
         (
             ["manage", "check_storage", "--storage-id", "1"],
             {"DJANGO_SETTINGS_MODULE": " "},
-            "Label Studio's own database is not up to",
+            "CommandError: Label Studio's own database is not up to",
         ),
     ],
 )
