@@ -39,7 +39,7 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
     _check_free(statement, table_address)
     prepared = prepare(parameters, template=statement.template_id, source=statement.source)
     _check_free(statement, table_address, prepared.identity)
-    password = _random_password()
+    password = random_password()
     try:
         with transaction.atomic():
             # First: of two at once, the second fails here.
@@ -106,7 +106,8 @@ def _check_free(statement: DeployModel, table_address: str, identity: TableIdent
         )
 
 
-def _random_password() -> str:
+def random_password() -> str:
+    """A first password, as deployments' users are given."""
     # Without characters that look alike.
     alphabet = "".join(set(string.ascii_letters + string.digits) - set("0O1lI"))
     return "".join(secrets.choice(alphabet) for _ in range(PASSWORD_LENGTH))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from django.db.models import Count, Q
+from django.utils import timezone
 from projects.models import ProjectSummary
 from tasks.models import Task
 
@@ -17,7 +17,9 @@ from polardb_bridge.deployments.projects import label_studio_url
 from polardb_bridge.storage.labels import vanished as vanished_in
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.sync.models import RefusedResult
-from polardb_bridge.storage.writeback_status import unwritten
+from polardb_bridge.storage.writeback_status import LATE_AFTER_S, unwritten
+
+_LATE = f"results have waited for more than {LATE_AFTER_S / 60:.0f} minutes"
 
 
 class DeploymentState(str, Enum):
@@ -34,10 +36,11 @@ class DeploymentStatus:
 
     reason: why it failed or is degraded, in one line; empty otherwise. rows: how many there are to become tasks, as far
     as is known. failed_rows: of them, those that the last sync could not read.
-    password: the first one; None once the user has changed it. username: empty if the user was deleted.
+    password: the first one; None once the user has changed it, and if it was not asked for. username: empty if the user
+    was deleted.
     annotated: tasks with a submitted annotation. pending_writebacks: results that are not in their rows yet;
-    parked_writebacks: of them, those that their rows refuse. vanished_labels: labels that stand in results and not in
-    the labeling interface.
+    parked_writebacks: of them, those that their rows refuse. late: why one that no row refuses has waited for minutes;
+    empty if none has. vanished_labels: labels that stand in results and not in the labeling interface.
     """
 
     name: str
@@ -56,6 +59,7 @@ class DeploymentStatus:
     annotated: int
     pending_writebacks: int
     parked_writebacks: int
+    late: str
     vanished_labels: int
     created_at: datetime
 
@@ -64,89 +68,100 @@ def status_of(deployment: Deployment) -> DeploymentStatus:
     return statuses_of([deployment])[0]
 
 
-def all_statuses() -> list[DeploymentStatus]:
+def all_statuses(*, with_passwords: bool = True) -> list[DeploymentStatus]:
     """Every deployment, by name."""
-    return statuses_of(Deployment.objects.select_related("user", "organization", "project").order_by("name"))
+    found = Deployment.objects if with_passwords else Deployment.objects.without_secrets()
+    return statuses_of(
+        found.select_related("user", "organization", "project").order_by("name"), with_passwords=with_passwords
+    )
 
 
-def statuses_of(deployments: Iterable[Deployment]) -> list[DeploymentStatus]:
+def statuses_of(deployments: Iterable[Deployment], *, with_passwords: bool = True) -> list[DeploymentStatus]:
     """The same for several deployments, in a number of queries that does not grow with them."""
     found = list(deployments)
-    projects = [deployment.project_id for deployment in found if deployment.project_id]
-    tasks = {
-        project: (count, annotated)
-        for project, count, annotated in Task.objects.filter(project__in=projects)
-        .order_by()
-        .values("project")
-        .annotate(count=Count("pk"), annotated=Count("pk", filter=Q(total_annotations__gt=0)))
-        .values_list("project", "count", "annotated")
-    }
-    targets = PolarDBExportStorage.objects.filter(project__in=projects)
-    project_of = dict(targets.values_list("pk", "project"))
-    pending: Counter[int] = Counter()
-    parked: Counter[int] = Counter()
-    for storage_id, count in unwritten(targets).items():
-        pending[project_of[storage_id]] += count.pending + count.parked
-        parked[project_of[storage_id]] += count.parked
-    refused = Counter(
-        RefusedResult.objects.filter(link__task__project__in=projects).values_list("link__task__project", flat=True)
-    )
-    summaries = {summary.project_id: summary for summary in ProjectSummary.objects.filter(project__in=projects)}
-    storages = {storage.project_id: storage for storage in PolarDBImportStorage.objects.filter(project__in=projects)}
+    counts = _counts([deployment.project_id for deployment in found if deployment.project_id])
     return [
-        _status(
-            deployment,
-            storages.get(deployment.project_id),
-            summaries.get(deployment.project_id),
-            *tasks.get(deployment.project_id, (0, 0)),
-            pending[deployment.project_id],
-            parked[deployment.project_id],
-            refused[deployment.project_id],
-        )
+        _status(deployment, counts.get(deployment.project_id) or _Counts(), with_password=with_passwords)
         for deployment in found
     ]
 
 
-def _status(
-    deployment: Deployment,
-    storage: PolarDBImportStorage | None,
-    summary: ProjectSummary | None,
-    tasks: int,
-    annotated: int,
-    pending: int,
-    parked: int,
-    refused: int,
-) -> DeploymentStatus:
-    """refused: tasks that were made without the result that their row holds."""
+@dataclass
+class _Counts:
+    """What is known of a project. refused: tasks that were made without the result that their row holds."""
+
+    storage: PolarDBImportStorage | None = None
+    summary: ProjectSummary | None = None
+    tasks: int = 0
+    annotated: int = 0
+    pending: int = 0
+    parked: int = 0
+    late: str = ""
+    refused: int = 0
+
+
+def _counts(projects: list[int]) -> dict[int, _Counts]:
+    """By project."""
+    counts = {project: _Counts() for project in projects}
+    tasks = Task.objects.filter(project__in=projects).order_by().values("project")
+    tasks = tasks.annotate(count=Count("pk"), annotated=Count("pk", filter=Q(total_annotations__gt=0)))
+    for project, number, annotated in tasks.values_list("project", "count", "annotated"):
+        counts[project].tasks, counts[project].annotated = number, annotated
+    targets = PolarDBExportStorage.objects.filter(project__in=projects)
+    # In this order: a target that is made between the two is not among the first.
+    waiting = unwritten(targets)
+    limit = timezone.now() - timedelta(seconds=LATE_AFTER_S)
+    for storage_id, project, error in targets.values_list("pk", "project", "writeback_state__last_error"):
+        of_storage = waiting.get(storage_id)
+        if of_storage:
+            counts[project].pending += of_storage.pending + of_storage.parked
+            counts[project].parked += of_storage.parked
+            if of_storage.pending and of_storage.oldest_pending and of_storage.oldest_pending < limit:
+                counts[project].late = error or _LATE
+    refused = RefusedResult.objects.filter(link__task__project__in=projects)
+    for project in refused.values_list("link__task__project", flat=True):
+        counts[project].refused += 1
+    for summary in ProjectSummary.objects.filter(project__in=projects):
+        counts[summary.project_id].summary = summary
+    # Without the passwords, which would all be decrypted.
+    for storage in PolarDBImportStorage.objects.filter(project__in=projects).defer("password"):
+        counts[storage.project_id].storage = storage
+    return counts
+
+
+def _status(deployment: Deployment, counts: _Counts, *, with_password: bool) -> DeploymentStatus:
+    storage = counts.storage
     failed_rows = int(((storage and storage.meta) or {}).get("tasks_failed_validation") or 0)
-    rows = max(tasks, tasks + failed_rows - refused)
+    rows = max(counts.tasks, counts.tasks + failed_rows - counts.refused)
     state, reason = _state(deployment, storage, rows)
-    vanished = len(vanished_in(deployment.project, summary)) if summary else 0
-    if state is DeploymentState.SERVING and (failed_rows or parked or vanished):
-        state, reason = DeploymentState.DEGRADED, _what_needs_a_look(failed_rows, parked, vanished)
+    vanished = len(vanished_in(deployment.project, counts.summary)) if counts.summary else 0
+    if state is DeploymentState.SERVING:
+        reason = _what_needs_a_look(failed_rows, counts.parked, vanished, counts.late)
+        state = DeploymentState.DEGRADED if reason else state
     return DeploymentStatus(
         name=deployment.name,
         state=state,
         reason=reason,
         url=label_studio_url() + deployment.path,
         username=deployment.user.email if deployment.user else "",
-        password=deployment.reveal_password(),
+        password=deployment.reveal_password() if with_password else None,
         white_ip_name=deployment.white_ip_name,
         allowed_networks=tuple(deployment.allowed_networks),
         source=deployment.source,
         template_id=deployment.template_id,
         rows=deployment.rows if state is DeploymentState.DEPLOYING else rows,
-        tasks=tasks,
+        tasks=counts.tasks,
         failed_rows=failed_rows,
-        annotated=annotated,
-        pending_writebacks=pending,
-        parked_writebacks=parked,
+        annotated=counts.annotated,
+        pending_writebacks=counts.pending,
+        parked_writebacks=counts.parked,
+        late=counts.late,
         vanished_labels=vanished,
         created_at=deployment.created_at,
     )
 
 
-def _what_needs_a_look(failed_rows: int, parked: int, vanished: int) -> str:
+def _what_needs_a_look(failed_rows: int, parked: int, vanished: int, late: str) -> str:
     said = []
     if failed_rows:
         said.append(f"{failed_rows} {'row' if failed_rows == 1 else 'rows'} could not be read")
@@ -155,7 +170,8 @@ def _what_needs_a_look(failed_rows: int, parked: int, vanished: int) -> str:
     if vanished:
         labels = "label of results is" if vanished == 1 else "labels of results are"
         said.append(f"{vanished} {labels} not in the labeling interface")
-    return " and ".join(said) + "; the storages of the project list them"
+    listed = [" and ".join(said) + "; the storages of the project list them"] if said else []
+    return "; ".join([*listed, *([f"write-back is late: {late}"] if late else [])])
 
 
 def _state(deployment: Deployment, storage: PolarDBImportStorage | None, seen: int) -> tuple[DeploymentState, str]:

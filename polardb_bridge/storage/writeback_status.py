@@ -70,11 +70,15 @@ def writeback_status(storage: PolarDBExportStorage) -> WritebackStatus:
 
 @dataclass
 class Unwritten:
-    """Of one export storage: tasks on their way, tasks that wait for a person, and when the oldest of them changed."""
+    """Of one export storage: tasks on their way, tasks that wait for a person, and when the oldest of them changed.
+
+    oldest_pending: the oldest of those on their way.
+    """
 
     pending: int = 0
     parked: int = 0
     oldest: datetime | None = None
+    oldest_pending: datetime | None = None
 
 
 def unwritten(storages: QuerySet[PolarDBExportStorage], changed_until: datetime | None = None) -> dict[int, Unwritten]:
@@ -109,6 +113,7 @@ def unwritten(storages: QuerySet[PolarDBExportStorage], changed_until: datetime 
             of_storage.parked += count
         else:
             of_storage.pending += count
+            of_storage.oldest_pending = min(oldest, of_storage.oldest_pending or oldest)
     return found
 
 

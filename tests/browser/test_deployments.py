@@ -104,22 +104,21 @@ def test_the_operators_page(label_studio: LabelStudio, photos: Source, context: 
     expect(page.get_by_text("Nothing is deployed yet.")).to_be_visible()
 
     page.get_by_label("Deployment name").fill("mark_animal")
-    page.get_by_role("button", name="Deploy").click()
+    page.get_by_role("button", name="Deploy", exact=True).click()
     deployment = page.locator("article")
     # The page follows the sync by itself.
     expect(deployment).to_contain_text("Degraded")
     expect(deployment).to_contain_text("Rows that could not be read: 1")
     expect(deployment).to_contain_text("0/3")
-    expect(deployment).to_contain_text("closed: no address is allowed yet")
+    expect(deployment).to_contain_text("Nobody is allowed in yet.")
 
-    deployment.get_by_text("Manage").click()
     deployment.get_by_label("Allowed addresses").fill("10.0.0.1/8")
     deployment.get_by_role("button", name="Save addresses").click()
     expect(page.get_by_role("alert")).to_contain_text("10.0.0.0/8")
     expect(deployment.get_by_label("Allowed addresses")).to_have_value("10.0.0.1/8")
     deployment.get_by_label("Allowed addresses").fill("10.0.0.0/8\n0.0.0.0/0")
     deployment.get_by_role("button", name="Save addresses").click()
-    expect(deployment).to_contain_text("open to every address")
+    expect(deployment).to_contain_text("Open to every address")
 
     page.get_by_role("link", name="简体中文").click()
     expect(deployment).to_contain_text("部分异常")

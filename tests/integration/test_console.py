@@ -18,8 +18,15 @@ from support.deployments import first_password_of, import_storage_of
 from support.sessions import signed_in
 from support.source_data import TABLE, Source, region, url_of
 
-PAGES = ["/polardb/", "/polardb/statements", "/polardb/mark_animal/drop"]
-CHANGES = ["/polardb/deploy", "/polardb/mark_animal/allow-list", "/polardb/mark_animal/drop"]
+PAGES = ["/polardb/", "/polardb/deploy", "/polardb/statements", "/polardb/mark_animal/drop"]
+CHANGES = [
+    "/polardb/deploy",
+    "/polardb/mark_animal/allow-list",
+    "/polardb/mark_animal/own-address",
+    "/polardb/mark_animal/sync",
+    "/polardb/mark_animal/password",
+    "/polardb/mark_animal/drop",
+]
 
 
 @pytest.fixture
@@ -77,7 +84,7 @@ def test_nothing_changes_without_the_pages_token(path: str, operator: Any, deplo
 
 def test_a_table_is_deployed_by_a_recorded_statement(operator: Any, source: Source) -> None:
     source.execute(f"CREATE TABLE cars LIKE {TABLE}")
-    page = operator.get("/polardb/").text
+    page = operator.get("/polardb/deploy").text
     assert "1: animals" in page
     assert 'value="cars"' in page
     assert f'value="{TABLE}"' in page
@@ -91,7 +98,7 @@ def test_a_table_is_deployed_by_a_recorded_statement(operator: Any, source: Sour
     assert record.statement.startswith("DEPLOY MODEL `Label-Studio` WITH (annotation_template_id = '1'")
     page = operator.get("/polardb/").text
     assert "mark_animal@deployments.local" in page
-    assert f'value="{TABLE}"' not in page, "a table is deployed once"
+    assert f'value="{TABLE}"' not in operator.get("/polardb/deploy").text, "a table is deployed once"
     assert "DEPLOY MODEL" in operator.get("/polardb/statements").text
 
 
@@ -117,7 +124,8 @@ def test_a_taken_name_is_explained_and_the_form_kept(operator: Any, source: Sour
     source.execute(f"CREATE TABLE cars LIKE {TABLE}")
     answer = submit(operator, "/polardb/deploy", **deploy_form(source="cars", title="Street"))
     assert answer.status_code == 400
-    assert "ERROR 1304" in answer.text
+    assert "There already is a deployment &#x27;mark_animal&#x27;." in answer.text
+    assert "ERROR" not in answer.text
     assert 'value="Street"' in answer.text
 
 
@@ -149,17 +157,17 @@ def test_a_database_that_is_down_leaves_the_rest_of_the_page(
     operator: Any, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POLARDB_URL", "mysql://root@127.0.0.1:1/labeling")
-    page = operator.get("/polardb/")
+    assert "mark_animal" in operator.get("/polardb/").text
+    page = operator.get("/polardb/deploy")
     assert page.status_code == 200
     assert "The database cannot be read:" in page.text
-    assert "mark_animal" in page.text
     monkeypatch.delenv("POLARDB_URL")
-    assert "POLARDB_URL is not set" in operator.get("/polardb/").text
+    assert "POLARDB_URL is not set" in operator.get("/polardb/deploy").text
 
 
 def test_names_from_the_database_are_only_text(operator: Any, source: Source) -> None:
     source.execute("UPDATE annotation_template SET tp_name = '<script>alert(1)</script>'")
-    page = operator.get("/polardb/").text
+    page = operator.get("/polardb/deploy").text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in page
 
@@ -191,7 +199,7 @@ def test_only_what_can_be_deployed_is_offered_and_the_rest_has_its_reason(operat
         """ (9, 'odd', '{"type": "Nope", "labels": ["a"]}', 1),"""
         """ (10, 'money', '{"type": "ObjectDetection", "labels": ["$a"]}', 1)"""
     )
-    page = operator.get("/polardb/").content.decode()
+    page = operator.get("/polardb/deploy").content.decode()
     offered = re.findall(r'<option value="([^"]*)"', page)
     assert TABLE in offered
     assert "1" in offered

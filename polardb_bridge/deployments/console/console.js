@@ -1,15 +1,22 @@
-// Keeps the lines of the page up to date while something is being deployed or written; forms are left alone.
+// What the page does by itself: it fetches the form, follows what moves, copies, and shows what was searched for.
 "use strict";
 
 const EVERY_MS = 2000;
+// At most this share of the time is spent on asking the server.
+const SHARE = 0.2;
 const isMoving = () =>
   document.querySelector('[data-state="deploying"], [data-state="dropping"], .line .pending') !== null;
 
+async function page(address) {
+  const answer = await fetch(address, { credentials: "same-origin" });
+  if (!answer.ok || answer.redirected) return null;
+  return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+// Forms are left alone: somebody may be typing.
 async function refresh() {
-  const answer = await fetch(location.pathname, { credentials: "same-origin" });
-  if (!answer.ok || answer.redirected) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const line of document.querySelectorAll("[data-live]")) {
+  const fresh = await page(location.pathname + location.search);
+  for (const line of fresh ? document.querySelectorAll("[data-live]") : []) {
     const next = fresh.getElementById(line.id);
     if (!next) continue;
     line.closest("article").dataset.state = next.closest("article").dataset.state;
@@ -18,9 +25,50 @@ async function refresh() {
 }
 
 async function watch() {
+  const began = performance.now();
   // The page cannot reach the server for a while: it keeps trying.
   if (isMoving() && !document.hidden) await refresh().catch(() => {});
-  setTimeout(watch, EVERY_MS);
+  setTimeout(watch, Math.max(EVERY_MS, (performance.now() - began) / SHARE));
 }
 
+// The form waits for the database, and the page does not: it is fetched when it is opened.
+async function fetchForm(place) {
+  place.setAttribute("aria-busy", "true");
+  const form = (await page(place.dataset.form).catch(() => null))?.querySelector("[data-deploy]");
+  place.removeAttribute("aria-busy");
+  if (form) place.replaceChildren(...document.importNode(form, true).childNodes);
+}
+
+// Without HTTPS, browsers offer no clipboard.
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = document.body.appendChild(document.createElement("textarea"));
+  area.value = text;
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const words = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await copy(button.dataset.copy);
+    button.textContent = button.dataset.copied;
+    setTimeout(() => (button.textContent = words), EVERY_MS);
+  });
+}
+
+const panel = document.getElementById("deploy");
+if (panel) {
+  const load = () => panel.open && !panel.querySelector("form") && fetchForm(panel.querySelector("[data-form]"));
+  panel.addEventListener("toggle", load);
+  load();
+}
+
+const find = document.querySelector(".find");
+find?.addEventListener("change", (event) => event.target.matches("select") && find.requestSubmit());
+// Whoever was sent to one deployment finds it open.
+const target = document.getElementById(location.hash.slice(1));
+if (target?.matches("article")) target.querySelector("details").open = true;
 if (document.querySelector("[data-live]")) setTimeout(watch, EVERY_MS);

@@ -34,6 +34,7 @@ PATTERNS = (
     _("{count} results of {name} are not in their rows yet: {message}. "
       "Repeat DROP DEPLOYMENT later, or give them up with WITH (force='true')."),
     _("their rows are missing or cannot hold them"),
+    _("results have waited for more than {minutes} minutes"),
     _("There is no template {template} in {table}. Active templates: {templates}."),
     _("The template {template} is inactive (tp_is_active is {value}). Active templates: {templates}."),
     _("There is no table {table} in the database, or its user may not see it."),
@@ -76,6 +77,22 @@ PATTERNS = (
       "Warning: {lost} rows are without their newest result."),
     _("Deployment {name} is dropped; its rows and their results stay in {table}."),
 )  # fmt: skip
+# What a page says in place of a message of which statements are the reader's next step.
+REPHRASED: dict[str, str] = {
+    "ERROR {code} ({state}): {message}": "{message}",
+    "Incorrect arguments to {verb}: {message}": "{message}",
+    "There is no deployment {name}. {verb} lists them.": _("There is no deployment {name}."),
+    "{count} results of {name} are not in their rows yet: {message}. "
+    "Repeat DROP DEPLOYMENT later, or give them up with WITH (force='true').": _(
+        "{count} results of {name} are not in their rows yet: {message}. Drop it again later, or give them up by "
+        "the box below."
+    ),
+    "Deployment {name} is created. It is closed to everybody until {verb} {list} WITH (ips='…') opens it; "
+    "{show} gives its URL, user and password.": _(
+        "{name} is deployed and closed to everybody. Press “Add my address”, or type addresses below “Manage”, where "
+        "its URL, user and password stand, too."
+    ),
+}
 _PART = re.compile(r"\{(\w+)\}")
 # Parts that are texts with patterns of their own.
 _TEXTS = ("message", "hint")
@@ -84,6 +101,11 @@ _TEXTS = ("message", "hint")
 @cache
 def _expressions() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((pattern, as_expression(pattern)) for pattern in PATTERNS)
+
+
+@cache
+def _rephrased() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((wording, as_expression(pattern)) for pattern, wording in REPHRASED.items())
 
 
 def as_expression(pattern: str) -> re.Pattern[str]:
@@ -108,3 +130,13 @@ def in_page_language(text: str) -> str:
             return str(translation.gettext(pattern).format(**parts))
     lines = text.split("\n")
     return "\n".join(map(in_page_language, lines)) if len(lines) > 1 else text
+
+
+def for_page(text: str) -> str:
+    """A line of a message for somebody who clicks: the next click in place of a statement, without MySQL's numbers."""
+    for wording, expression in _rephrased():
+        found = expression.fullmatch(text)
+        if found:
+            parts = {name: for_page(part) if name in _TEXTS else part for name, part in found.groupdict().items()}
+            return str(translation.gettext(wording).format(**parts))
+    return in_page_language(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import cast
@@ -13,34 +12,35 @@ from django.contrib import auth, messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from polardb_bridge.conf import command_database
-from polardb_bridge.deployments.access.allow_list import open_to_all
 from polardb_bridge.deployments.access.client_ip import client_ip
-from polardb_bridge.deployments.console.forms import DeployForm
-from polardb_bridge.deployments.console.said import in_page_language
-from polardb_bridge.deployments.execution.answers import Answer
-from polardb_bridge.deployments.execution.audit import Actor
+from polardb_bridge.deployments.console.listing import listing
+from polardb_bridge.deployments.console.offers import Offered
+from polardb_bridge.deployments.console.said import for_page
+from polardb_bridge.deployments.execution.answers import CHANGED_PASSWORD, Answer
+from polardb_bridge.deployments.execution.audit import Actor, recorded
 from polardb_bridge.deployments.execution.execute import run
 from polardb_bridge.deployments.models import Deployment, StatementRecord
-from polardb_bridge.deployments.status import DeploymentStatus, all_statuses, status_of
+from polardb_bridge.deployments.passwords import reset_password
+from polardb_bridge.deployments.status import status_of
 from polardb_bridge.deployments.tenancy.organizations import leave_deployment
-from polardb_bridge.errors import BridgeError, InvalidInputError, NoSuchDeploymentError
-from polardb_bridge.labeling import labeling_config
+from polardb_bridge.errors import NoSuchDeploymentError
+from polardb_bridge.networks import written
 from polardb_bridge.statements.errors import StatementError
 from polardb_bridge.statements.names import allow_list_name
 from polardb_bridge.statements.syntax import DropDeployment, ShowDeployment, Statement, UpdateWhiteIps
-from polardb_bridge.table import catalog
-from polardb_bridge.table.catalog import Offer
-from polardb_bridge.table.connection import connect
-from polardb_bridge.table.templates import Template
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.web.assets import respond
 from polardb_bridge.web.language import in_readers_language
+from polardb_bridge.webhooks.delivery import retry_now
 
 RECORDS_A_PAGE = 50
 
@@ -61,42 +61,79 @@ def _for_administrators(view: _View) -> _View:
     return cast(_View, checked)
 
 
-@dataclass(frozen=True)
-class _Line:
-    """A deployment as the page shows it.
-
-    networks: its allow-list, one a line; as it was typed if that was refused. is_open: to every address.
-    """
-
-    status: DeploymentStatus
-    networks: str
-    is_open: bool
-    refused: bool
-
-
 @require_GET
 @_for_administrators
 def deployments(request: HttpRequest) -> HttpResponse:
-    return _page(request)
+    return _page(request, request.GET)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @_for_administrators
 def deploy(request: HttpRequest) -> HttpResponse:
-    offered = _Offered.read()
-    form = offered.form(request.POST)
-    if not offered.problem and form.is_valid() and _run(request, form.statement()):
-        return redirect("polardb-console:deployments")
-    return _page(request, offered, form, status=400)
+    """The form, which the page of all deployments fetches: only this asks the database."""
+    offered = Offered.read()
+    form = offered.form(request.POST) if request.method == "POST" else offered.form()
+    is_refused = request.method == "POST"
+    if is_refused and not offered.problem and form.is_valid() and _run(request, form.statement()):
+        name = form.cleaned_data["name"]
+        return redirect(f"{reverse('polardb-console:deployments')}?{urlencode({'q': name})}#{name}")
+    context = {"offered": offered, "form": form}
+    return render(request, "polardb/console/deploy.html", context, status=400 if is_refused else 200)
 
 
 @require_POST
 @_for_administrators
 def allow_list(request: HttpRequest, name: str) -> HttpResponse:
-    networks = ",".join(request.POST.get("networks", "").replace(",", " ").split())
-    if _run(request, UpdateWhiteIps(allow_list_name(name), networks)):
-        return redirect("polardb-console:deployments")
-    return _page(request, typed={name.lower(): request.POST.get("networks", "")}, status=400)
+    typed = request.POST.get("networks", "")
+    deployment = _found(request, name)
+    if deployment is None:
+        return _back(request)
+    # Whoever has had the page open for long would undo what others have allowed or forbidden since.
+    before = request.POST.get("before")
+    if before is not None and before.split() != deployment.allowed_networks:
+        messages.error(
+            request,
+            _("The addresses of {name} were changed meanwhile, to {networks}. Look at them, and save again.").format(
+                name=deployment.name, networks=written(deployment.allowed_networks) or _("none")
+            ),
+        )
+    elif _run(request, UpdateWhiteIps(allow_list_name(name), ",".join(typed.replace(",", " ").split()))):
+        return _back(request, deployment)
+    return _page(request, QueryDict(request.POST.get("back", "")), typed={name.lower(): typed}, status=400)
+
+
+@require_POST
+@_for_administrators
+def own_address(request: HttpRequest, name: str) -> HttpResponse:
+    """Let whoever presses the button in, beside those who are on the list already."""
+    deployment, address = _found(request, name), client_ip(request)
+    if deployment and address:
+        networks = (*deployment.allowed_networks, address)
+        _run(request, UpdateWhiteIps(deployment.white_ip_name, ",".join(networks)))
+    elif deployment:
+        messages.error(request, _("Your address is not known: type it."))
+    return _back(request, deployment)
+
+
+@require_POST
+@_for_administrators
+def sync(request: HttpRequest, name: str) -> HttpResponse:
+    """Compare rows and tasks now, and try again what its row has refused."""
+    deployment = _found(request, name)
+    if deployment is None:
+        return _back(request)
+    storages = PolarDBImportStorage.objects.filter(project=deployment.project_id)
+    if deployment.is_dropping or not storages:
+        messages.error(request, _("{name} has no rows to sync.").format(name=deployment.name))
+    with recorded(f"-- sync {deployment.name}", _actor(request)):
+        for storage in storages.filter(synchronizable=True):
+            is_new = not storage.is_syncing
+            storage.sync()
+            said = _("{name} is being synced.") if is_new else _("{name} is being synced already.")
+            messages.success(request, said.format(name=deployment.name))
+        for target in PolarDBExportStorage.objects.filter(project=deployment.project_id):
+            retry_now(target)
+    return _back(request, deployment)
 
 
 @require_http_methods(["GET", "POST"])
@@ -105,7 +142,7 @@ def drop(request: HttpRequest, name: str) -> HttpResponse:
     try:
         deployment = Deployment.objects.find(name)
     except NoSuchDeploymentError as error:
-        messages.error(request, in_page_language(str(error)))
+        messages.error(request, for_page(str(error)))
         return redirect("polardb-console:deployments")
     confirmed = request.POST.get("confirmation") == deployment.name
     if request.method == "POST" and confirmed:
@@ -125,10 +162,13 @@ def password(request: HttpRequest, name: str) -> HttpResponse:
         # Not by login(): nothing else of the session changes.
         if auth.authenticate(request, email=request.user.email, password=request.POST.get("own", "")) != request.user:
             return render(request, "polardb/console/password.html", {**context, "wrong": True}, status=403)
+        if request.POST.get("action") == "reset" and not _reset(request, name):
+            return _back(request)
         answer = _run(request, ShowDeployment(name))
         if answer is None:
-            return redirect("polardb-console:deployments")
-        context["password"] = dict(zip(answer.columns, answer.rows[0], strict=True))["password"]
+            return _back(request)
+        shown = dict(zip(answer.columns, answer.rows[0], strict=True))["password"]
+        context |= {"password": shown, "is_valid": shown != CHANGED_PASSWORD}
     return render(request, "polardb/console/password.html", context)
 
 
@@ -154,6 +194,11 @@ def styles(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_GET
+def theme(request: HttpRequest) -> HttpResponseBase:
+    return respond(request, _read("theme.js"), "text/javascript; charset=utf-8")
+
+
+@require_GET
 def script(request: HttpRequest) -> HttpResponseBase:
     return respond(request, _read("console.js"), "text/javascript; charset=utf-8")
 
@@ -162,90 +207,58 @@ def _read(name: str) -> bytes:
     return Path(__file__).with_name(name).read_bytes()
 
 
-@dataclass(frozen=True)
-class _Offered:
-    """What can be deployed. problem: why the database cannot be read; empty if it can.
-
-    unfit: what is there and DEPLOY would refuse, with the reason.
-    """
-
-    templates: list[Offer]
-    tables: list[Offer]
-    problem: str = ""
-    unfit: tuple[Offer, ...] = ()
-
-    @classmethod
-    def read(cls) -> _Offered:
-        try:
-            database = command_database()
-            with connect(database) as connection:
-                templates = [_offer(*template) for template in catalog.templates(connection)]
-                tables = catalog.source_tables(connection)
-        except BridgeError as error:
-            return cls([], [], in_page_language(str(error)))
-        taken = set(Deployment.objects.values_list("table_address", flat=True))
-        free = [table for table in tables if database.table_address(table.value) not in taken]
-        return cls(
-            [template for template in templates if not template.problem],
-            [table for table in free if not table.problem],
-            unfit=tuple(
-                replace(offer, problem=in_page_language(offer.problem))
-                for offer in (*templates, *free)
-                if offer.problem
-            ),
-        )
-
-    def form(self, *data: object) -> DeployForm:
-        return DeployForm(self.templates, self.tables, *data)
-
-
-def _offer(template: Template, problem: str) -> Offer:
+def _found(request: HttpRequest, name: str) -> Deployment | None:
+    """The deployment; if there is none, the next page says so."""
     try:
-        if not problem:
-            labeling_config(template.schema)
-    except InvalidInputError as error:
-        problem = in_page_language(str(error))
-    return Offer(str(template.id), template.name, problem=problem)
+        deployment: Deployment = Deployment.objects.find(name)
+    except NoSuchDeploymentError as error:
+        messages.error(request, for_page(str(error)))
+        return None
+    return deployment
+
+
+def _reset(request: HttpRequest, name: str) -> bool:
+    deployment = _found(request, name)
+    if deployment is None:
+        return False
+    try:
+        with recorded(f"-- reset password {deployment.name}", _actor(request)):
+            reset_password(deployment)
+    except NoSuchDeploymentError as error:
+        messages.error(request, for_page(str(error)))
+        return False
+    return True
+
+
+def _actor(request: HttpRequest) -> Actor:
+    return Actor(user=request.user, client_ip=client_ip(request), via="console")
 
 
 def _run(request: HttpRequest, statement: Statement) -> Answer | None:
     """Run the statement; its answer, if it succeeded. What came of it is shown on the next page."""
-    actor = Actor(user=request.user, client_ip=client_ip(request), via="console")
     try:
-        answer = run(statement, actor)
+        answer = run(statement, _actor(request))
     except StatementError as error:
-        messages.error(request, in_page_language(str(error)))
+        messages.error(request, for_page(str(error)))
         return None
-    if answer.message:
-        messages.success(request, in_page_language(answer.message))
+    for number, line in enumerate(answer.message.splitlines()):
+        # Behind the first line stands what will surprise people.
+        is_warning = number > 0 or "Warning:" in line
+        messages.add_message(request, messages.WARNING if is_warning else messages.SUCCESS, for_page(line))
     return answer
 
 
+def _back(request: HttpRequest, deployment: Deployment | None = None) -> HttpResponse:
+    """To the list as it was, at one deployment."""
+    query = QueryDict(request.POST.get("back", "")).urlencode()
+    place = (f"?{query}" if query else "") + (f"#{deployment.name}" if deployment else "")
+    return redirect(reverse("polardb-console:deployments") + place)
+
+
 def _page(
-    request: HttpRequest,
-    offered: _Offered | None = None,
-    form: DeployForm | None = None,
-    *,
-    typed: dict[str, str] | None = None,
-    status: int = 200,
+    request: HttpRequest, asked: QueryDict, *, typed: dict[str, str] | None = None, status: int = 200
 ) -> HttpResponse:
-    """typed: allow-lists as they were typed and refused, by name of the deployment in lower case."""
-    offered = offered or _Offered.read()
-    lines = [_line(status, typed or {}) for status in all_statuses()]
-    context = {
-        "lines": lines,
-        "offered": offered,
-        "form": form or offered.form(),
-        "client_ip": client_ip(request),
-    }
+    """The list. typed: as `listing` takes it."""
+    address = client_ip(request)
+    context = {"listing": listing(asked, address, typed), "client_ip": address}
     return render(request, "polardb/console/deployments.html", context, status=status)
-
-
-def _line(status: DeploymentStatus, typed: dict[str, str]) -> _Line:
-    refused = typed.get(status.name.lower())
-    return _Line(
-        replace(status, reason=in_page_language(status.reason)),
-        networks="\n".join(status.allowed_networks) if refused is None else refused,
-        is_open=open_to_all(status.allowed_networks),
-        refused=refused is not None,
-    )

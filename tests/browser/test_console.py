@@ -1,0 +1,156 @@
+"""The operator's page in Chromium: what its script does, how it looks, and that everybody can use it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from dev.label_studio import run_command
+from support.accessibility import expect_accessible, looks
+from support.source_data import TABLE, Source, base64_text, image_bytes, url_of
+from support.storage_page import LabelStudio
+
+pytestmark = pytest.mark.browser
+
+EMAIL, PASSWORD = "admin@example.com", "correct-horse-9"
+LONG = "a-name-of-sixty-four-characters-as-long-as-one-may-be-for-you-all"[:64]
+
+
+@pytest.fixture
+def label_studio(serve: Callable[..., LabelStudio], photos: Source) -> LabelStudio:
+    server = serve(POLARDB_URL=url_of(photos.parameters))
+    administrator = {"LABEL_STUDIO_USERNAME": EMAIL, "LABEL_STUDIO_PASSWORD": PASSWORD}
+    run_command({**server.environment, **administrator}, "ensure_superuser").check_returncode()
+    return server
+
+
+@pytest.fixture
+def page(label_studio: LabelStudio, context: BrowserContext) -> Page:
+    """The operator's page, signed in."""
+    page = context.new_page()
+    page.goto(f"{label_studio.url}/polardb/")
+    page.fill("input[name=email]", EMAIL)
+    page.fill("input[name=password]", PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Deployments")).to_be_visible()
+    return page
+
+
+def deploy(page: Page, name: str, source: str) -> None:
+    if page.locator("details#deploy").get_attribute("open") != "":
+        page.locator("details#deploy > summary").click()
+    page.get_by_label("Deployment name").fill(name)
+    page.get_by_label("Source table").select_option(source)
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    expect(page.locator(f"article#{name}")).to_be_visible()
+
+
+def choose(page: Page, label: str, value: str) -> None:
+    """Choose in the form above the list, which shows the page anew."""
+    with page.expect_navigation():
+        page.get_by_label(label).select_option(value)
+
+
+def test_the_next_click_is_at_hand(page: Page, photos: Source, label_studio: LabelStudio) -> None:
+    photos.execute(f"CREATE TABLE cars LIKE {TABLE}")
+    page.evaluate("localStorage.setItem('preferred-color-scheme', 'Light')")
+    deploy(page, "mark_animal", TABLE)
+    expect(page.get_by_role("status").first).to_contain_text("Press “Add my address”")
+    expect(page.locator(".message.warning")).to_contain_text("annotation_count")
+    # It follows the sync without a reload, and stands open: whoever has deployed goes on there.
+    line = page.locator("article#mark_animal")
+    expect(line).to_contain_text("Degraded")
+    expect(line).to_contain_text("Nobody is allowed in yet.")
+    line.get_by_role("button", name="Add my address").click()
+    expect(page.get_by_role("status").first).to_contain_text("is open to 127.0.0.1")
+    expect(line.get_by_label("Allowed addresses")).to_have_value("127.0.0.1/32")
+
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    line.get_by_role("button", name="Copy").first.click()
+    expect(line.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == f"{label_studio.url}/deployments/mark_animal/"
+
+    page.goto(f"{label_studio.url}/polardb/")
+    deploy(page, "cars", "cars")
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("article")).to_have_count(2)
+    choose(page, "State", "closed")
+    expect(page.locator("article")).to_have_count(1)
+    expect(page.locator("article")).to_contain_text("cars")
+    choose(page, "State", "")
+    expect(page.locator("article")).to_have_count(2)
+    choose(page, "Order", "state")
+    expect(page.locator("article").first).to_contain_text("mark_animal")
+
+    photos.add(("photo-9.jpg", base64_text(image_bytes("JPEG", (640, 480)))))
+    line.get_by_text("Manage").click()
+    line.get_by_role("button", name="Sync now").click()
+    expect(line).to_contain_text("0/4")
+    expect(page.get_by_label("Order")).to_have_value("state")
+
+
+def test_a_password_is_shown_and_reset(page: Page) -> None:
+    deploy(page, "mark_animal", TABLE)
+    page.get_by_role("link", name="Show or reset").click()
+    page.get_by_label("Your own password").fill(PASSWORD)
+    page.get_by_role("button", name="Show").click()
+    first = page.locator("main code").inner_text()
+    page.go_back()
+    page.get_by_label("Your own password").fill(PASSWORD)
+    page.get_by_role("button", name="Reset password").click()
+    expect(page.locator("main code")).not_to_have_text(first)
+    expect(page.get_by_role("button", name="Copy")).to_be_visible()
+
+
+def test_everybody_can_use_our_pages(page: Page, photos: Source, label_studio: LabelStudio, tmp_path: Path) -> None:
+    photos.execute(f"CREATE TABLE cars LIKE {TABLE}")
+    photos.execute("CREATE TABLE free LIKE cars")
+    photos.execute("CREATE TABLE `t.dot` LIKE cars")
+    deploy(page, "mark_animal", TABLE)
+    page.locator("article#mark_animal").get_by_role("button", name="Add my address").click()
+    page.goto(f"{label_studio.url}/polardb/")
+    deploy(page, LONG, "cars")
+    shots = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    for number, path in enumerate(
+        ("", "deploy", "statements", "mark_animal/drop", "mark_animal/password", "../deployments/mark_animal/")
+    ):
+        page.goto(f"{label_studio.url}/polardb/{path}")
+        for look in looks(page):
+            if not path:
+                page.locator("article#mark_animal details > summary").click()
+                page.locator("details#deploy > summary").click()
+                expect(page.locator("details#deploy form")).to_be_visible()
+            page.screenshot(path=shots / f"{number}-{look}.png", full_page=True)
+            expect_accessible(page)
+
+
+def test_the_page_follows_label_studio_s_theme_and_fonts(page: Page, label_studio: LabelStudio) -> None:
+    def ground() -> str:
+        color: str = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return color
+
+    page.goto(f"{label_studio.url}/projects/")
+    # By Label Studio's own switch.
+    page.evaluate("localStorage.setItem('preferred-color-scheme', 'Dark')")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-color-scheme", "dark")
+    theirs = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--color-neutral-background')")
+    page.goto(f"{label_studio.url}/polardb/")
+    numbers = [int(number) for number in re.findall(r"\d+", ground())]
+    if theirs.strip().startswith("#"):
+        assert numbers == [int(theirs.strip()[at : at + 2], 16) for at in (1, 3, 5)]
+    else:
+        assert numbers == [int(number) for number in re.findall(r"\d+", theirs)]
+    assert page.evaluate("document.fonts.load('15px Figtree').then(fonts => fonts.length)") == 1
+    page.evaluate("localStorage.setItem('preferred-color-scheme', 'Auto')")
+    page.emulate_media(color_scheme="light")
+    page.reload()
+    assert ground() == "rgb(253, 253, 252)"
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-color-scheme", "dark")

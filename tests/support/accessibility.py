@@ -1,0 +1,45 @@
+"""What axe finds on a page: in light and dark, in English and Chinese, on a wide and on a narrow screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+WIDTHS = (1280, 400)
+THEMES = ("Light", "Dark")
+LANGUAGES = ("en", "zh-hans")
+# What axe calls serious or critical keeps somebody from using the page.
+_GRAVE = ("serious", "critical")
+
+
+def looks(page: Page) -> Iterator[str]:
+    """Show the page of ours that is open in each theme, language and width; a name for each look.
+
+    The page is loaded anew, so it must be one that a GET shows.
+    """
+    address = page.url.partition("#")[0].partition("?")[0]
+    for theme, language, width in product(THEMES, LANGUAGES, WIDTHS):
+        page.evaluate("theme => localStorage.setItem('preferred-color-scheme', theme)", theme)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{address}?language={language}")
+        assert page.evaluate("document.documentElement.dataset.colorScheme") == theme.lower()
+        yield f"{theme.lower()}-{language}-{width}"
+    page.evaluate("localStorage.removeItem('preferred-color-scheme')")
+    page.goto(f"{address}?language=en")
+
+
+def expect_accessible(page: Page) -> None:
+    """No serious finding on the page as it is, and nothing that must be scrolled to the side."""
+    found = Axe().run(page).response["violations"]
+    grave = [
+        f"{finding['id']}: {node['html'][:200]} {node.get('failureSummary', '')}"
+        for finding in found
+        if finding["impact"] in _GRAVE
+        for node in finding["nodes"]
+    ]
+    assert grave == [], f"{page.url}: {grave}"
+    overhang = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overhang <= 0, f"{page.url} is {overhang} px too wide"
