@@ -131,3 +131,22 @@ class WritebackState(models.Model):
 
     def __str__(self) -> str:
         return f"write-back of storage {self.storage_id}"
+
+
+class WritebackDay(models.Model):
+    """What was written into one table on one day (UTC): how many rows, and how long after their changes.
+
+    total_s: of all rows together.
+    """
+
+    storage = _relation(PolarDBExportStorage, "writeback_days")
+    day = models.DateField()
+    written = models.PositiveBigIntegerField(default=0)
+    total_s = models.FloatField(default=0.0)
+    slowest_s = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["storage", "day"], name="polardb_one_count_per_day")]
+
+    def __str__(self) -> str:
+        return f"{self.written} rows of storage {self.storage_id} on {self.day}"

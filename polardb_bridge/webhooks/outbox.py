@@ -17,7 +17,7 @@ from tasks.models import Task
 
 from polardb_bridge.choices import ImageDelivery
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
-from polardb_bridge.webhooks import clock, leases, sequence
+from polardb_bridge.webhooks import clock, delays, leases, sequence
 from polardb_bridge.webhooks.leases import Lease
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackMark
 from polardb_bridge.webhooks.retry import MAX_ROW_DELAY, row_delay
@@ -187,6 +187,7 @@ def clear(lease: Lease, unwritable: Mapping[int, Unwritable]) -> bool:
                 _put_off(pending, unwritable[pending.task_id])
         written = [pending for pending in done if pending.task_id not in unwritable]
         PendingWriteback.objects.filter(pk__in=[pending.pk for pending in written]).delete()
+        delays.record(lease.storage_id, [pending.dirty_since for pending in written], clock.now())
         if outdated:
             sequence.drop(outdated)
     return any(pending.parked_reason for pending in written)
@@ -272,6 +273,7 @@ def dirty(storages: Iterable[PolarDBExportStorage], task_ids: Sequence[int]) -> 
 def drop_gone() -> None:
     """Forget what is about storages and tasks that are gone: nothing of Label Studio's takes it along."""
     leases.drop_dead()
+    delays.drop_gone()
     for model in (WritebackMark, PendingWriteback):
         gone = model.objects.exclude(
             models.Exists(PolarDBExportStorage.objects.filter(pk=models.OuterRef("storage")))

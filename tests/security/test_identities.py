@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -14,52 +11,16 @@ from pytest_django import Settings
 
 from polardb_bridge.deployments.identities.models import BackendUser, EndedSession
 from polardb_bridge.deployments.models import Deployment
+from support.ml_backend import Backend, serving
 from support.sessions import signed_in
 from support.ways_in import EMAIL, INSIDE, PASSWORD, log_in
-
-
-class Backend(HTTPServer):
-    """An ML backend that keeps what it was sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
-        sent = self.sent
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self._answer()
-
-            def do_GET(self) -> None:
-                self._answer()
-
-            def _answer(self) -> None:
-                body = b'{"status": "UP", "model_version": "1"}'
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    def token(self) -> str:
-        return next(str(request["access_token"]) for request in self.sent if "access_token" in request)
 
 
 @pytest.fixture
 def backend(settings: Settings) -> Iterator[Backend]:
     settings.SSRF_PROTECTION_ENABLED = settings.ML_BLOCK_LOCAL_IP = False
-    server = Backend()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving() as backend:
+        yield backend
 
 
 @pytest.fixture

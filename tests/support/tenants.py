@@ -302,6 +302,7 @@ def _make_storages(tenant: Tenant, name: str, task: Any, annotation: Any) -> Non
         tenant.make(f"{app}.SyncState", storage=source)
         tenant.make(f"{app}.AnnotationSequence", annotation=annotation)
         tenant.make(f"{app}.WritebackState", storage=target)
+        tenant.make(f"{app}.WritebackDay", storage=target, day=timezone.now().date())
     else:
         tenant.make(f"{app}.{prefix}ImportStorageLink", task=task, storage=source)
         tenant.make(f"{app}.{prefix}ExportStorageLink", annotation=annotation, storage=target)

@@ -46,6 +46,9 @@ PASSED_ON = {
     "key.problem": "why a row cannot be a task: a message of table/rows.py, which has a page",
     "message": "a warning of `check --deploy`, whose hint says what to do",
     "reason": "a line of a sync's report: the reasons in it have pages",
+    "' '.join(problems)": "what Label Studio says of an ML backend",
+    "error.detail": "the same",
+    "texts": "the same",
     "name_rule(max_length)": "ends '… must be 1 to 64 letters', which has a page",
 }
 

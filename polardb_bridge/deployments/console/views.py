@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import cast
 
-from core.middleware import enforce_csrf_checks
 from django.contrib import auth, messages
-from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from polardb_bridge.deployments.access.client_ip import client_ip
+from polardb_bridge.deployments.console.administrators import for_administrators
 from polardb_bridge.deployments.console.listing import listing
 from polardb_bridge.deployments.console.offers import Offered
 from polardb_bridge.deployments.console.said import for_page
 from polardb_bridge.deployments.execution.answers import CHANGED_PASSWORD, Answer
 from polardb_bridge.deployments.execution.audit import Actor, recorded
 from polardb_bridge.deployments.execution.execute import run
-from polardb_bridge.deployments.models import Deployment, StatementRecord
+from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.deployments.passwords import reset_password
 from polardb_bridge.deployments.status import status_of
 from polardb_bridge.deployments.tenancy.organizations import leave_deployment
@@ -39,36 +32,17 @@ from polardb_bridge.statements.names import allow_list_name
 from polardb_bridge.statements.syntax import DropDeployment, ShowDeployment, Statement, UpdateWhiteIps
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.web.assets import respond
-from polardb_bridge.web.language import in_readers_language
 from polardb_bridge.webhooks.delivery import retry_now
-
-RECORDS_A_PAGE = 50
-
-_View = Callable[..., HttpResponseBase]
-
-
-def _for_administrators(view: _View) -> _View:
-    @enforce_csrf_checks
-    @never_cache
-    @wraps(view)
-    def checked(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponseBase:
-        if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path(), "user-login")
-        if not request.user.is_superuser:
-            raise PermissionDenied
-        return in_readers_language(view)(request, *args, **kwargs)
-
-    return cast(_View, checked)
 
 
 @require_GET
-@_for_administrators
+@for_administrators
 def deployments(request: HttpRequest) -> HttpResponse:
     return _page(request, request.GET)
 
 
 @require_http_methods(["GET", "POST"])
-@_for_administrators
+@for_administrators
 def deploy(request: HttpRequest) -> HttpResponse:
     """The form, which the page of all deployments fetches: only this asks the database."""
     offered = Offered.read()
@@ -82,7 +56,7 @@ def deploy(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@_for_administrators
+@for_administrators
 def allow_list(request: HttpRequest, name: str) -> HttpResponse:
     typed = request.POST.get("networks", "")
     deployment = _found(request, name)
@@ -103,7 +77,7 @@ def allow_list(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_POST
-@_for_administrators
+@for_administrators
 def own_address(request: HttpRequest, name: str) -> HttpResponse:
     """Let whoever presses the button in, beside those who are on the list already."""
     deployment, address = _found(request, name), client_ip(request)
@@ -116,7 +90,7 @@ def own_address(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_POST
-@_for_administrators
+@for_administrators
 def sync(request: HttpRequest, name: str) -> HttpResponse:
     """Compare rows and tasks now, and try again what its row has refused."""
     deployment = _found(request, name)
@@ -137,7 +111,7 @@ def sync(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@_for_administrators
+@for_administrators
 def drop(request: HttpRequest, name: str) -> HttpResponse:
     try:
         deployment = Deployment.objects.find(name)
@@ -154,7 +128,7 @@ def drop(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@_for_administrators
+@for_administrators
 def password(request: HttpRequest, name: str) -> HttpResponse:
     """The first password of a deployment, to whoever types their own: a page left open, or a script in it, cannot."""
     context: dict[str, object] = {"name": name}
@@ -172,16 +146,8 @@ def password(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "polardb/console/password.html", context)
 
 
-@require_GET
-@_for_administrators
-def statements(request: HttpRequest) -> HttpResponse:
-    records = StatementRecord.objects.order_by("-at", "-pk")
-    page = Paginator(records, RECORDS_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "polardb/console/statements.html", {"page": page})
-
-
 @require_POST
-@_for_administrators
+@for_administrators
 def label_studio(request: HttpRequest) -> HttpResponse:
     """Back to the administrator's own projects."""
     leave_deployment(request.user)

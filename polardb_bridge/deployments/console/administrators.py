@@ -1,0 +1,34 @@
+"""Who may use the operator's pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import cast
+
+from core.middleware import enforce_csrf_checks
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.views.decorators.cache import never_cache
+
+from polardb_bridge.web.language import in_readers_language
+
+_View = Callable[..., HttpResponseBase]
+
+
+def for_administrators(view: _View) -> _View:
+    """The view for administrators, in their language; others are sent to the login (302) or refused (403)."""
+
+    @enforce_csrf_checks
+    @never_cache
+    @wraps(view)
+    def checked(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path(), "user-login")
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        return in_readers_language(view)(request, *args, **kwargs)
+
+    return cast(_View, checked)

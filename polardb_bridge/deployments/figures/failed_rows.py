@@ -1,0 +1,78 @@
+"""Rows of a deployment that something is wrong with, and what: one list of what syncs, people and deliveries found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from projects.models import Project
+from tasks.models import Task
+
+from polardb_bridge.storage.images.unreadable import UnreadableImage
+from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.storage.writeback_status import LISTED_AFTER_S
+from polardb_bridge.webhooks.models import PendingWriteback
+
+# As sync/report.py writes them.
+_LISTED = re.compile(r"row (?P<row>-?\d+) \((?P<name>.*?)\): (?P<reason>.*)", re.DOTALL)
+
+
+class Failure(str, Enum):
+    """What could not be done with a row."""
+
+    READ = "read"  # it is no task, or one without the result that the row holds
+    SHOW = "show"  # its image
+    WRITE = "write"  # its newest result
+
+
+@dataclass(frozen=True)
+class FailedRow:
+    """row_id: None for a line that stands for others which the sync did not list. task_id: None if it has no task."""
+
+    row_id: int | None
+    task_id: int | None
+    name: str
+    failure: Failure
+    reason: str
+
+
+def failed_rows(project: Project) -> list[FailedRow]:
+    """Those that the last sync could not read (it lists the first 100), then images, then results."""
+    return [*_unread(project), *_unshown(project), *_unwritten(project)]
+
+
+def _unread(project: Project) -> Iterator[FailedRow]:
+    for storage in PolarDBImportStorage.objects.filter(project=project).order_by("pk"):
+        if storage.status == storage.Status.FAILED:
+            continue  # it is one message, about the table
+        for line in (storage.traceback or "").splitlines():
+            listed = _LISTED.fullmatch(line)
+            if listed:
+                yield FailedRow(int(listed["row"]), None, listed["name"], Failure.READ, listed["reason"])
+            else:
+                yield FailedRow(None, None, "", Failure.READ, line)
+
+
+def _unshown(project: Project) -> Iterator[FailedRow]:
+    found = UnreadableImage.objects.filter(link__task__project=project).order_by("link__row_id")
+    for row, task, name, problem in found.values_list(
+        "link__row_id", "link__task", "link__task__data__original_name", "problem"
+    ):
+        yield FailedRow(row, task, str(name or ""), Failure.SHOW, problem)
+
+
+def _unwritten(project: Project) -> Iterator[FailedRow]:
+    there = Task.objects.filter(pk=OuterRef("task"))
+    long_locked = Q(locked_since__lte=timezone.now() - timedelta(seconds=LISTED_AFTER_S))
+    found = PendingWriteback.objects.filter(Exists(there), storage__project=project)
+    found = found.filter(~Q(parked_reason="") | long_locked).order_by("dirty_since", "pk")
+    for row, task, name, reason, since in found.values_list(
+        "row_id", "task", "task__data__original_name", "parked_reason", "locked_since"
+    ):
+        locked = f"another transaction has locked it since {since:%H:%M:%S} UTC" if since else ""
+        yield FailedRow(row, task, str(name or ""), Failure.WRITE, reason or locked)
