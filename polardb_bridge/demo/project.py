@@ -8,6 +8,7 @@ from django.db import transaction
 from polardb_bridge.conf import command_database
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, stored_parameters
+from polardb_bridge.storage.sync.models import KnownTable
 from polardb_bridge.table.connection import begin
 from polardb_bridge.table.schema import template_table
 
@@ -47,6 +48,8 @@ def follow_mariadb(password: str) -> None:
             for deployment in Deployment.objects.filter(table_address__startswith=before):
                 deployment.table_address = now + deployment.table_address.removeprefix(before)
                 deployment.save(update_fields=["table_address"])
+            # Pictures of tasks that outlived their storage are found by the table's address.
+            KnownTable.objects.filter(host=database.host, port=port).update(port=database.port)
 
 
 def insert_template() -> None:

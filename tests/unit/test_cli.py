@@ -373,6 +373,7 @@ def test_what_people_added_follows_mariadb_to_its_new_port(tmp_path: Path, monke
 
     from polardb_bridge.deployments.models import Deployment
     from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+    from polardb_bridge.storage.sync.models import KnownTable
 
     accounts = demo.Accounts.make(tmp_path)
     project = Project.objects.create(title="added by a person")
@@ -384,9 +385,13 @@ def test_what_people_added_follows_mariadb_to_its_new_port(tmp_path: Path, monke
     for port in (40001, 40003):
         Deployment.objects.create(name=f"d{port}", source="t", table_address=f"127.0.0.1:{port}/labeling.t")
 
+    for number, port in enumerate((40001, 40003)):
+        KnownTable.objects.create(storage_id=number, host="127.0.0.1", port=port, database="labeling", table="t")
+
     monkeypatch.setenv("POLARDB_URL", f"mysql://root:{own}@127.0.0.1:40002/labeling")
     follow_mariadb(accounts.database_password)
     for model in (PolarDBImportStorage, PolarDBExportStorage):
         assert {storage.password: storage.port for storage in model.objects.all()} == {own: 40002, other: 40001}
     addresses = set(Deployment.objects.values_list("table_address", flat=True))
     assert addresses == {"127.0.0.1:40002/labeling.t", "127.0.0.1:40003/labeling.t"}
+    assert set(KnownTable.objects.values_list("port", flat=True)) == {40002, 40003}
