@@ -318,8 +318,11 @@ def test_a_sync_that_stood_still_writes_nothing_after_another_has_gone_on(
 
 
 def test_a_sync_that_a_person_has_interrupted_stays_so(
-    storage: PolarDBImportStorage, environment: dict[str, str]
+    storage: PolarDBImportStorage, environment: dict[str, str], request: pytest.FixtureRequest
 ) -> None:
+    # Tests that run in the background ignore it, and what they start would, too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     manage = [sys.executable, "-m", "polardb_bridge", "manage", "sync_storage", "--storage-id", str(storage.pk)]
     with subprocess.Popen(
         manage, env={**os.environ, "DJANGO_SETTINGS_MODULE": "polardb_bridge.settings", **environment}
