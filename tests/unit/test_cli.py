@@ -14,6 +14,8 @@ from polardb_bridge import __version__, cli
 from polardb_bridge.demo import demo, servers
 from polardb_bridge.demo.project import follow_mariadb
 from polardb_bridge.serving import Address, gunicorn_command
+from polardb_bridge.table.images.decode import check_image
+from polardb_bridge.table.loading import find_files
 
 
 @pytest.fixture(autouse=True)
@@ -395,3 +397,9 @@ def test_what_people_added_follows_mariadb_to_its_new_port(tmp_path: Path, monke
     addresses = set(Deployment.objects.values_list("table_address", flat=True))
     assert addresses == {"127.0.0.1:40002/labeling.t", "127.0.0.1:40003/labeling.t"}
     assert set(KnownTable.objects.values_list("port", flat=True)) == {40002, 40003}
+
+
+def test_the_demo_loads_every_file_of_its_photos() -> None:
+    """One that is skipped would be a failure of `load_images`, and end the demo."""
+    for path in find_files(demo.PHOTOS):
+        assert check_image(path.read_bytes()).startswith("image/"), path
