@@ -15,8 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from redis.connection import parse_url
-
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.limits import Limits
 from polardb_bridge.networks import contains, parse_address, parse_networks
@@ -252,15 +250,18 @@ def _file(text: str) -> str | None:
 
 
 def _redis(text: str) -> str | None:
+    if not text:
+        return None
+    from redis.connection import parse_url  # most of what importing this module would take
+
     try:
-        if text:
-            parse_url(text)  # type: ignore[no-untyped-call]
+        parse_url(text)  # type: ignore[no-untyped-call]
     except ValueError:
         # Its reason may show the password.
         raise InvalidInputError(
             "this is no address of Redis: write redis://host:6379/0, or redis://:password@host:6379/0."
         ) from None
-    return text or None
+    return text
 
 
 def _kinds(text: str) -> frozenset[str]:

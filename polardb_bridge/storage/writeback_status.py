@@ -127,15 +127,24 @@ def problems(storage: PolarDBExportStorage, limit: int = MAX_LISTED) -> list[str
 
     What is parked; and what others have locked for longer than a transaction should take.
     """
-    found = storage.pending_writebacks.filter(Exists(Task.objects.filter(pk=OuterRef("task"))))
-    long_locked = Q(locked_since__lte=timezone.now() - timedelta(seconds=LISTED_AFTER_S))
-    found = found.filter(~Q(parked_reason="") | long_locked).order_by("dirty_since", "pk")
+    found = listed(storage.pending_writebacks.all())
     values = found.values_list("row_id", "task_id", "parked_reason", "locked_since")[:limit]
     return [
-        f"{f'row {row_id} (task {task_id})' if row_id is not None else f'task {task_id}'}: "
-        f"{reason or f'another transaction has locked it since {since:%H:%M:%S} UTC'}"
+        f"{f'row {row_id} (task {task_id})' if row_id is not None else f'task {task_id}'}: {why(reason, since)}"
         for row_id, task_id, reason, since in values
     ]
+
+
+def listed(records: QuerySet[Any]) -> QuerySet[Any]:
+    """Those of the outbox's records that are problems, the oldest first."""
+    long_locked = Q(locked_since__lte=timezone.now() - timedelta(seconds=LISTED_AFTER_S))
+    there = Exists(Task.objects.filter(pk=OuterRef("task")))
+    return records.filter(there, ~Q(parked_reason="") | long_locked).order_by("dirty_since", "pk")
+
+
+def why(parked_reason: str, locked_since: datetime | None) -> str:
+    """Why the row of a listed record could not be written."""
+    return parked_reason or f"another transaction has locked it since {locked_since:%H:%M:%S} UTC"
 
 
 def as_json(status: WritebackStatus) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,11 +35,19 @@ class LabelsFound:
             data: Any = json.loads(text)
         except (ValueError, RecursionError):
             return
-        for region in data if isinstance(data, list) else ():
-            control, kind, value = map(region.get, _KEYS) if isinstance(region, dict) else (None, None, None)
-            labels = value.get(kind) if isinstance(kind, str) and isinstance(value, dict) else None
-            if isinstance(control, str) and isinstance(labels, list):
-                self.counts.setdefault(control, Counter()).update(label for label in labels if isinstance(label, str))
+        for control, label in labels_in(data):
+            if isinstance(control, str):
+                self.counts.setdefault(control, Counter())[label] += 1
+
+
+def labels_in(result: Any) -> Iterator[tuple[Any, str]]:
+    """What names the control, and the label, of each labeled region of a result, as Label Studio's editor has them."""
+    for region in result if isinstance(result, list) else ():
+        control, kind, value = map(region.get, _KEYS) if isinstance(region, dict) else (None, None, None)
+        labels = value.get(kind) if isinstance(kind, str) and isinstance(value, dict) else None
+        for label in labels if isinstance(labels, list) else ():
+            if isinstance(label, str):
+                yield control, label
 
 
 def find_labels(connection: sa.Connection, table: sa.Table, seconds: float = MAX_SECONDS) -> LabelsFound:

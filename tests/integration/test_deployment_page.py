@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from polardb_bridge.deployments.console.assets import CHARTJS
 from polardb_bridge.deployments.console.figures import DAYS_SHOWN, days
 from polardb_bridge.deployments.console.sheets import duration, in_file
 from polardb_bridge.deployments.figures.progress import Day, Progress
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.storage.sync.run import run_sync
+from polardb_bridge.web.assets import CHARTJS
 from polardb_bridge.webhooks.delivery import deliver
 from support.deployments import annotate, export_storage_of, first_password_of, import_storage_of
 from support.ml_backend import serving

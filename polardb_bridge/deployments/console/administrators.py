@@ -1,4 +1,4 @@
-"""Who may use the operator's pages."""
+"""Who may use the operator's pages, and as whom they act."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 
+from polardb_bridge.deployments.access.client_ip import client_ip
+from polardb_bridge.deployments.execution.audit import Actor
 from polardb_bridge.web.language import in_readers_language
 
 _View = Callable[..., HttpResponseBase]
@@ -32,3 +34,8 @@ def for_administrators(view: _View) -> _View:
         return in_readers_language(view)(request, *args, **kwargs)
 
     return cast(_View, checked)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Who is recorded for what the request does."""
+    return Actor(user=request.user, client_ip=client_ip(request), via="console")

@@ -14,11 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
-from polardb_bridge.deployments.access.client_ip import client_ip
 from polardb_bridge.deployments.console import figures
-from polardb_bridge.deployments.console.administrators import for_administrators
+from polardb_bridge.deployments.console.administrators import actor_of, for_administrators
 from polardb_bridge.deployments.console.said import in_page_language
-from polardb_bridge.deployments.execution.audit import Actor, recorded
+from polardb_bridge.deployments.execution.audit import recorded
 from polardb_bridge.deployments.figures.progress import progress_of
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.deployments.status import status_of
@@ -66,14 +65,7 @@ def deployment(request: HttpRequest, name: str) -> HttpResponse:
 def sheet(request: HttpRequest, name: str, sheet: str) -> HttpResponse:
     """One of the page's tables, with all its rows, as CSV."""
     found = _find(name)
-    if found.project is None:
-        raise Http404
-    if sheet == "failed-rows":
-        sheets = [figures.failed(found.project, everything=True)]
-    else:
-        now = timezone.now()
-        sheets = figures.all_sheets(found.project, progress_of(found.project, now), now, everything=True)
-    chosen = next((each for each in sheets if each.name == sheet), None)
+    chosen = figures.in_full(sheet, found.project, timezone.now()) if found.project else None
     if chosen is None:
         raise Http404
     response = HttpResponse(content_type="text/csv; charset=utf-8")
@@ -90,9 +82,8 @@ def ml_backend(request: HttpRequest, name: str) -> HttpResponse:
     if found.project is None or not form.is_valid():
         return _page(request, found, form, status=400)
     url = form.cleaned_data["url"]
-    actor = Actor(user=request.user, client_ip=client_ip(request), via="console")
     try:
-        with recorded(f"-- ML backend {url} for {found.name}", actor):
+        with recorded(f"-- ML backend {url} for {found.name}", actor_of(request)):
             problems = connect_backend(found.project, **form.cleaned_data)
             if problems:
                 raise StatementError(UNKNOWN_ERROR, " ".join(problems))

@@ -14,7 +14,7 @@ from projects.models import Project
 from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.deployments.console.sheets import Column, Sheet, duration, shown
 from polardb_bridge.deployments.figures.failed_rows import FailedRow, Failure, failed_rows
-from polardb_bridge.deployments.figures.progress import Progress
+from polardb_bridge.deployments.figures.progress import Progress, progress_of
 from polardb_bridge.storage.writeback_status import WritebackStatus
 from polardb_bridge.webhooks.models import WritebackDay
 
@@ -169,15 +169,27 @@ def _failure(row: FailedRow) -> str:
     return words[row.failure]
 
 
-def all_sheets(project: Project, progress: Progress, now: datetime, *, everything: bool = False) -> list[Sheet]:
-    """Those with charts. everything: as for files, with all rows."""
-    return [
-        days(progress, now.date(), everything=everything),
-        annotators(progress),
-        labels(progress, everything=everything),
-        times(progress),
-        write_back(project, everything=everything),
-    ]
+def all_sheets(project: Project, progress: Progress, now: datetime) -> list[Sheet]:
+    """Those with charts."""
+    return [days(progress, now.date()), annotators(progress), labels(progress), times(progress), write_back(project)]
+
+
+def in_full(name: str, project: Project, now: datetime) -> Sheet | None:
+    """One of all sheets with all its rows, as for files; None if there is none of that name."""
+    match name:
+        case "failed-rows":
+            return failed(project, everything=True)
+        case "write-back":
+            return write_back(project, everything=True)
+        case "days":
+            return days(progress_of(project, now), now.date(), everything=True)
+        case "annotators":
+            return annotators(progress_of(project, now))
+        case "labels":
+            return labels(progress_of(project, now), everything=True)
+        case "times":
+            return times(progress_of(project, now))
+    return None
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from polardb_bridge.deployments.access.client_ip import client_ip
-from polardb_bridge.deployments.console.administrators import for_administrators
+from polardb_bridge.deployments.console.administrators import actor_of, for_administrators
 from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.deployments.execution.answers import CHANGED_PASSWORD, Answer
-from polardb_bridge.deployments.execution.audit import Actor
 from polardb_bridge.deployments.execution.execute import execute
 from polardb_bridge.deployments.models import StatementRecord
 from polardb_bridge.statements.errors import StatementError
@@ -46,7 +44,6 @@ class Failure:
     """line: empty if it is not the text that is wrong. before, wrong, after: that line, around the error."""
 
     message: str
-    number: int
     line: int | None
     column: int | None
     before: str = ""
@@ -65,7 +62,7 @@ def statements(request: HttpRequest) -> HttpResponse:
         answers: list[Answer] = []
         context["text"] = text
         try:
-            execute(text, Actor(user=request.user, client_ip=client_ip(request), via="console"), answers.append)
+            execute(text, actor_of(request), answers.append)
         except StatementError as error:
             context["failure"] = _failure(error, text)
         context["results"] = [_result(answer) for answer in answers]
@@ -96,13 +93,12 @@ def _cell(column: str, value: Any, name: str) -> Cell:
 def _failure(error: StatementError, text: str) -> Failure:
     message = in_page_language(str(error))
     if error.line is None or error.column is None:
-        return Failure(message, error.number, None, None)
+        return Failure(message, None, None)
     lines = text.split("\n")
     line = lines[error.line - 1] if error.line <= len(lines) else ""
     at = error.column - 1
     return Failure(
         message,
-        error.number,
         error.line,
         error.column,
         line[max(0, at - _CHARACTERS_SHOWN) : at],

@@ -1,23 +1,28 @@
 """The operator's page."""
 
+from pathlib import Path
+
 from django.urls import path
 
-from polardb_bridge.deployments.console import assets, deployment, statements, views
+from polardb_bridge.deployments.console import deployment, statements, views
+from polardb_bridge.web.assets import CHARTJS, asset
 
 app_name = "polardb-console"
+
+_HERE = Path(__file__).parent
 
 urlpatterns = [
     path("", views.deployments, name="deployments"),
     path("deploy", views.deploy, name="deploy"),
     path("statements", statements.statements, name="statements"),
     path("label-studio", views.label_studio, name="label-studio"),
-    path("console.css", views.styles, name="styles"),
-    path("console.js", views.script, name="script"),
-    path("theme.js", views.theme, name="theme"),
-    path("figures.css", assets.figures_styles, name="figures-css"),
-    path("figures.js", assets.figures_script, name="figures-js"),
-    path("statements.css", assets.statements_styles, name="statements-css"),
-    path("chart.js", assets.chartjs, name="chartjs"),
+    path("console.css", asset(_HERE / "console.css"), name="styles"),
+    path("console.js", asset(_HERE / "console.js"), name="script"),
+    path("theme.js", asset(_HERE / "theme.js"), name="theme"),
+    path("figures.css", asset(_HERE / "figures.css"), name="figures-css"),
+    path("figures.js", asset(_HERE / "figures.js"), name="figures-js"),
+    path("statements.css", asset(_HERE / "statements.css"), name="statements-css"),
+    path("chart.js", asset(CHARTJS), name="chartjs"),
     path("deployments/<str:name>/", deployment.deployment, name="deployment"),
     path("deployments/<str:name>/<slug:sheet>.csv", deployment.sheet, name="sheet"),
     path("deployments/<str:name>/ml-backend", deployment.ml_backend, name="ml-backend"),

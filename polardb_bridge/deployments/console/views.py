@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from django.contrib import auth, messages
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -14,12 +11,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from polardb_bridge.deployments.access.client_ip import client_ip
-from polardb_bridge.deployments.console.administrators import for_administrators
+from polardb_bridge.deployments.console.administrators import actor_of, for_administrators
 from polardb_bridge.deployments.console.listing import listing
 from polardb_bridge.deployments.console.offers import Offered
 from polardb_bridge.deployments.console.said import for_page
 from polardb_bridge.deployments.execution.answers import CHANGED_PASSWORD, Answer
-from polardb_bridge.deployments.execution.audit import Actor, recorded
+from polardb_bridge.deployments.execution.audit import recorded
 from polardb_bridge.deployments.execution.execute import run
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.deployments.passwords import reset_password
@@ -31,7 +28,6 @@ from polardb_bridge.statements.errors import StatementError
 from polardb_bridge.statements.names import allow_list_name
 from polardb_bridge.statements.syntax import DropDeployment, ShowDeployment, Statement, UpdateWhiteIps
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
-from polardb_bridge.web.assets import respond
 from polardb_bridge.webhooks.delivery import retry_now
 
 
@@ -99,7 +95,7 @@ def sync(request: HttpRequest, name: str) -> HttpResponse:
     storages = PolarDBImportStorage.objects.filter(project=deployment.project_id)
     if deployment.is_dropping or not storages:
         messages.error(request, _("{name} has no rows to sync.").format(name=deployment.name))
-    with recorded(f"-- sync {deployment.name}", _actor(request)):
+    with recorded(f"-- sync {deployment.name}", actor_of(request)):
         for storage in storages.filter(synchronizable=True):
             is_new = not storage.is_syncing
             storage.sync()
@@ -113,10 +109,8 @@ def sync(request: HttpRequest, name: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @for_administrators
 def drop(request: HttpRequest, name: str) -> HttpResponse:
-    try:
-        deployment = Deployment.objects.find(name)
-    except NoSuchDeploymentError as error:
-        messages.error(request, for_page(str(error)))
+    deployment = _found(request, name)
+    if deployment is None:
         return redirect("polardb-console:deployments")
     confirmed = request.POST.get("confirmation") == deployment.name
     if request.method == "POST" and confirmed:
@@ -154,25 +148,6 @@ def label_studio(request: HttpRequest) -> HttpResponse:
     return redirect("projects:project-index")
 
 
-@require_GET
-def styles(request: HttpRequest) -> HttpResponseBase:
-    return respond(request, _read("console.css"), "text/css; charset=utf-8")
-
-
-@require_GET
-def theme(request: HttpRequest) -> HttpResponseBase:
-    return respond(request, _read("theme.js"), "text/javascript; charset=utf-8")
-
-
-@require_GET
-def script(request: HttpRequest) -> HttpResponseBase:
-    return respond(request, _read("console.js"), "text/javascript; charset=utf-8")
-
-
-def _read(name: str) -> bytes:
-    return Path(__file__).with_name(name).read_bytes()
-
-
 def _found(request: HttpRequest, name: str) -> Deployment | None:
     """The deployment; if there is none, the next page says so."""
     try:
@@ -188,7 +163,7 @@ def _reset(request: HttpRequest, name: str) -> bool:
     if deployment is None:
         return False
     try:
-        with recorded(f"-- reset password {deployment.name}", _actor(request)):
+        with recorded(f"-- reset password {deployment.name}", actor_of(request)):
             reset_password(deployment)
     except NoSuchDeploymentError as error:
         messages.error(request, for_page(str(error)))
@@ -196,14 +171,10 @@ def _reset(request: HttpRequest, name: str) -> bool:
     return True
 
 
-def _actor(request: HttpRequest) -> Actor:
-    return Actor(user=request.user, client_ip=client_ip(request), via="console")
-
-
 def _run(request: HttpRequest, statement: Statement) -> Answer | None:
     """Run the statement; its answer, if it succeeded. What came of it is shown on the next page."""
     try:
-        answer = run(statement, _actor(request))
+        answer = run(statement, actor_of(request))
     except StatementError as error:
         messages.error(request, for_page(str(error)))
         return None

@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import Enum
 
-from django.db.models import Exists, OuterRef, Q
-from django.utils import timezone
 from projects.models import Project
-from tasks.models import Task
 
 from polardb_bridge.storage.images.unreadable import UnreadableImage
 from polardb_bridge.storage.models import PolarDBImportStorage
-from polardb_bridge.storage.writeback_status import LISTED_AFTER_S
+from polardb_bridge.storage.writeback_status import listed, why
 from polardb_bridge.webhooks.models import PendingWriteback
 
 # As sync/report.py writes them.
@@ -51,9 +47,9 @@ def _unread(project: Project) -> Iterator[FailedRow]:
         if storage.status == storage.Status.FAILED:
             continue  # it is one message, about the table
         for line in (storage.traceback or "").splitlines():
-            listed = _LISTED.fullmatch(line)
-            if listed:
-                yield FailedRow(int(listed["row"]), None, listed["name"], Failure.READ, listed["reason"])
+            row = _LISTED.fullmatch(line)
+            if row:
+                yield FailedRow(int(row["row"]), None, row["name"], Failure.READ, row["reason"])
             else:
                 yield FailedRow(None, None, "", Failure.READ, line)
 
@@ -67,12 +63,8 @@ def _unshown(project: Project) -> Iterator[FailedRow]:
 
 
 def _unwritten(project: Project) -> Iterator[FailedRow]:
-    there = Task.objects.filter(pk=OuterRef("task"))
-    long_locked = Q(locked_since__lte=timezone.now() - timedelta(seconds=LISTED_AFTER_S))
-    found = PendingWriteback.objects.filter(Exists(there), storage__project=project)
-    found = found.filter(~Q(parked_reason="") | long_locked).order_by("dirty_since", "pk")
+    found = listed(PendingWriteback.objects.filter(storage__project=project))
     for row, task, name, reason, since in found.values_list(
         "row_id", "task", "task__data__original_name", "parked_reason", "locked_since"
     ):
-        locked = f"another transaction has locked it since {since:%H:%M:%S} UTC" if since else ""
-        yield FailedRow(row, task, str(name or ""), Failure.WRITE, reason or locked)
+        yield FailedRow(row, task, str(name or ""), Failure.WRITE, why(reason, since))

@@ -18,6 +18,8 @@ from projects.models import Project
 from tasks.models import Annotation, Task
 from users.models import User
 
+from polardb_bridge.table.labels import labels_in
+
 # What is expected goes by the last days alone: at first people learn, and later others do the work.
 PACE_WINDOW = timedelta(days=7)
 # Beyond, a date says nothing.
@@ -167,7 +169,8 @@ class _Counts:
         if lead_time is not None and math.isfinite(lead_time) and lead_time >= 0:
             person.seconds.append(lead_time)
             self.seconds[task] += lead_time
-        for label in labels_in(result):
+        for control, name in labels_in(result):
+            label = str(control), name
             self.regions[label] += 1
             if label not in self._seen[task]:
                 self._seen[task].add(label)
@@ -184,18 +187,6 @@ class _Counts:
             yield Annotator(
                 emails.get(user, ""), person.annotations, len(person.tasks), person.skipped, middle, person.last_at
             )
-
-
-def labels_in(result: Any) -> Iterator[tuple[str, str]]:
-    """Control and label of each labeled region of a result, in the form that Label Studio's editor gives them."""
-    for region in result if isinstance(result, list) else ():
-        if not isinstance(region, dict) or not isinstance(region.get("value"), dict):
-            continue  # a relation of two regions
-        kind = region.get("type")
-        labels = region["value"].get(kind) if isinstance(kind, str) else None
-        for label in labels if isinstance(labels, list) else ():
-            if isinstance(label, str):
-                yield str(region.get("from_name")), label
 
 
 def _labels(label_config: str, counts: _Counts) -> list[Label]:

@@ -9,7 +9,8 @@ from polardb_bridge.management.pending import print_pending
 from polardb_bridge.management.sync import in_words, sync_with_progress
 from polardb_bridge.storage.images.verify import verify
 from polardb_bridge.storage.lookup import find_import_storage
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.matching import targets_of
+from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.dismissal import bring_back
 from polardb_bridge.storage.sync.plan import plan_sync
 
@@ -56,7 +57,7 @@ class Command(BridgeCommand):
         if options["json"]:
             self.print_json({"storage_id": storage.pk, **vars(report)})
             return
-        for target in PolarDBExportStorage.objects.filter(project=storage.project, table=storage.table).order_by("pk"):
+        for target in targets_of(storage):
             print_pending(self, target)
 
     def _verify(self, storage: PolarDBImportStorage, *, restart: bool, as_json: bool) -> None:

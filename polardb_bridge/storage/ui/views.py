@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from django.views.static import serve
 
 from polardb_bridge.storage.form import read_form_layout
-from polardb_bridge.web.assets import respond
+from polardb_bridge.web.assets import SCRIPT, STYLES, respond
 
 _FOLDER = Path(__file__).with_name("wizard")
 _API_DOCS = Path(drf_spectacular_sidecar.__file__).parent / "static" / "drf_spectacular_sidecar"
@@ -33,11 +33,11 @@ def _styles() -> bytes:
 
 
 def script(request: HttpRequest) -> HttpResponseBase:
-    return respond(request, _script(), "text/javascript; charset=utf-8")
+    return respond(request, _script(), SCRIPT)
 
 
 def styles(request: HttpRequest) -> HttpResponseBase:
-    return respond(request, _styles(), "text/css; charset=utf-8")
+    return respond(request, _styles(), STYLES)
 
 
 def api_docs(request: HttpRequest, path: str) -> HttpResponseBase:
