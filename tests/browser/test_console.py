@@ -95,6 +95,17 @@ def test_the_next_click_is_at_hand(page: Page, photos: Source, label_studio: Lab
     expect(page.get_by_label("Order")).to_have_value("state")
 
 
+def test_what_is_typed_into_the_form_stays(page: Page) -> None:
+    # It is fetched; a second one that comes later would empty the first under the hands of whoever types.
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
+    page.reload()
+    page.get_by_label("Deployment name").fill("mark_animal")
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_label("Deployment name")).to_have_value("mark_animal")
+    assert len(asked) == 1, asked
+
+
 def test_a_password_is_shown_and_reset(page: Page) -> None:
     deploy(page, "mark_animal", TABLE)
     page.get_by_role("link", name="Show or reset").click()

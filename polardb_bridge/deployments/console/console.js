@@ -32,7 +32,9 @@ async function watch() {
 }
 
 // The form waits for the database, and the page does not: it is fetched when it is opened.
+// Once at a time: a panel that is open from the start is told so twice, and a second form would empty the first.
 async function fetchForm(place) {
+  if (place.ariaBusy === "true" || place.querySelector("form")) return;
   place.setAttribute("aria-busy", "true");
   const form = (await page(place.dataset.form).catch(() => null))?.querySelector("[data-deploy]");
   place.removeAttribute("aria-busy");
@@ -61,7 +63,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 
 const panel = document.getElementById("deploy");
 if (panel) {
-  const load = () => panel.open && !panel.querySelector("form") && fetchForm(panel.querySelector("[data-form]"));
+  const load = () => panel.open && fetchForm(panel.querySelector("[data-form]"));
   panel.addEventListener("toggle", load);
   load();
 }
