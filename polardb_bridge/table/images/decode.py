@@ -125,6 +125,7 @@ def shown_file(file: BinaryIO) -> DecodedImage | str:
     Raises:
         RowError: as `shown_image`.
     """
+    file.flush()
     try:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except ValueError:
