@@ -55,6 +55,13 @@ class ExistingAnnotations(Choice):
     IGNORE = "ignore"
 
 
+class ImageEncoding(Choice):
+    """How a column holds a picture."""
+
+    BASE64 = "base64"
+    BYTES = "bytes"
+
+
 _LABELS: dict[Choice, str] = {
     TlsMode.DISABLED: "Disabled",
     TlsMode.REQUIRED: "Required",
@@ -66,4 +73,6 @@ _LABELS: dict[Choice, str] = {
     ExistingAnnotations.ANNOTATIONS: "As annotations",
     ExistingAnnotations.PREDICTIONS: "As predictions",
     ExistingAnnotations.IGNORE: "Not at all",
+    ImageEncoding.BASE64: "As base64",
+    ImageEncoding.BYTES: "As bytes",
 }

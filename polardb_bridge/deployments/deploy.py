@@ -37,7 +37,7 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
     title = _checked_title(statement)
     table_address = parameters.table_address(statement.source)
     _check_free(statement, table_address)
-    prepared = prepare(parameters, template=statement.template_id, source=statement.source)
+    prepared = prepare(parameters, template=statement.template_id, source=statement.source, asked=statement.mapping)
     _check_free(statement, table_address, prepared.identity)
     password = random_password()
     try:

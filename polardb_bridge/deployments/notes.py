@@ -6,10 +6,12 @@ from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.labels import in_words, not_in_interface
+from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.labels import find_labels
+from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.schema import labeling_warnings, source_table, validate_table
+from polardb_bridge.table.schema import labeling_warnings, validate_table
 
 
 def notes_on_table(
@@ -20,11 +22,14 @@ def notes_on_table(
     Results are read in the table: they are no annotations before the first sync. A table that cannot be read now is
     none of a deployment's business that exists already.
     """
-    table = source_table(deployment.source)
+    storage = PolarDBImportStorage.objects.filter(project=deployment.project).first()
+    if storage is None:
+        return []
     try:
+        table = storage.source_table
         with connect(parameters) as connection:
             there = validate_table(connection, table, to_write=True)
-            notes = [f"Warning: {warning}" for warning in labeling_warnings(connection, there)]
+            notes = [f"Warning: {warning}" for warning in labeling_warnings(connection, there, mapping_of(table))]
             if existing_annotations is ExistingAnnotations.IGNORE:
                 return notes
             found = find_labels(connection, table)

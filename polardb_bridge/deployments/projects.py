@@ -21,11 +21,13 @@ from polardb_bridge.labeling import labeling_config
 from polardb_bridge.storage.identity import known_as
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, stored_parameters
 from polardb_bridge.storage.owners import check_table_is_free
+from polardb_bridge.table.choosing import complete
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.identity import TableIdentity, read_identity
+from polardb_bridge.table.mapping import DOCUMENTED, NOTHING_ASKED, AskedMapping, TableMapping
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.privileges import check_select, check_update
-from polardb_bridge.table.schema import labeling_warnings, source_table, validate_table
+from polardb_bridge.table.schema import labeling_warnings, open_table, source_table, validate_table
 from polardb_bridge.table.size import read_table_size
 from polardb_bridge.table.templates import find_template
 from polardb_bridge.web import served
@@ -75,10 +77,12 @@ def provision_project(
     name: str = DEFAULT_NAME,
     owner: User | None = None,
     image_delivery: ImageDelivery = ImageDelivery.AUTO,
+    asked: AskedMapping = NOTHING_ASKED,
 ) -> ProvisionedProject:
     """Create the project `name` for the table `source` with the labels of `template`; all of it or nothing.
 
-    template: id or name of a row of `annotation_template`. owner: the first user if None.
+    template: id or name of a row of `annotation_template`. owner: the first user if None. asked: which columns are
+    what; nothing: the documented layout.
 
     Raises:
         BridgeError: the template, table, name or user is unknown or unfit, or the database cannot be reached.
@@ -89,7 +93,7 @@ def provision_project(
     existing = _existing(name, organization)
     if existing:
         return existing
-    prepared = prepare(parameters, template=template, source=source)
+    prepared = prepare(parameters, template=template, source=source, asked=asked)
     try:
         with transaction.atomic(), acting_user(owner):
             created = create_project(
@@ -123,10 +127,15 @@ class PreparedTable:
     labeling_config: str
     rows: int
     identity: TableIdentity
+    mapping: TableMapping
 
 
-def prepare(parameters: ConnectionParameters, *, template: str, source: str) -> PreparedTable:
+def prepare(
+    parameters: ConnectionParameters, *, template: str, source: str, asked: AskedMapping = NOTHING_ASKED
+) -> PreparedTable:
     """Check that the table `source` can be labeled with `template`.
+
+    asked: which columns are what; nothing: the documented layout.
 
     Raises:
         TableTakenError: a target writes that table already.
@@ -137,12 +146,13 @@ def prepare(parameters: ConnectionParameters, *, template: str, source: str) -> 
         identity = read_identity(connection, source)
         check_table_is_free(parameters, source, identity)
         chosen = find_template(connection, template)
-        table = source_table(source)
+        mapping = DOCUMENTED if asked.is_nothing else complete(asked, open_table(connection, source))
+        table = source_table(source, mapping)
         found = validate_table(connection, table, to_write=True)
         check_select(connection, table)
         check_update(connection, table)
         rows = read_table_size(connection, table).rows
-        warnings = labeling_warnings(connection, found)
+        warnings = labeling_warnings(connection, found, mapping)
     config = labeling_config(chosen.schema)
     try:
         validate_label_config(config)
@@ -150,7 +160,7 @@ def prepare(parameters: ConnectionParameters, *, template: str, source: str) -> 
         raise InvalidInputError(f"Label Studio does not accept the labels of template {template!r}: {error}") from None
     for warning in warnings:
         logger.warning("Table %s: %s", source, warning)
-    return PreparedTable(config, rows, identity)
+    return PreparedTable(config, rows, identity, mapping)
 
 
 def create_project(
@@ -176,6 +186,7 @@ def create_project(
         "project": project,
         "title": source,
         "table": source,
+        "mapping": prepared.mapping.to_json(),
         "known_as": known_as(parameters.table_address(source), prepared.identity),
         "owned_table": prepared.identity.key,
         **stored_parameters(parameters),

@@ -11,6 +11,7 @@ from polardb_bridge.choices import Choice, ExistingAnnotations, ImageDelivery
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.statements.names import MAX_NAME_LENGTH, is_name, name_rule
 from polardb_bridge.statements.tokens import Kind, Token
+from polardb_bridge.table.mapping import Picture, parse_results
 from polardb_bridge.table.schema import check_table_name
 
 # `database.table` as statements of SQL have it, with or without backticks around either part.
@@ -76,6 +77,32 @@ def _template(token: Token) -> str:
     return _visible(_filled_text(token))
 
 
+def _column(token: Token) -> str:
+    return _visible(_filled_text(token)).strip()
+
+
+def _column_or_none(token: Token) -> str:
+    """Empty: the table has no such column."""
+    return "" if token.kind is Kind.STRING and not token.value.strip() else _column(token)
+
+
+def _picture(token: Token) -> str:
+    value = _visible(_filled_text(token))
+    try:
+        return str(Picture.parse(value))
+    except InvalidInputError:
+        raise WrongValueError("a column and its encoding, such as 'photo:bytes'") from None
+
+
+def _result_columns(token: Token) -> str:
+    value = _visible(_filled_text(token))
+    try:
+        parse_results(value)
+    except InvalidInputError:
+        raise WrongValueError("roles and columns, such as 'annotation_data=answer'") from None
+    return value
+
+
 def _flag(token: Token) -> bool:
     flags = {"true": True, "1": True, "false": False, "0": False}
     try:
@@ -103,6 +130,11 @@ DEPLOY_OPTIONS: Readers = {
     "title": _filled_text,
     "image_delivery": _one_of(ImageDelivery),
     "existing_annotations": _one_of(ExistingAnnotations),
+    "key_column": _column,
+    "image": _picture,
+    "name_column": _column_or_none,
+    "version_column": _column_or_none,
+    "result_columns": _result_columns,
 }
 ALLOW_LIST_OPTIONS: Readers = {"ips": _text}
 DROP_OPTIONS: Readers = {"force": _flag}

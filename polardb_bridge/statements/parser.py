@@ -27,6 +27,7 @@ from polardb_bridge.statements.options import (
     checked_name,
 )
 from polardb_bridge.statements.tokens import END, VERTICAL_END, Kind, Token, tokenize
+from polardb_bridge.table.mapping import AskedMapping
 
 MAX_TEXT_LENGTH = 1024 * 1024
 _MAX_SHOWN_LENGTH = 40
@@ -127,6 +128,9 @@ class _Parser:
             image_delivery=ImageDelivery(options.get("image_delivery", syntax.DeployModel.image_delivery)),
             existing_annotations=ExistingAnnotations(
                 options.get("existing_annotations", syntax.DeployModel.existing_annotations)
+            ),
+            mapping=AskedMapping.from_texts(
+                **{part: str(options[option]) for option, part in syntax.MAPPING_OPTIONS.items() if option in options}
             ),
         )
 

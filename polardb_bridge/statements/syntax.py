@@ -19,11 +19,21 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
+from polardb_bridge.table.mapping import NOTHING_ASKED, AskedMapping
 
 # The one model that can be deployed.
 MODEL = "Label-Studio"
 # What the project is called that PolarDB for AI makes.
 DEFAULT_TITLE = "my_project"
+
+# The options that say which columns of the table are what, and which part of a mapping each is.
+MAPPING_OPTIONS = {
+    "key_column": "key",
+    "image": "picture",
+    "name_column": "name",
+    "version_column": "version",
+    "result_columns": "results",
+}
 
 
 @dataclass(frozen=True)
@@ -31,8 +41,8 @@ class DeployModel:
     """Deploy a table.
 
     name: of the deployment. template_id: id or name of a row of `annotation_template`. source: a table's name.
-    database: that it is in, if the statement says so. title: of the project; DEFAULT_TITLE if None. if_not_exists:
-    do nothing if there is a deployment of that name.
+    database: that it is in, if the statement says so. mapping: which of its columns are what. title: of the project;
+    DEFAULT_TITLE if None. if_not_exists: do nothing if there is a deployment of that name.
     """
 
     verb: ClassVar[str] = "DEPLOY MODEL"
@@ -43,6 +53,7 @@ class DeployModel:
     title: str | None = None
     image_delivery: ImageDelivery = ImageDelivery.AUTO
     existing_annotations: ExistingAnnotations = ExistingAnnotations.ANNOTATIONS
+    mapping: AskedMapping = NOTHING_ASKED
     database: str | None = None
     if_not_exists: bool = False
 
@@ -56,6 +67,8 @@ class DeployModel:
         for option in ("image_delivery", "existing_annotations"):
             chosen = getattr(self, option)
             options[option] = chosen if chosen != getattr(DeployModel, option) else None
+        texts = self.mapping.to_texts()
+        options |= {option: texts[part] for option, part in MAPPING_OPTIONS.items()}
         condition = " IF NOT EXISTS" if self.if_not_exists else ""
         return f"{self.verb}{condition} `{self.model}`{_written(options)}"
 

@@ -38,7 +38,7 @@ from polardb_bridge.storage import openapi, owners
 from polardb_bridge.storage.form import FormLayout, complete
 from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.images.verify import verify
-from polardb_bridge.storage.matching import check_goes_somewhere
+from polardb_bridge.storage.matching import check_goes_somewhere, follow_mapping
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.preview import MAX_ROWS, preview
 from polardb_bridge.storage.serializers import (
@@ -142,11 +142,12 @@ class _CreateMixin(_BridgeErrorsMixin):
         # Who may use the project, the serializer has checked.
         storage = serializer.Meta.model(**serializer.validated_data)
         _count_trial(self.request, storage)
+        follow_mapping(storage)
         with _asking():
             owners.validate(storage, self.request.user)
         check_goes_somewhere(storage)
         with owners.taking(storage, self.request.user):
-            serializer.save(known_as=storage.known_as, owned_table=storage.identity.key)
+            serializer.save(known_as=storage.known_as, owned_table=storage.identity.key, mapping=storage.mapping)
 
 
 class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
@@ -177,6 +178,7 @@ class _ValidateAPI(_BridgeErrorsMixin, generics.GenericAPIView[Any]):
         serializer = self.get_serializer(storage if storage_id else None, data=self.request.data)
         serializer.is_valid(raise_exception=True)
         _with_values(storage, serializer.validated_data)
+        follow_mapping(storage)
         _count_trial(self.request, storage)
         return storage
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from polardb_bridge.errors import ReconfigureError
+from polardb_bridge.errors import InvalidInputError, ReconfigureError
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 
 # Of a target that was saved before this was looked at.
 GOES_NOWHERE = "No source of this project reads the table that this target writes: results go nowhere."
+
+# What all storages of a table in a project have the same.
+_SHARED = ("key", "data")
 
 Storage = PolarDBExportStorage | PolarDBImportStorage
 
@@ -47,6 +50,27 @@ def _is_same_server(one: Storage, other: Storage) -> bool:
     if (one.host.lower(), one.port) == (other.host.lower(), other.port):
         return True
     return bool(one.identity and other.identity and one.identity.server == other.identity.server)
+
+
+def follow_mapping(storage: Storage) -> None:
+    """Where the project has storages of the same table, a new one reads and writes it by their mapping.
+
+    Raises:
+        InvalidInputError: it asks for another key or picture than they have.
+    """
+    if storage.pk:
+        return
+    for kind in (PolarDBImportStorage, PolarDBExportStorage):
+        for other in kind.objects.filter(project=storage.project_id).defer("password").order_by("pk"):
+            if not _is_same_table(storage, other):
+                continue
+            if any(storage.mapping.get(part, other.mapping.get(part)) != other.mapping.get(part) for part in _SHARED):
+                raise InvalidInputError(
+                    f"Storage {other.pk} of this project has another key or picture in its mapping of this table: "
+                    "leave the mapping out, or write the same.",
+                    field="mapping",
+                )
+            storage.mapping = storage.mapping or other.mapping
 
 
 def goes_nowhere(storage: Storage) -> bool:

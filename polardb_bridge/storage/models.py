@@ -6,7 +6,6 @@ import sys
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
@@ -22,12 +21,14 @@ from polardb_bridge.storage.hosts import resolved_ip
 from polardb_bridge.storage.identity import IdentityMixin
 from polardb_bridge.storage.image_field import DEFAULT_FIELD, image_field
 from polardb_bridge.storage.links import is_ours, resolved
+from polardb_bridge.storage.mapped import MappedMixin
 from polardb_bridge.storage.removal import may_be_synced
 from polardb_bridge.storage.signals import export_sync_requested, import_sync_requested
 from polardb_bridge.table import privileges
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.parameters import DEFAULT_PORT, ConnectionParameters, table_address
-from polardb_bridge.table.schema import source_table, table_warnings, validate_table
+from polardb_bridge.table.schema import table_warnings, validate_table
 
 # A month.
 MAX_SYNC_EVERY_MINUTES = 31 * 24 * 60
@@ -39,7 +40,7 @@ def stored_parameters(parameters: ConnectionParameters) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(parameters, name)) is not None}
 
 
-class PolarDBStorageMixin(IdentityMixin):
+class PolarDBStorageMixin(IdentityMixin, MappedMixin):
     """The address of a table, and the account that reads or writes it."""
 
     host = models.CharField(max_length=255, help_text="Name or address of the database server")
@@ -69,11 +70,6 @@ class PolarDBStorageMixin(IdentityMixin):
     def table_address(self) -> str:
         """Where the table is, for messages: `host:port/database.table`."""
         return table_address(self.host, self.port, self.database, self.table)
-
-    @property
-    def source_table(self) -> sa.Table:
-        """The table, to read and write by; nobody has looked whether the database holds it."""
-        return source_table(self.table)
 
     def may_be_changed_by(self, user: Any) -> bool:
         """Whether `user`, who may use the project, may also change or remove its storage.
@@ -150,12 +146,11 @@ class PolarDBStorageMixin(IdentityMixin):
         to_write = isinstance(self, ExportStorage)
         with connect(self.connection_parameters()) as connection:
             self.identify(connection)
-            found = validate_table(connection, self.source_table, to_write=to_write)
-            self._check_privileges(connection, self.source_table)
-            return [*table_warnings(connection, found, to_write=to_write)]
-
-    def _check_privileges(self, connection: sa.Connection, table: sa.Table) -> None:
-        raise NotImplementedError
+            self.complete_mapping(connection)
+            table = self.source_table
+            found = validate_table(connection, table, to_write=to_write)
+            (privileges.check_update if to_write else privileges.check_select)(connection, table)
+            return [*table_warnings(connection, found, mapping_of(table), to_write=to_write)]
 
 
 class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStorage):
@@ -262,9 +257,6 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         image_field(self.project.label_config)
         return warnings
 
-    def _check_privileges(self, connection: sa.Connection, table: sa.Table) -> None:
-        privileges.check_select(connection, table)
-
 
 class PolarDBExportStorage(PolarDBStorageMixin, ExportStorage):
     """Annotations go back into the rows that their tasks came from."""
@@ -276,9 +268,6 @@ class PolarDBExportStorage(PolarDBStorageMixin, ExportStorage):
     def sync(self, save_only_new_annotations: bool = False) -> None:
         """Write the current state of every annotated task into its row again."""
         export_sync_requested.send(sender=type(self), storage=self)
-
-    def _check_privileges(self, connection: sa.Connection, table: sa.Table) -> None:
-        privileges.check_update(connection, table)
 
 
 class PolarDBImportStorageLink(ImportStorageLink):

@@ -29,6 +29,7 @@ def preview(storage: PolarDBImportStorage, limit: int, user: Any) -> list[dict[s
     """
     source = storage.connection_parameters()
     with connect(source) as connection:
+        storage.complete_mapping(connection)
         table = storage.source_table
         size = read_table_size(connection, table)
         rows = read_preview_rows(connection, table, min(limit, MAX_ROWS))

@@ -18,6 +18,7 @@ from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportS
 from polardb_bridge.storage.openapi import ImagesSerializer, WritebackSerializer
 from polardb_bridge.storage.owners import WRITES_IN_TURNS, owner_besides
 from polardb_bridge.storage.writeback_status import problems, writeback_status
+from polardb_bridge.table.mapping import AskedMapping
 from polardb_bridge.table.name_filter import compile_name_filter
 from polardb_bridge.table.schema import check_table_name
 
@@ -48,6 +49,20 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
                     "this one."
                 ) from None
             raise serializers.ValidationError(str(error)) from None
+
+    def validate_mapping(self, value: Any) -> Any:
+        if self.instance is not None:
+            if value != self.instance.mapping:
+                raise serializers.ValidationError(
+                    "The mapping of a storage cannot be changed: its tasks are known by their keys. Add a storage with "
+                    "the other columns, and remove this one."
+                )
+            return value
+        try:
+            AskedMapping.from_json(value)
+        except InvalidInputError as error:
+            raise serializers.ValidationError(str(error)) from None
+        return value
 
     def validate_project(self, project: Any) -> Any:
         # Label Studio checks the project when a storage is created, not when one is changed, validated or listed.

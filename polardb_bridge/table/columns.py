@@ -8,28 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.type_api import TypeEngine
 
+from polardb_bridge.choices import ImageEncoding
+from polardb_bridge.table.mapping import RESULT_ROLES, TableMapping, mapping_of
 from polardb_bridge.table.text import quoted
 
-RESULT_COLUMNS = (
-    "annotation_data",
-    "annotation_count",
-    "annotation_uid",
-    "annotation_create_at",
-    "annotation_update_at",
-)
 UID_LENGTH = 36
 
-_INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint"}
+INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint"}
 _TEXTS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"}
 _BYTES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
 # MariaDB has no type of its own for JSON.
 _JSON = {"json", "mediumtext", "longtext"}
-_TIMES = {"timestamp", "datetime"}
+TIMES = {"timestamp", "datetime"}
+_OTHERS_AS_TEXT = {"decimal", "float", "double", "date", "time", "year", "uuid", "inet4", "inet6"}
 
 _QUERY = sa.text(
     "SELECT t.TABLE_NAME, t.TABLE_TYPE, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.IS_NULLABLE,"
@@ -39,8 +36,15 @@ _QUERY = sa.text(
     " ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME"
     " WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME = :name ORDER BY c.ORDINAL_POSITION"
 )
+# Columns that have a unique index of their own, on the whole of them.
+_UNIQUE_QUERY = sa.text(
+    "SELECT MAX(COLUMN_NAME) FROM information_schema.STATISTICS"
+    " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :name AND NON_UNIQUE = 0"
+    " GROUP BY INDEX_NAME HAVING COUNT(*) = 1 AND MAX(SUB_PART) IS NULL"
+)
 # What a MEDIUMTEXT holds: no photo is larger.
 _ENOUGH_CHARACTERS = 16_777_215
+_ENOUGH_BYTES = _ENOUGH_CHARACTERS * 3 // 4
 _MINUTES_FROM_UTC = (
     "SELECT TIMESTAMPDIFF(MINUTE, UTC_TIMESTAMP(), CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', @@global.time_zone))"
 )
@@ -54,7 +58,10 @@ class TableWarning(str):
 
 @dataclass(frozen=True)
 class Column:
-    """type: its name alone, in lower case; full_type: with lengths. max_length: of text, in characters."""
+    """type: its name alone, in lower case; full_type: with lengths. max_length: of text, in characters.
+
+    is_key: of the primary key. is_unique: no two rows have the same here, and none has NULL.
+    """
 
     type: str
     full_type: str
@@ -62,6 +69,7 @@ class Column:
     is_generated: bool
     changes_with_row: bool
     is_key: bool
+    is_unique: bool
     max_length: int | None
     character_set: str | None
     has_default: bool
@@ -75,9 +83,18 @@ class FoundTable:
     is_view: bool
     columns: dict[str, Column]
 
+    def column(self, name: str) -> Column | None:
+        """The column of that name, in whatever case it is written."""
+        return self.columns.get(name.lower())
+
     @property
     def key(self) -> list[str]:
         return [name for name, column in self.columns.items() if column.is_key]
+
+    def is_told_apart_by(self, name: str) -> bool:
+        """Whether the column alone tells the rows apart, and the server sees to it."""
+        column = self.column(name)
+        return column is not None and (column.is_unique or self.key == [name.lower()])
 
 
 def find_table(connection: sa.Connection, name: str) -> FoundTable | None:
@@ -87,11 +104,16 @@ def find_table(connection: sa.Connection, name: str) -> FoundTable | None:
     rows = [row for row in rows if row[0] == name] or rows
     if not rows:
         return None
-    columns = {str(row[2]).lower(): _column(row[3:]) for row in rows if row[2] is not None}
+    unique = {str(column).lower() for column in connection.scalars(_UNIQUE_QUERY, {"name": rows[0][0]})}
+    columns = {
+        str(row[2]).lower(): _column(row[3:], is_unique=str(row[2]).lower() in unique)
+        for row in rows
+        if row[2] is not None
+    }
     return FoundTable(name=str(rows[0][0]), is_view="VIEW" in rows[0][1], columns=columns)
 
 
-def _column(values: Sequence[object]) -> Column:
+def _column(values: Sequence[object], *, is_unique: bool) -> Column:
     kind, full_type, nullable, max_length, character_set, extra, expression, key, default = values
     return Column(
         type=str(kind).lower(),
@@ -100,6 +122,7 @@ def _column(values: Sequence[object]) -> Column:
         is_generated=bool(expression),
         changes_with_row="on update" in str(extra).lower(),
         is_key=key == "PRI",
+        is_unique=is_unique and nullable != "YES",
         max_length=None if max_length is None else int(str(max_length)),
         character_set=None if character_set is None else str(character_set),
         # A column that can be NULL has NULL for its default; some catalogues do not tell that from none.
@@ -110,15 +133,28 @@ def _column(values: Sequence[object]) -> Column:
 def problems_of(found: FoundTable, expected: sa.Table) -> list[str]:
     """Why values of the columns of `expected` cannot be read from the table."""
     problems = []
+    mapping = mapping_of(expected)
     for column in expected.columns:
-        there = found.columns.get(column.name)
+        there = found.column(column.name)
         if there is None:
             problems.append(f"column {column.name!r} is missing, or the account may not see it")
-        elif there.type not in _types_like(column.type):
+        elif there.type not in (_types_like(column.type) if mapping.is_documented else _types_for(column)):
             problems.append(f"column {column.name!r} is {there.full_type}, expected {column.type}")
-    if expected.columns.keys()[0] == "id" and "id" in found.columns and found.key != ["id"]:
-        problems.append("column 'id' is not the primary key")
+    key = expected.columns["id"].name
+    if found.column(key) and not found.is_told_apart_by(key):
+        problems.append(f"column {key!r} is not the primary key")
     return problems
+
+
+def _types_for(column: sa.Column[Any]) -> set[str]:
+    """The types that can have the use of `column` in a table that nobody made for labeling."""
+    if column.key == "original_name":
+        return INTEGERS | _TEXTS | TIMES | _OTHERS_AS_TEXT
+    if isinstance(column.type, mysql.LONGBLOB):
+        return _BYTES
+    if column.key == "annotation_data":
+        return _JSON | _TEXTS - {"enum", "set"}
+    return _types_like(column.type)
 
 
 def _types_like(expected: TypeEngine[object]) -> set[str]:
@@ -128,42 +164,58 @@ def _types_like(expected: TypeEngine[object]) -> set[str]:
     if isinstance(expected, mysql.LONGTEXT):
         return _TEXTS | _BYTES
     if isinstance(expected, sa.TIMESTAMP):
-        return _TIMES
-    return _INTEGERS if isinstance(expected, sa.Integer) else _TEXTS
+        return TIMES
+    return INTEGERS if isinstance(expected, sa.Integer) else _TEXTS
 
 
-def writing_problems_of(found: FoundTable) -> list[str]:
-    """Why results cannot be written into the table; all of its columns are there."""
-    columns = {name: found.columns[name] for name in (*RESULT_COLUMNS, "updated_at")}
+def writing_problems_of(found: FoundTable, mapping: TableMapping) -> list[str]:
+    """Why results cannot be written into the table; all columns of the mapping are there."""
+    written = [*mapping.results.values(), *mapping.kept]
     problems = [
-        f"column {name!r} is generated, and cannot be written" for name, each in columns.items() if each.is_generated
+        f"column {name!r} is generated, and cannot be written"
+        for name in written
+        if (column := found.column(name)) and column.is_generated
     ]
-    length = columns["annotation_uid"].max_length
+    uid = mapping.results.get("annotation_uid")
+    length = found.columns[uid.lower()].max_length if uid else None
     if length is not None and length < UID_LENGTH:
-        problems.append(f"column 'annotation_uid' takes {length} characters, and an id has {UID_LENGTH}")
+        problems.append(f"column {uid!r} takes {length} characters, and an id has {UID_LENGTH}")
+    if "annotation_data" not in mapping.results:
+        problems.append("it has no column for results: name one, such as annotation_data=answer")
     return problems
 
 
-def reading_warnings(found: FoundTable) -> list[TableWarning]:
+def reading_warnings(found: FoundTable, mapping: TableMapping) -> list[TableWarning]:
     """What surprises people who label the rows, or add some."""
     warnings = []
-    image = found.columns["base64_data"]
-    if image.max_length is not None and image.max_length < _ENOUGH_CHARACTERS:
+    image = found.columns[mapping.image.lower()]
+    enough = _ENOUGH_BYTES if mapping.encoding is ImageEncoding.BYTES else _ENOUGH_CHARACTERS
+    if image.max_length is not None and image.max_length < enough:
+        best, unit = ("LONGBLOB", "bytes") if mapping.encoding is ImageEncoding.BYTES else ("LONGTEXT", "characters")
+        column = mapping.image if mapping.image.isidentifier() else quoted(mapping.image)
         warnings.append(
             TableWarning(
-                f"Column 'base64_data' is {image.full_type}, which holds at most {image.max_length:,} characters: "
-                "a larger image is refused, or cut off if the server is not strict. Use LONGTEXT: "
-                f"ALTER TABLE {quoted(found.name)} MODIFY COLUMN base64_data LONGTEXT"
+                f"Column {mapping.image!r} is {image.full_type}, which holds at most {image.max_length:,} {unit}: "
+                f"a larger image is refused, or cut off if the server is not strict. Use {best}: "
+                f"ALTER TABLE {quoted(found.name)} MODIFY COLUMN {column} {best}"
             )
         )
-    if not found.columns["updated_at"].changes_with_row:
+    if mapping.version is None:
         warnings.append(
             TableWarning(
-                "Column 'updated_at' does not change with its row: an image that is replaced later is not noticed. "
-                "Give it ON UPDATE CURRENT_TIMESTAMP, or set it whenever you replace an image."
+                "No column tells when a row has changed: each sync has the server read all images to find those that "
+                "were replaced. Name a column that changes with the row, if there is one."
             )
         )
-    if not found.columns["annotation_count"].has_default:
+    elif not found.columns[mapping.version.lower()].changes_with_row:
+        warnings.append(
+            TableWarning(
+                f"Column {mapping.version!r} does not change with its row: an image that is replaced later is not "  # noqa: S608
+                "noticed. Give it ON UPDATE CURRENT_TIMESTAMP, or set it whenever you replace an image."
+            )
+        )
+    count = mapping.results.get("annotation_count")
+    if count == "annotation_count" and not found.columns[count].has_default:
         warnings.append(
             TableWarning(
                 "Column 'annotation_count' has no default, as in PolarDB's documentation: INSERTs that leave it out "
@@ -174,25 +226,27 @@ def reading_warnings(found: FoundTable) -> list[TableWarning]:
     return warnings
 
 
-def writing_warnings(connection: sa.Connection, found: FoundTable) -> list[TableWarning]:
+def writing_warnings(connection: sa.Connection, found: FoundTable, mapping: TableMapping) -> list[TableWarning]:
     """What surprises people who look for results in the rows."""
+    there = {role: (name, found.columns[name.lower()]) for role, name in mapping.results.items()}
     warnings = [
         TableWarning(
             f"Column {name!r} is NOT NULL: if the last annotation of a row is deleted, its result stays there. "
             "Let it be NULL."
         )
-        for name in ("annotation_data", "annotation_uid")
-        if not found.columns[name].is_nullable
+        for role, (name, column) in there.items()
+        if role in ("annotation_data", "annotation_uid") and not column.is_nullable
     ]
-    character_set = found.columns["annotation_data"].character_set
-    if character_set not in (None, "utf8mb4"):
-        warnings.append(
-            TableWarning(
-                f"Column 'annotation_data' is in {character_set}: a result with characters that it lacks is not "
-                "written. Convert it to utf8mb4."
+    if "annotation_data" in there:
+        name, data = there["annotation_data"]
+        if data.character_set not in (None, "utf8mb4"):
+            warnings.append(
+                TableWarning(
+                    f"Column {name!r} is in {data.character_set}: a result with characters that it lacks is not "
+                    "written. Convert it to utf8mb4."
+                )
             )
-        )
-    local = [name for name in RESULT_COLUMNS if found.columns[name].type == "datetime"]
+    local = [there[role][0] for role in RESULT_ROLES if role in there and there[role][1].type == "datetime"]
     if local and connection.exec_driver_sql(_MINUTES_FROM_UTC).scalar_one():
         warnings.append(
             TableWarning(

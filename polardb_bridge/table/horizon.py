@@ -90,6 +90,8 @@ def _oldest_transaction_s(connection: sa.Connection) -> int:
 
 def newest_after(connection: sa.Connection, table: sa.Table, horizon: Horizon) -> int:
     """For `Horizon.newest_after`: at most MAX_NEWEST_ROWS rows lie between this and `open_since`. Reads all times."""
+    if "updated_at" not in table.c:
+        return horizon.newest_after
     query = (
         sa.select(sa.func.unix_timestamp(table.c.updated_at))
         .where(table.c.updated_at >= sa.func.from_unixtime(horizon.newest_after))

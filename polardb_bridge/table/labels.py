@@ -53,6 +53,8 @@ def labels_in(result: Any) -> Iterator[tuple[Any, str]]:
 def find_labels(connection: sa.Connection, table: sa.Table, seconds: float = MAX_SECONDS) -> LabelsFound:
     """The labels of all results of the table, or of those that are read in time, by row id."""
     found = LabelsFound()
+    if "annotation_data" not in table.c:
+        return found
     until = time.monotonic() + seconds
     keys = read_key_page(connection, table, with_results=True)
     while keys:

@@ -12,11 +12,12 @@ from PIL import Image
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.images.container import container_size
-from polardb_bridge.table.images.decode import DECODING, DecodedImage, decode_image
+from polardb_bridge.table.images.decode import DECODING, DecodedImage
 from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Size
-from polardb_bridge.table.rows import read_image
+from polardb_bridge.table.pictures import decode_image, read_image
+from polardb_bridge.table.rows import name_column
 from polardb_bridge.table.stored import holds_result
-from polardb_bridge.table.text import shown, utf8
+from polardb_bridge.table.text import shown
 
 # What is read at most for the pictures, in bytes of base64: of one row, and of all rows together.
 MAX_ROW_BYTES = 8 * 1024 * 1024
@@ -56,10 +57,10 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
     query = (
         sa.select(
             table.c.id,
-            utf8(table.c.original_name),
+            name_column(table).label("original_name"),
             sa.func.coalesce(sa.func.octet_length(table.c.base64_data), 0).label("size"),
-            table.c.mime_type,
-            table.c.updated_at,
+            (table.c.mime_type if "mime_type" in table.c else sa.literal("")).label("mime_type"),
+            (table.c.updated_at if "updated_at" in table.c else sa.null()).label("updated_at"),
             holds_result(table).label("is_annotated"),
         )
         .order_by(table.c.id)
@@ -75,7 +76,7 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
             bytes_left -= row.size
             try:
                 text, _ = read_image(connection, table, row.id, MAX_ROW_BYTES)
-                thumbnail = make_thumbnail(text)
+                thumbnail = make_thumbnail(decode_image(table, text))
             except RowError as error:
                 problem = str(error)
         previews.append(
@@ -93,20 +94,19 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
     return previews
 
 
-def make_thumbnail(text: str | bytes | None) -> Thumbnail:
-    """A small picture of a row's `base64_data`.
+def make_thumbnail(image: DecodedImage) -> Thumbnail:
+    """A small picture of a row's.
 
     Raises:
         RowError: it is not an image that can be labeled.
     """
-    decoded = decode_image(text)
     try:
-        data = _scaled_down(decoded)
+        data = _scaled_down(image)
     except RowError:
         raise
     except Exception as error:  # noqa: BLE001  browsers show more than this decoder, which raises nearly everything
         raise RowError(f"there is no preview of this image ({error})") from None
-    return Thumbnail(f"data:image/webp;base64,{base64.b64encode(data).decode('ascii')}", decoded.media_type)
+    return Thumbnail(f"data:image/webp;base64,{base64.b64encode(data).decode('ascii')}", image.media_type)
 
 
 def _scaled_down(decoded: DecodedImage) -> bytes:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from polardb_bridge.table.mapping import mapping_of
+from polardb_bridge.table.text import identifier, unchanged
+
 
 def check_select(connection: sa.Connection, table: sa.Table) -> None:
     """Raise what the server raises if the account may not read all columns of the table."""
@@ -12,9 +15,6 @@ def check_select(connection: sa.Connection, table: sa.Table) -> None:
 
 def check_update(connection: sa.Connection, table: sa.Table) -> None:
     """Raise what the server raises if the account may not write the result columns."""
-    columns = ("annotation_data", "annotation_count", "annotation_uid", "annotation_create_at", "annotation_update_at")
-    connection.execute(
-        sa.update(table)
-        .where(sa.false())
-        .values({name: table.c[name] for name in columns} | {"updated_at": table.c.updated_at})
-    )
+    mapping = mapping_of(table)
+    kept = ", ".join(unchanged(connection, [*mapping.results.values(), *mapping.kept]))
+    connection.exec_driver_sql(f"UPDATE {identifier(connection, table.name)} SET {kept} WHERE 1 = 0")  # noqa: S608

@@ -12,12 +12,16 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.table import session
+from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.packets import max_statement_bytes, statement_bytes, text_bytes
+from polardb_bridge.table.text import identifier, unchanged
 
 _MAX_STATEMENT_ROWS = 100
 _MAX_STATEMENT_BYTES = 1024 * 1024
 # At most: of a row without its data, and of a statement without its rows.
-_ROW_BYTES, _FRAME_BYTES = 400, 1000
+_ROW_BYTES, _FRAME_BYTES = 600, 4000
+# What a row without a result holds; its times stay.
+_OF_NO_RESULT = {"annotation_data": "NULL", "annotation_count": "0", "annotation_uid": "NULL"}
 
 
 @dataclass(frozen=True)
@@ -56,30 +60,30 @@ def write_results(connection: sa.Connection, table: sa.Table, results: Sequence[
 
 @dataclass(frozen=True)
 class _Values:
-    """A result as the columns take it: JSON text; naive times in UTC."""
+    """A result as its columns take it (`mapping.RESULT_ROLES`): JSON text; naive times in UTC."""
 
     row_id: int
-    data: str | None
-    count: int
-    uid: str | None
-    created: datetime | None
-    updated: datetime
+    annotation_data: str | None
+    annotation_count: int
+    annotation_uid: str | None
+    annotation_create_at: datetime | None
+    annotation_update_at: datetime
 
     @property
     def size(self) -> int:
         """About the bytes of a statement that are this row's, and no fewer."""
-        return _ROW_BYTES + text_bytes(self.data or "")
+        return _ROW_BYTES + text_bytes(self.annotation_data or "")
 
 
 def _values(result: RowResult) -> _Values:
     return _Values(
         result.row_id,
-        data=None if result.data is None else to_json(result.data),
-        count=result.count,
-        uid=result.uid,
-        created=_naive_utc(result.created_at) if result.created_at else None,
+        annotation_data=None if result.data is None else to_json(result.data),
+        annotation_count=result.count,
+        annotation_uid=result.uid,
+        annotation_create_at=_naive_utc(result.created_at) if result.created_at else None,
         # Always a value: the column has ON UPDATE CURRENT_TIMESTAMP.
-        updated=_naive_utc(result.updated_at or datetime.now(timezone.utc)),
+        annotation_update_at=_naive_utc(result.updated_at or datetime.now(timezone.utc)),
     )
 
 
@@ -108,11 +112,13 @@ def check_writable(connection: sa.Connection, table: sa.Table) -> None:
     It fails as those do if the account or the table as such is the reason, and not a row: a privilege, a column, a
     table that is not there or locked, a server that is read-only.
     """
-    name = connection.dialect.identifier_preparer.quote_identifier(table.name)
+    names = {role: identifier(connection, column) for role, column in mapping_of(table).results.items()}
+    assignments = [f"{name} = {_OF_NO_RESULT.get(role, name)}" for role, name in names.items()]
+    assignments += unchanged(connection, mapping_of(table).kept)
+    key = identifier(connection, table.c.id.name)
     connection.exec_driver_sql(
-        f"UPDATE {name} SET annotation_data = NULL, annotation_count = 0, annotation_uid = NULL, "  # noqa: S608
-        "annotation_create_at = annotation_create_at, annotation_update_at = annotation_update_at, "
-        "updated_at = updated_at WHERE id = 0 AND 1 = 0"
+        f"UPDATE {identifier(connection, table.name)} SET {', '.join(assignments)} "  # noqa: S608
+        f"WHERE {key} = 0 AND 1 = 0"
     )
 
 
@@ -134,30 +140,28 @@ def _update(connection: sa.Connection, table: sa.Table, values: Sequence[_Values
 
     `CASE id WHEN … THEN …` works on every version; PolarDB (MySQL 8.0.13) has no `VALUES` table to join with.
     """
-    name = connection.dialect.identifier_preparer.quote_identifier(table.name)
+    key = identifier(connection, table.c.id.name)
     parameters: list[Any] = []
 
-    def case(column: str, otherwise: str) -> str:
-        chosen = [(v.row_id, getattr(v, column)) for v in values]
+    def case(role: str, otherwise: str) -> str:
+        chosen = [(v.row_id, getattr(v, role)) for v in values]
         chosen = [(row_id, value) for row_id, value in chosen if value is not None]
         if not chosen:
             return otherwise
         parameters.extend(part for pair in chosen for part in pair)
-        return f"CASE id {'WHEN %s THEN %s ' * len(chosen)}ELSE {otherwise} END"
+        return f"CASE {key} {'WHEN %s THEN %s ' * len(chosen)}ELSE {otherwise} END"
 
-    assignments = [
-        f"annotation_data = {case('data', 'NULL')}",
-        f"annotation_count = {case('count', '0')}",
-        f"annotation_uid = {case('uid', 'NULL')}",
-        f"annotation_create_at = {case('created', 'annotation_create_at')}",
-        f"annotation_update_at = {case('updated', 'annotation_update_at')}",
-        # Unchanged: it tells when the image changed. It has ON UPDATE CURRENT_TIMESTAMP too.
-        "updated_at = updated_at",
-    ]
+    names = {role: identifier(connection, column) for role, column in mapping_of(table).results.items()}
+    assignments = [f"{name} = {case(role, _OF_NO_RESULT.get(role, name))}" for role, name in names.items()]
+    # The version tells when the image changed, and other columns are none of ours.
+    assignments += unchanged(connection, mapping_of(table).kept)
     wanted = sorted({v.row_id for v in values})
     places = ", ".join(["%s"] * len(wanted))
     # Names are checked and quoted, values are bound.
-    update = f"UPDATE {name} SET {', '.join(assignments)} WHERE id IN ({places}) AND {session.IS_SET_UP}"  # noqa: S608
+    update = (
+        f"UPDATE {identifier(connection, table.name)} SET {', '.join(assignments)} "  # noqa: S608
+        f"WHERE {key} IN ({places}) AND {session.IS_SET_UP}"
+    )
     _check_size(connection, update, [*parameters, *wanted], values)
     done = connection.exec_driver_sql(update, (*parameters, *wanted))
     if done.rowcount == len(wanted):  # SQLAlchemy asks the server for matched rows (CLIENT_FOUND_ROWS)

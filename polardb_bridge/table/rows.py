@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.budget import DISCARD
+from polardb_bridge.table.mapping import TableMapping, mapping_of
 from polardb_bridge.table.stored import holds_result
 from polardb_bridge.table.text import utf8
 from polardb_bridge.table.versions import as_version, version_column
@@ -84,7 +85,7 @@ def read_key_page(
         query = query.where(table.c.id > within.after)
     if within.until is not None:
         query = query.where(table.c.id <= within.until)
-    return [_key(*row) for row in connection.execute(query)]
+    return [_key(mapping_of(table), *row) for row in connection.execute(query)]
 
 
 def read_keys(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> dict[int, RowKey]:
@@ -92,15 +93,26 @@ def read_keys(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) ->
     found: dict[int, RowKey] = {}
     for start in range(0, len(ids), _MAX_DIGESTS):
         query = sa.select(*_key_columns(table)).where(table.c.id.in_(ids[start : start + _MAX_DIGESTS]))
-        found |= {row[0]: _key(*row) for row in connection.execute(query)}
+        found |= {row[0]: _key(mapping_of(table), *row) for row in connection.execute(query)}
     return found
 
 
 def _key_columns(table: sa.Table) -> list[Any]:
-    return [table.c.id, utf8(table.c.original_name), version_column(table)]
+    return [table.c.id, name_column(table), version_column(table)]
 
 
-def _key(row_id: int, name: bytes | None, time: int | Decimal | None, is_annotated: int | None = 0) -> RowKey:
+def name_column(table: sa.Table) -> sa.ColumnElement[Any]:
+    """What is shown above a row's picture, in UTF-8: its name; where nobody has promised one, the key in its place."""
+    key: sa.ColumnElement[bytes] = sa.cast(table.c.id, sa.LargeBinary())
+    if "original_name" not in table.c:
+        return key
+    name = utf8(table.c.original_name)
+    return name if mapping_of(table).is_documented else sa.func.coalesce(name.element, key)
+
+
+def _key(
+    mapping: TableMapping, row_id: int, name: bytes | None, time: int | Decimal | None, is_annotated: int | None = 0
+) -> RowKey:
     version = as_version(time)
     try:
         text = name.decode()  # type: ignore[union-attr]
@@ -108,7 +120,7 @@ def _key(row_id: int, name: bytes | None, time: int | Decimal | None, is_annotat
         text = "\x00"
     if "\x00" in text or row_id > MAX_ROW_ID:
         text = (name or b"").decode(errors="backslashreplace")
-        return RowKey(row_id, text, version, bool(is_annotated), _problem_of(row_id, name))
+        return RowKey(row_id, text, version, bool(is_annotated), mapping.named(_problem_of(row_id, name)))
     return RowKey(row_id, text, version, bool(is_annotated))
 
 
@@ -191,7 +203,7 @@ def _stream(
             if MAX_STREAMED_BYTES < (length or 0) <= (max_bytes or length):
                 large.append(key[0])
             else:
-                yield SourceRow(_key(*key), data, length or 0, digest or "")
+                yield SourceRow(_key(mapping_of(table), *key), data, length or 0, digest or "")
     except BaseException:
         # Closing a half-read result would first fetch all the rest of it.
         connection.invalidate()
@@ -211,7 +223,7 @@ def _read_large_row(
     found = connection.execute(query.where(table.c.id == row_id)).first()
     if found is not None:
         data, digest, *key = found
-        yield SourceRow(_key(*key), data, len(data or ""), digest or "")
+        yield SourceRow(_key(mapping_of(table), *key), data, len(data or ""), digest or "")
 
 
 def _bytes(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
@@ -236,7 +248,8 @@ def _digest(table: sa.Table) -> sa.ColumnElement[str]:
     def part(column: sa.Column[str]) -> sa.ColumnElement[str]:
         return sa.func.coalesce(sa.func.sha2(column, 256), "NULL")
 
-    whole = sa.func.sha2(sa.func.concat(part(table.c.base64_data), part(table.c.original_name)), 256)
+    columns = [table.c[role] for role in ("base64_data", "original_name") if role in table.c]
+    whole = sa.func.sha2(sa.func.concat(*map(part, columns)), 256)
     return sa.func.left(whole, DIGEST_LENGTH)
 
 
@@ -247,49 +260,8 @@ def read_digests(connection: sa.Connection, table: sa.Table, ids: Sequence[int])
     while start < len(ids):
         begun = time.monotonic()
         found = connection.execute(query.where(table.c.id.in_(ids[start : start + count]))).all()
-        yield from ((_key(*key), digest) for digest, *key in found)
+        yield from ((_key(mapping_of(table), *key), digest) for digest, *key in found)
         start += count
         took = time.monotonic() - begun
         count = min(2 * count, _MAX_DIGESTS) if took < _DIGESTS_SECONDS / 2 else count
         count = max(count // 2, 1) if took > _DIGESTS_SECONDS else count
-
-
-def read_image(
-    connection: sa.Connection, table: sa.Table, row_id: int, max_bytes: int, *, since_version: int = 0
-) -> tuple[str | bytes | None, int]:
-    """The stored text of one row's image, unless it has more than `max_bytes`, and how many it has.
-
-    Raises:
-        RowError: there is no such row, or it holds no text.
-        StaleRowError: there is none, or an older one, although there was one of `since_version`.
-    """
-    size = sa.func.octet_length(table.c.base64_data)
-    text = sa.case((size <= max_bytes, table.c.base64_data))
-    query = sa.select(text, size, *_key_columns(table)).where(table.c.id == row_id)
-    try:
-        row = connection.execute(query).first()
-    except UnicodeDecodeError as error:
-        raise RowError(f"base64_data is not base64: byte {error.start + 1} is no character") from None
-    if row is None and since_version:
-        raise StaleRowError("the row is missing")
-    if row is None:
-        raise RowError("the row is missing")
-    data: str | bytes | None = row[0]
-    if _key(*row[2:]).version < since_version:
-        raise StaleRowError("the row is older than the one that was read before")
-    return data, row[1] or 0
-
-
-def read_image_pieces(connection: sa.Connection, table: sa.Table, row_id: int, piece_bytes: int) -> Iterator[bytes]:
-    """The stored text of one row's image in pieces; use a transaction, or they may be of two images.
-
-    The server reads the whole of it for each piece.
-    """
-    first = 1
-    while True:
-        piece = sa.func.substr(_bytes(table.c.base64_data), first, piece_bytes)
-        data: bytes | None = connection.scalar(sa.select(piece).where(table.c.id == row_id))
-        if not data:
-            return
-        yield data
-        first += len(data)

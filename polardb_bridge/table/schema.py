@@ -7,6 +7,7 @@ import re
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
+from polardb_bridge.choices import ImageEncoding
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
 from polardb_bridge.table.columns import (
     FoundTable,
@@ -17,6 +18,7 @@ from polardb_bridge.table.columns import (
     writing_problems_of,
     writing_warnings,
 )
+from polardb_bridge.table.mapping import DOCUMENTED, TableMapping, mapping_of
 
 TEMPLATE_TABLE = "annotation_template"
 
@@ -54,12 +56,32 @@ def template_table() -> sa.Table:
     )
 
 
-def source_table(name: str) -> sa.Table:
+def source_table(name: str, mapping: TableMapping = DOCUMENTED) -> sa.Table:
     """A source table: one row an image, and its newest annotation once there is one.
+
+    Its columns are known here by the names of the documented layout (`table.c.base64_data`), whatever the mapping calls
+    them; those that it does not have are missing.
 
     Raises:
         InvalidInputError: `name` cannot be a table's name.
     """
+    if mapping.is_documented:
+        return _documented_table(name)
+    types = {column.key: column.type for column in _documented_table("any").columns}
+    if mapping.encoding is ImageEncoding.BYTES:
+        types["base64_data"] = mysql.LONGBLOB()
+    return sa.Table(
+        check_table_name(name),
+        sa.MetaData(),
+        *(
+            sa.Column(column, types[role], key=role, primary_key=role == "id")
+            for role, column in mapping.by_role.items()
+        ),
+        info={"mapping": mapping},
+    )
+
+
+def _documented_table(name: str) -> sa.Table:
     return sa.Table(
         check_table_name(name),
         sa.MetaData(),
@@ -77,29 +99,20 @@ def source_table(name: str) -> sa.Table:
         sa.Column("annotation_count", mysql.INTEGER(11), nullable=False, server_default="0"),
         sa.Column("annotation_uid", sa.String(255), nullable=True),
         mysql_default_charset="utf8mb4",
+        info={"mapping": DOCUMENTED},
     )
 
 
-def open_source_table(connection: sa.Connection, name: str) -> sa.Table:
-    """The source table of that name, once the database was seen to hold it with all its columns.
-
-    Raises:
-        InvalidInputError: `name` cannot be a table's name.
-        ReconfigureError: as `validate_table`.
-    """
-    table = source_table(name)
-    validate_table(connection, table)
-    return table
-
-
-def table_warnings(connection: sa.Connection, found: FoundTable, *, to_write: bool) -> list[TableWarning]:
+def table_warnings(
+    connection: sa.Connection, found: FoundTable, mapping: TableMapping, *, to_write: bool
+) -> list[TableWarning]:
     """What will surprise people although the source table, as `validate_table` found it, can be read, or written."""
-    return writing_warnings(connection, found) if to_write else reading_warnings(found)
+    return writing_warnings(connection, found, mapping) if to_write else reading_warnings(found, mapping)
 
 
-def labeling_warnings(connection: sa.Connection, found: FoundTable) -> list[TableWarning]:
+def labeling_warnings(connection: sa.Connection, found: FoundTable, mapping: TableMapping) -> list[TableWarning]:
     """What will surprise people of a table whose rows are read and whose results are written."""
-    return [*reading_warnings(found), *writing_warnings(connection, found)]
+    return [*reading_warnings(found, mapping), *writing_warnings(connection, found, mapping)]
 
 
 def create_table(connection: sa.Connection, table: sa.Table) -> bool:
@@ -110,6 +123,22 @@ def create_table(connection: sa.Connection, table: sa.Table) -> bool:
     return True
 
 
+def open_table(connection: sa.Connection, name: str) -> FoundTable:
+    """What the catalogue has of the table `name`.
+
+    Raises:
+        ReconfigureError: it is not there, or a view.
+    """
+    found = find_table(connection, name)
+    if found is None:
+        raise ReconfigureError(
+            f"There is no table {name!r} in the database, or its user may not see it.", field="table"
+        )
+    if found.is_view:
+        raise ReconfigureError(f"{name!r} is a view: name the table that it shows.", field="table")
+    return found
+
+
 def validate_table(connection: sa.Connection, expected: sa.Table, *, to_write: bool = False) -> FoundTable:
     """Check that the database holds a table with the columns of `expected`; more columns are fine.
 
@@ -118,16 +147,10 @@ def validate_table(connection: sa.Connection, expected: sa.Table, *, to_write: b
     Raises:
         ReconfigureError: the table is not there, is a view, or columns are missing or unfit; all are named.
     """
-    found = find_table(connection, expected.name)
-    if found is None:
-        raise ReconfigureError(
-            f"There is no table {expected.name!r} in the database, or its user may not see it.", field="table"
-        )
-    if found.is_view:
-        raise ReconfigureError(f"{expected.name!r} is a view: name the table that it shows.", field="table")
+    found = open_table(connection, expected.name)
     problems = problems_of(found, expected)
     if to_write and not problems:
-        problems = writing_problems_of(found)
+        problems = writing_problems_of(found, mapping_of(expected))
     if problems:
         raise ReconfigureError(f"The table {expected.name!r} cannot be used: {'; '.join(problems)}.", field="table")
     return found

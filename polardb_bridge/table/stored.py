@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 import sqlalchemy as sa
 
+from polardb_bridge.table.mapping import RESULT_ROLES, mapping_of
 from polardb_bridge.table.results import RowResult, to_json
-from polardb_bridge.table.text import utf8
+from polardb_bridge.table.text import identifier, utf8
 from polardb_bridge.table.versions import as_version
 
 # What MySQL takes, too.
@@ -19,6 +20,9 @@ MAX_JSON_DEPTH = 100
 # What stands for "no result": JSON's own null, and what a column that is NOT NULL holds in place of NULL.
 _NEVER_RESULTS = ("", "null")
 _EMPTY = ("[]", "{}")  # results only where a count or an id says so: somebody has submitted nothing
+# Read as bytes, and compared after a write; its times are not: servers round them.
+_TEXTS = ("annotation_data", "annotation_uid")
+_COMPARED = ("annotation_data", "annotation_count", "annotation_uid")
 _TOO_DEEP = f"is nested more than {MAX_JSON_DEPTH} levels deep"
 
 
@@ -28,6 +32,7 @@ class StoredResult:
 
     data: parsed; None if the column is NULL, `Unreadable` if it is not JSON that Label Studio's database can hold.
     count: None if the column is NULL. created_at, updated_at: None if they are no times (`0000-00-00`).
+    roles: what the table has columns for; the rest is None.
     """
 
     row_id: int
@@ -36,10 +41,16 @@ class StoredResult:
     uid: str | None
     created_at: datetime | None
     updated_at: datetime | None
+    roles: frozenset[str] = frozenset(RESULT_ROLES)
 
     def matches(self, result: RowResult) -> bool:
         """Whether the row holds `result`. JSON is compared as values: MySQL keeps no order of keys and no spaces."""
-        return (self.data, self.count, self.uid) == (result.data, result.count, result.uid)
+        pairs = {
+            "annotation_data": (self.data, result.data),
+            "annotation_count": (self.count, result.count),
+            "annotation_uid": (self.uid, result.uid),
+        }
+        return all(held == wanted for role, (held, wanted) in pairs.items() if role in self.roles)
 
     @property
     def is_nothing(self) -> bool:
@@ -66,26 +77,41 @@ class Unreadable:
 
 def holds_result(table: sa.Table) -> sa.ColumnElement[bool]:
     """Whether a row holds a result, as far as its count and the first characters tell."""
-    start = sa.func.left(sa.cast(table.c.annotation_data, sa.CHAR), max(map(len, _NEVER_RESULTS + _EMPTY)) + 1)
-    return sa.or_(table.c.annotation_count > 0, start.not_in(_NEVER_RESULTS + _EMPTY))
+    tells: list[sa.ColumnElement[bool]] = []
+    if "annotation_count" in table.c:
+        tells.append(table.c.annotation_count > 0)
+    if "annotation_data" in table.c:
+        start = sa.func.left(sa.cast(table.c.annotation_data, sa.CHAR), max(map(len, _NEVER_RESULTS + _EMPTY)) + 1)
+        tells.append(start.not_in(_NEVER_RESULTS + _EMPTY))
+    return sa.or_(sa.false(), *tells)
 
 
 def read_results(connection: sa.Connection, table: sa.Table, row_ids: Sequence[int]) -> dict[int, StoredResult]:
     """What the rows of these ids hold, by row id; rows that are not there are left out."""
     # As bytes: the type would parse it, and could not tell JSON's null from NULL; not all of it is valid text.
-    data, uid = utf8(table.c.annotation_data), utf8(table.c.annotation_uid)
-    times = (table.c.annotation_create_at, table.c.annotation_update_at)
-    query = sa.select(table.c.id, data, table.c.annotation_count, uid, *times).where(table.c.id.in_(row_ids))
+    columns = [utf8(table.c[role]) if role in _TEXTS else table.c[role] for role in mapping_of(table).results]
+    query = sa.select(table.c.id, *columns).where(table.c.id.in_(row_ids))
     return {
-        row_id: StoredResult(
-            row_id,
-            _parsed(text),
-            count,
-            None if uid is None else uid.decode(errors="replace").rstrip(),
-            *(time and time.replace(tzinfo=timezone.utc) for time in stamps),
-        )
-        for row_id, text, count, uid, *stamps in connection.execute(query)
+        row.id: _stored(row.id, {role: getattr(row, role) for role in mapping_of(table).results})
+        for row in connection.execute(query)
     }
+
+
+def _stored(row_id: int, values: Mapping[str, Any]) -> StoredResult:
+    uid = values.get("annotation_uid")
+    created_at, updated_at = (
+        time and time.replace(tzinfo=timezone.utc)
+        for time in (values.get("annotation_create_at"), values.get("annotation_update_at"))
+    )
+    return StoredResult(
+        row_id,
+        _parsed(values.get("annotation_data")),
+        values.get("annotation_count"),
+        None if uid is None else uid.decode(errors="replace").rstrip(),
+        created_at,
+        updated_at,
+        roles=frozenset(values),
+    )
 
 
 def _parsed(text: bytes | None) -> Any:
@@ -156,27 +182,37 @@ def read_kept(connection: sa.Connection, table: sa.Table, results: Collection[Ro
     """
     if not results:
         return {}
-    name = connection.dialect.identifier_preparer.quote_identifier(table.name)
+    mapping = mapping_of(table)
+    columns = {role: identifier(connection, column) for role, column in mapping.by_role.items()}
+    version = f"UNIX_TIMESTAMP({columns['updated_at']})" if mapping.version else "NULL"
+    compared = [role for role in _COMPARED if role in mapping.results]
+    values = [
+        f"CAST(CONVERT({columns[role]} USING utf8mb4) AS BINARY)" if role in _TEXTS else columns[role]
+        for role in compared
+    ]
     query = (
-        "SELECT id, UNIX_TIMESTAMP(updated_at), annotation_count,"  # noqa: S608  # names are checked and quoted
-        " CAST(CONVERT(annotation_uid USING utf8mb4) AS BINARY),"
-        " CAST(CONVERT(annotation_data USING utf8mb4) AS BINARY)"
-        f" FROM {name} WHERE id IN ({', '.join(['%s'] * len(results))})"
+        f"SELECT {', '.join([columns['id'], version, *values])} "  # noqa: S608  # names are checked and quoted
+        f"FROM {identifier(connection, table.name)} WHERE {columns['id']} IN ({', '.join(['%s'] * len(results))})"
     )
     by_row = {result.row_id: result for result in results}
     return {
-        row_id: KeptResult(_differing_column(by_row[row_id], count, uid, text), as_version(time))
-        for row_id, time, count, uid, text in connection.exec_driver_sql(query, tuple(by_row))
+        row_id: KeptResult(
+            mapping.results.get(_differing_role(by_row[row_id], dict(zip(compared, held, strict=True))), ""),
+            as_version(time),
+        )
+        for row_id, time, *held in connection.exec_driver_sql(query, tuple(by_row))
     }
 
 
-def _differing_column(result: RowResult, count: int | None, uid: bytes | None, text: bytes | None) -> str:
-    if not _is_same_data(result.data, text):
+def _differing_role(result: RowResult, held: Mapping[str, Any]) -> str:
+    """The first of `held`, by role, that is not the result's; empty if there is none."""
+    if "annotation_data" in held and not _is_same_data(result.data, held["annotation_data"]):
         return "annotation_data"
-    if count != result.count:
+    if "annotation_count" in held and held["annotation_count"] != result.count:
         return "annotation_count"
+    uid = held.get("annotation_uid")
     is_same_uid = (None if uid is None else uid.decode(errors="replace").rstrip()) == result.uid
-    return "" if is_same_uid else "annotation_uid"
+    return "" if is_same_uid or "annotation_uid" not in held else "annotation_uid"
 
 
 def _is_same_data(data: list[Any] | None, text: bytes | None) -> bool:

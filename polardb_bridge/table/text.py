@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import sqlalchemy as sa
 
 
-def utf8(column: sa.Column[str]) -> sa.ColumnElement[bytes]:
-    """The bytes of a text column in UTF-8; the driver would refuse a whole page for one row that it cannot decode.
+def utf8(column: sa.Column[Any]) -> sa.ColumnElement[bytes]:
+    """The bytes of a column in UTF-8, of any type that has a text.
 
-    Columns can hold what is not valid: halves of surrogate pairs, or what a session without strict mode has stored.
+    The driver would refuse a whole page for one row that it cannot decode. Columns can hold what is not valid: halves
+    of surrogate pairs, or what a session without strict mode has stored.
     """
-    converted: sa.ColumnElement[bytes] = sa.literal_column(f"CONVERT({column.name} USING utf8mb4)")
-    return sa.cast(converted, sa.LargeBinary()).label(column.name)
+    converted: sa.ColumnElement[bytes] = sa.literal_column(f"CONVERT({quoted(column.name)} USING utf8mb4)")
+    return sa.cast(converted, sa.LargeBinary()).label(str(column.key))
 
 
 def shown(text: str) -> str:
@@ -19,6 +23,16 @@ def shown(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def identifier(connection: sa.Connection, name: str) -> str:
+    """A name as an identifier in a statement for `exec_driver_sql`, which takes % for the start of a parameter."""
+    return connection.dialect.identifier_preparer.quote_identifier(name)
+
+
+def unchanged(connection: sa.Connection, names: Iterable[str]) -> list[str]:
+    """Assignments for an UPDATE that leave these columns as they are, whatever ON UPDATE would do with them."""
+    return [f"{name} = {name}" for name in (identifier(connection, each) for each in names)]
 
 
 def quoted(name: str) -> str:

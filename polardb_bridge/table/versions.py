@@ -1,4 +1,4 @@
-"""The version of a row: its `updated_at`, as a number."""
+"""The version of a row: its `updated_at`, or what stands for it, as a number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ _MICROSECONDS = 1_000_000
 
 
 def version_column(table: sa.Table) -> sa.ColumnElement[Any]:
-    """What `as_version` takes; the same whatever the session's time zone is."""
+    """What `as_version` takes; the same whatever the session's time zone is. NULL if the table has no such column."""
+    if "updated_at" not in table.c:
+        return sa.null()
     return sa.func.unix_timestamp(table.c.updated_at)
 
 

@@ -16,6 +16,7 @@ from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportSto
 from polardb_bridge.storage.sync import plan
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.images.decode import decode_image
 from polardb_bridge.table.preview import make_thumbnail
 from polardb_bridge.table.schema import source_table
 from polardb_bridge.table.size import read_table_size
@@ -115,7 +116,7 @@ def test_images_of_all_modes_have_thumbnails(kind: str, mode: str) -> None:
         # Pillow before 13, the newest for Python 3.10, writes a truncated BMP of an image without colors.
         image.putpalette(bytes(range(256)) * 3)
     image.save(buffer, kind)
-    thumbnail = make_thumbnail(base64_text(buffer.getvalue()))
+    thumbnail = make_thumbnail(decode_image(base64_text(buffer.getvalue())))
     assert thumbnail.media_type == f"image/{kind.lower()}"
     assert len(thumbnail.data_uri) < 4000
 

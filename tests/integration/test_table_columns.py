@@ -16,9 +16,10 @@ from polardb_bridge.errors import BridgeError, ReconfigureError
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.columns import find_table
 from polardb_bridge.table.connection import begin, connect, dispose
+from polardb_bridge.table.mapping import DOCUMENTED
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.privileges import check_select, check_update
-from polardb_bridge.table.schema import open_source_table, source_table, table_warnings, validate_table
+from polardb_bridge.table.schema import source_table, table_warnings, validate_table
 from polardb_bridge.webhooks.delivery import deliver
 from polardb_bridge.webhooks.reconcile import reconcile
 from support.labeling import LabelingProject, Provisioned, provision
@@ -47,7 +48,10 @@ def warnings(source: Source) -> dict[bool, str]:
     """What is said of reading (False) and of writing (True)."""
     with connect(source.parameters) as connection:
         found = validate_table(connection, source_table(TABLE))
-        return {to_write: " ".join(table_warnings(connection, found, to_write=to_write)) for to_write in (False, True)}
+        return {
+            to_write: " ".join(table_warnings(connection, found, DOCUMENTED, to_write=to_write))
+            for to_write in (False, True)
+        }
 
 
 @pytest.fixture(autouse=True)
@@ -210,7 +214,7 @@ class TestAccounts:
     def test_a_missing_select_is_no_missing_table(self, source: Source, limited: ConnectionParameters) -> None:
         self.grant(source, "UPDATE")
         with pytest.raises(ReconfigureError, match=r"lacks a privilege.*SELECT"), connect(limited) as connection:
-            check_select(connection, open_source_table(connection, TABLE))
+            check_select(connection, source_table(TABLE))
 
     def test_a_column_that_may_not_be_seen_is_named(self, source: Source, limited: ConnectionParameters) -> None:
         self.grant(source, f"SELECT ({COLUMNS.replace('base64_data, ', '')})")

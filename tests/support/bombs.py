@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table.images.decode import decode_image
 from polardb_bridge.table.preview import make_thumbnail
 from support.source_data import base64_text
 
@@ -93,7 +94,7 @@ def _peak_mb() -> int:
 
 def _show(text: str) -> None:
     with suppress(RowError):
-        make_thumbnail(text)
+        make_thumbnail(decode_image(text))
 
 
 def main() -> None:

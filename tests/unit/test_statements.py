@@ -28,7 +28,10 @@ DOCUMENTED = """
 /*polar4ai*/DROP DEPLOYMENT `mark_animal`;
 """
 SYNTAX = "ERROR 1064 (42000): You have an error in your SQL syntax"
-OPTIONS = "annotation_template_id, annotation_source, deployment_name, title, image_delivery, existing_annotations"
+OPTIONS = (
+    "annotation_template_id, annotation_source, deployment_name, title, image_delivery, existing_annotations,"
+    " key_column, image, name_column, version_column, result_columns"
+)
 
 
 def test_the_documented_statements_are_read() -> None:

@@ -8,6 +8,7 @@ from polardb_bridge.conf import command_database
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.table.columns import reading_warnings
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.mapping import DOCUMENTED
 from polardb_bridge.table.schema import create_table, source_table, template_table, validate_table
 
 
@@ -33,7 +34,7 @@ class Command(BridgeCommand):
                 created[table.name] = create_table(connection, table)
                 found = validate_table(connection, table)
                 if "annotation_count" in table.columns:
-                    notes += [f"{table.name}: {warning}" for warning in reading_warnings(found)]
+                    notes += [f"{table.name}: {warning}" for warning in reading_warnings(found, DOCUMENTED)]
         if options["json"]:
             self.print_json(
                 {

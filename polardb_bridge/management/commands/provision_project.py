@@ -12,6 +12,17 @@ from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.management.sync import sync_with_progress
 from polardb_bridge.storage.sync.lease import was_broken_off
+from polardb_bridge.table.mapping import PICTURE, RESULT_ROLES, AskedMapping
+
+
+def _picture(maps: list[str]) -> str | None:
+    """What `--map` says of the picture."""
+    if not maps:
+        return None
+    field, _, column = maps[0].partition("=")
+    if len(maps) > 1 or field.strip() != PICTURE:
+        raise InvalidInputError(f"--map takes one field, {PICTURE}, such as --map image=photo:bytes.", field="mapping")
+    return column
 
 
 class Command(BridgeCommand):
@@ -33,6 +44,29 @@ class Command(BridgeCommand):
             default=ImageDelivery.AUTO.value,
             help="images inside the tasks, by link, or whichever suits the table's size (default: %(default)s)",
         )
+        group = parser.add_argument_group(
+            "any table",
+            "Which columns of the table are what, if it is not of the documented layout. What is left out are columns "
+            "of the documented names, where the table has them, and its primary key.",
+        )
+        group.add_argument("--key", metavar="COLUMN", help="integers that tell rows apart")
+        group.add_argument(
+            "--map",
+            action="append",
+            default=[],
+            metavar="image=COLUMN[:ENCODING]",
+            help="the picture, stored as base64 (the default) or as bytes: image=photo:bytes",
+        )
+        group.add_argument("--name-column", metavar="COLUMN", help="what is shown above the picture; '': the key")
+        group.add_argument(
+            "--version-column", metavar="COLUMN", help="a time that changes with the picture; '': there is none"
+        )
+        group.add_argument(
+            "--result-column",
+            action="append",
+            metavar="ROLE=COLUMN",
+            help=f"where results go; roles: {', '.join(RESULT_ROLES)}",
+        )
         self.add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,6 +82,13 @@ class Command(BridgeCommand):
             name=options["name"],
             owner=owner,
             image_delivery=ImageDelivery(options["image_delivery"]),
+            asked=AskedMapping.from_texts(
+                key=options["key"],
+                picture=_picture(options["map"]),
+                name=options["name_column"],
+                version=options["version_column"],
+                results=None if options["result_column"] is None else ", ".join(options["result_column"]),
+            ),
         )
         project, storage = provisioned.project, provisioned.import_storage
         report = None

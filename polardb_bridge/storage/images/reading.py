@@ -16,10 +16,10 @@ from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.primary import connect_to_primary
 from polardb_bridge.table.budget import DISCARD
 from polardb_bridge.table.connection import begin, connect
-from polardb_bridge.table.images.base64_text import decode_pieces
-from polardb_bridge.table.images.decode import DecodedImage, decode_image, shown_file
+from polardb_bridge.table.images.decode import DecodedImage
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import StaleRowError, read_image, read_image_pieces
+from polardb_bridge.table.pictures import decode_image, read_image, read_image_pieces, write_pieces
+from polardb_bridge.table.rows import StaleRowError
 from polardb_bridge.table.time_limit import TimeLimit, time_limit
 
 # A server that is away is said so within 3 s.
@@ -67,27 +67,25 @@ def read(storage: PolarDBImportStorage, row_id: int, since_version: int = 0) -> 
             with connect_to_primary(storage) as (connection, table):
                 text, size = read_image(connection, table, row_id, MAX_BYTES_IN_MEMORY)
             if size <= MAX_BYTES_IN_MEMORY:
-                return decode_image(text)
+                return decode_image(table, text)
         return _read(storage, row_id, limit)
 
 
 def _read(
     storage: PolarDBImportStorage, row_id: int, limit: TimeLimit, since_version: int = 0
 ) -> DecodedImage | LargeImage:
-    parameters = storage.connection_parameters()
+    parameters, table = storage.connection_parameters(), storage.source_table
     hasty = replace(parameters, timeout_s=TIMEOUT_S)
     try:
         with connect(hasty) as connection:
-            text, size = read_image(
-                connection, storage.source_table, row_id, MAX_BYTES_IN_MEMORY, since_version=since_version
-            )
+            text, size = read_image(connection, table, row_id, MAX_BYTES_IN_MEMORY, since_version=since_version)
         if size <= MAX_BYTES_IN_MEMORY:
-            return decode_image(text)
+            return decode_image(table, text)
     except RetryableError:
         # A server that lives may take longer for a large row.
         with connect(hasty) as connection:
             connection.exec_driver_sql("SELECT 1")
-    return _read_large(parameters, storage.source_table, row_id, limit)
+    return _read_large(parameters, table, row_id, limit)
 
 
 def _allowed_s(size: int) -> float:
@@ -107,11 +105,10 @@ def _read_large(
             text, size = read_image(connection, table, row_id, MAX_BYTES_IN_MEMORY)
             if size <= MAX_BYTES_IN_MEMORY:
                 file.close()
-                return decode_image(text)
+                return decode_image(table, text)
             pieces = read_image_pieces(connection, table, row_id, PIECE_BYTES)
-            decode_pieces(_each_in_time(pieces, limit), file)
+            shown = write_pieces(table, _each_in_time(pieces, limit), file)
             connection.info[DISCARD] = True  # the client library keeps a buffer as large as the largest piece
-        shown = shown_file(file)
         if isinstance(shown, DecodedImage):
             file.close()
             return shown

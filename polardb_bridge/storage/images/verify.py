@@ -16,7 +16,7 @@ from polardb_bridge.storage.images.reading import MAX_BYTES_IN_MEMORY, LargeImag
 from polardb_bridge.storage.images.unreadable import UnreadableImage, UnreadableRow, rows
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.images.decode import decode_image
+from polardb_bridge.table.pictures import decode_image
 from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, read_rows
 
 
@@ -108,16 +108,17 @@ def _look(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLin
     problems = {}
     large = []
     row_ids = [link.row_id for link in links]
+    table = storage.source_table
     with (
         connect(storage.connection_parameters()) as connection,
-        closing(read_rows(connection, storage.source_table, row_ids, max_bytes=MAX_BYTES_IN_MEMORY)) as rows,
+        closing(read_rows(connection, table, row_ids, max_bytes=MAX_BYTES_IN_MEMORY)) as rows,
     ):
         for row in rows:
             if row.size > MAX_BYTES_IN_MEMORY:
                 large.append(row.key.id)
                 continue
             try:
-                decode_image(row.base64_data)
+                decode_image(table, row.base64_data)
             except RowError as error:
                 problems[row.key.id] = str(error)
     for row_id in large:

@@ -24,8 +24,8 @@ from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportSto
 from polardb_bridge.storage.sync.models import KnownTable
 from polardb_bridge.storage.sync.task_data import MAX_DATA_URI_BYTES, TaskData
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.images.decode import data_uri
 from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.pictures import data_uri
 from polardb_bridge.table.rows import read_rows
 
 LINKS = "polardb_io_storages_polardbimportstoragelink"
@@ -112,5 +112,5 @@ class Adoption:
         ):
             for row in stored:
                 with suppress(RowError):
-                    pictures[row.key.id] = data_uri(row.base64_data)
+                    pictures[row.key.id] = data_uri(table, row.base64_data)
         return pictures

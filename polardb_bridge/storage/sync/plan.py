@@ -16,7 +16,7 @@ from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.rows import ALL_KEYS
-from polardb_bridge.table.schema import open_source_table
+from polardb_bridge.table.schema import validate_table
 from polardb_bridge.table.size import TableSize
 
 # What a person who looks at the preview waits for.
@@ -33,7 +33,8 @@ def plan_sync(storage: PolarDBImportStorage) -> SyncReport:
     report = SyncReport()
     source = storage.connection_parameters()
     with connect(source) as connection:
-        table = open_source_table(connection, storage.table)
+        table = storage.source_table
+        validate_table(connection, table)
     _compare(storage, source, table, report)
     report.failed += refused_in(storage, ALL_KEYS).count()
     return report

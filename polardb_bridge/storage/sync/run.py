@@ -26,7 +26,7 @@ from polardb_bridge.storage.sync.report import Progress, SyncReport
 from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.schema import open_source_table
+from polardb_bridge.table.schema import validate_table
 from polardb_bridge.table.size import estimate_table_size
 from polardb_bridge.table.time_limit import time_limit
 
@@ -108,7 +108,8 @@ def _sync_rows(
     source = storage.connection_parameters()
     with acting_user(storage.project.created_by):
         with connect(source) as connection:
-            table = open_source_table(connection, storage.table)
+            table = storage.source_table
+            validate_table(connection, table)
             storage.identify(connection)
             _decide_delivery(storage, connection, table)
         report = _follow(storage, mine, source, table, ask_helpers, progress)

@@ -19,8 +19,8 @@ from polardb_bridge.storage.sync.read_ahead import read_ahead
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.horizon import Horizon
-from polardb_bridge.table.images.decode import data_uri
 from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.pictures import data_uri
 from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, RowKey, SourceRow, read_digests, read_rows
 
 MAX_BATCH_ROWS = 1000
@@ -152,7 +152,7 @@ class _Reader:
                     f"the image takes {row.size:,} bytes as base64, and {MAX_DATA_URI_BYTES:,} fit into a task: "
                     "set the storage's image delivery to 'link'"
                 )
-            image = data_uri(row.base64_data)
+            image = data_uri(self.table, row.base64_data)
         except RowError as error:
             self.report.add_error(key.id, key.original_name, error)
             return None

@@ -1,0 +1,40 @@
+"""The table of a storage by its mapping: which of its columns are what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from django.db import models
+
+from polardb_bridge.table.choosing import complete
+from polardb_bridge.table.mapping import AskedMapping, TableMapping
+from polardb_bridge.table.schema import open_table, source_table
+
+
+class MappedMixin(models.Model):
+    """mapping: as `TableMapping.to_json` writes it; empty is the documented layout."""
+
+    mapping = models.JSONField(
+        default=dict, blank=True, help_text="Which columns are what (table/mapping.py); empty: the documented layout"
+    )
+
+    class Meta:
+        abstract = True
+
+    if TYPE_CHECKING:
+        table: str
+
+    @property
+    def source_table(self) -> sa.Table:
+        """The table, to read and write by; nobody has looked whether the database holds it."""
+        return source_table(self.table, TableMapping.from_json(self.mapping))
+
+    def complete_mapping(self, connection: sa.Connection) -> None:
+        """What the mapping of a new storage leaves open, as the table has it (table/choosing.py); nothing is saved.
+
+        Raises:
+            BridgeError: the table is not there, or does not tell.
+        """
+        if self.mapping and self.pk is None:
+            self.mapping = complete(AskedMapping.from_json(self.mapping), open_table(connection, self.table)).to_json()

@@ -1,0 +1,66 @@
+"""A mapping for a table as it is: what somebody has asked for, and the rest as the server's catalogue suggests it."""
+
+from __future__ import annotations
+
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.table.columns import INTEGERS, TIMES, FoundTable
+from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping, Picture, TableMapping
+
+
+def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
+    """The mapping of `found`: columns that nobody has named are those of the documented names, where there are any.
+
+    Raises:
+        InvalidInputError: nothing tells the key or the picture; says which columns there are.
+    """
+    documented = TableMapping()
+    key = asked.key or _only_key(found)
+    if key is None:
+        raise _choose(found, "key", "one column of integers that tells rows apart", "--key id, or key_column = 'id'")
+    picture = asked.picture
+    if picture is None and found.column(documented.image):
+        picture = Picture(documented.image, documented.encoding)
+    if picture is None:
+        example = "--map image=photo:bytes, or image = 'photo:bytes'"
+        raise _choose(found, "picture", "a column of pictures, as base64 or as bytes", example)
+    taken = {key.lower(), picture.column.lower()}
+    name, version, results = asked.name, asked.version, dict(asked.results or {})
+    if name is None:
+        name = _there(found, documented.name, taken)
+    taken |= {name.lower()}
+    if version is None:
+        column = found.column(documented.version or "")
+        version = _there(found, documented.version, taken) if column and column.type in TIMES else ""
+    taken |= {version.lower()}
+    for role in RESULT_ROLES:
+        if role not in results and (column_name := _there(found, role, taken)):
+            results[role] = column_name
+    used = taken | {column_name.lower() for column_name in results.values()}
+    return TableMapping(
+        key=key,
+        image=picture.column,
+        encoding=picture.encoding,
+        name=name or None,
+        version=version or None,
+        results={role: results[role] for role in RESULT_ROLES if role in results},
+        held=tuple(each for each, column in found.columns.items() if column.changes_with_row and each not in used),
+    )
+
+
+def _only_key(found: FoundTable) -> str | None:
+    """The primary key, if it is one column of integers."""
+    key = found.key
+    return key[0] if len(key) == 1 and found.columns[key[0]].type in INTEGERS else None
+
+
+def _there(found: FoundTable, name: str | None, taken: set[str]) -> str:
+    """`name` if the table has such a column, and it has no other use; empty otherwise."""
+    return name if name and found.column(name) and name not in taken else ""
+
+
+def _choose(found: FoundTable, what: str, needed: str, example: str) -> InvalidInputError:
+    columns = ", ".join(f"{name} {column.full_type}" for name, column in found.columns.items())
+    return InvalidInputError(
+        f"The table {found.name!r} does not tell its {what}: name {needed} ({example}). It has: {columns}.",
+        field="mapping",
+    )

@@ -1,0 +1,284 @@
+"""Which columns of a source table are what: the layout that PolarDB for AI documents, or any other table as it is.
+
+A mapping is JSON on the storages of a table, and in their API:
+
+    {"key": "sku", "data": {"image": "photo:bytes"}, "name": "title", "version": "changed_at",
+     "result": {"annotation_data": "answer", "annotation_count": "answers"}, "held": ["last_seen"]}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from polardb_bridge.choices import ImageEncoding
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.table.text import quoted
+
+# What results are made of, each in a column of its own. The first is the result itself.
+RESULT_ROLES = (
+    "annotation_data",
+    "annotation_count",
+    "annotation_uid",
+    "annotation_create_at",
+    "annotation_update_at",
+)
+# The only thing of a row that is labeled: its picture, under whichever name the labeling interface shows it.
+PICTURE = "image"
+_MAX_COLUMN_LENGTH = 64
+# `photo`, `photo:bytes`, or with the column in backticks.
+_PICTURE = re.compile(r"(?:`((?:[^`]|``)+)`|([^`:]+))(?::(\w+))?", re.DOTALL)
+_RESULT = re.compile(r"(\w+)\s*=\s*(?:`((?:[^`]|``)+)`|([^`,=]*[^`,=\s]))\s*(?:,\s*|$)")
+_DOCUMENTED_RESULTS = {role: role for role in RESULT_ROLES}
+
+
+@dataclass(frozen=True)
+class TableMapping:
+    """The columns of a source table by what they are for; by default those of the documented layout.
+
+    key: an integer that tells rows apart. image: the picture, stored as `encoding` says.
+    name: what is shown above it; None: the key. version: a time that changes with the picture; None: a digest tells.
+    results: column by role (`RESULT_ROLES`); what a table lacks is not written.
+    held: other columns that an UPDATE changes by itself (ON UPDATE): ours leave them as they are.
+    """
+
+    key: str = "id"
+    image: str = "base64_data"
+    encoding: ImageEncoding = ImageEncoding.BASE64
+    name: str | None = "original_name"
+    version: str | None = "updated_at"
+    results: Mapping[str, str] = field(default_factory=_DOCUMENTED_RESULTS.copy)
+    held: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_columns([*self.by_role.values(), *self.held])
+
+    @property
+    def is_documented(self) -> bool:
+        """Whether this is the documented layout, of which every column must be there."""
+        return self == TableMapping()
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """What our UPDATEs leave as it is, and name, since it would change by itself."""
+        return (*([self.version] if self.version else []), *self.held)
+
+    @property
+    def by_role(self) -> dict[str, str]:
+        """The columns that are read or written, each under the name that it has in the documented layout."""
+        read = {"id": self.key, "base64_data": self.image, "original_name": self.name, "updated_at": self.version}
+        return {role: column for role, column in (read | dict(self.results)).items() if column is not None}
+
+    def named(self, message: str) -> str:
+        """A message about the documented columns, with the names that this table has for them."""
+        for role in ("base64_data", "original_name"):
+            message = message.replace(role, self.by_role.get(role, role))
+        return message
+
+    def to_json(self) -> dict[str, Any]:
+        """As `from_json` reads it; empty for the documented layout."""
+        if self.is_documented:
+            return {}
+        return {
+            "key": self.key,
+            "data": {PICTURE: str(Picture(self.image, self.encoding))},
+            "name": self.name,
+            "version": self.version,
+            "result": dict(self.results),
+            "held": list(self.held),
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> TableMapping:
+        """What `to_json` gave.
+
+        Raises:
+            InvalidInputError: it is something else.
+        """
+        if not value:
+            return cls()
+        asked = AskedMapping.from_json(value)
+        if asked.key is None or asked.picture is None:
+            raise InvalidInputError("A mapping needs its 'key' and its 'data'.", field="mapping")
+        return cls(
+            key=asked.key,
+            image=asked.picture.column,
+            encoding=asked.picture.encoding,
+            name=asked.name or None,
+            version=asked.version or None,
+            results=asked.results or {},
+            held=tuple(value.get("held") or ()),
+        )
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The column of a picture, and how it is stored; as text `column:encoding`."""
+
+    column: str
+    encoding: ImageEncoding = ImageEncoding.BASE64
+
+    def __str__(self) -> str:
+        return f"{_typed(self.column)}:{self.encoding}"
+
+    @classmethod
+    def parse(cls, text: str) -> Picture:
+        """Read `column` or `column:encoding`; a column whose name has a colon stands in backticks.
+
+        Raises:
+            InvalidInputError: it is neither.
+        """
+        found = _PICTURE.fullmatch(text.strip())
+        encoding = (found[3] or ImageEncoding.BASE64) if found else ""
+        if not found or encoding not in ImageEncoding.values():
+            raise InvalidInputError(
+                f"{text!r} does not say where pictures are: write column:base64 or column:bytes, such as photo:bytes.",
+                field="mapping",
+            )
+        return cls((found[1] or "").replace("``", "`") or found[2].strip(), ImageEncoding(encoding))
+
+
+@dataclass(frozen=True)
+class AskedMapping:
+    """What somebody has said of a mapping; None is left to the table (`choosing.complete`), empty means none."""
+
+    key: str | None = None
+    picture: Picture | None = None
+    name: str | None = None
+    version: str | None = None
+    results: Mapping[str, str] | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        return self == NOTHING_ASKED
+
+    @classmethod
+    def from_texts(
+        cls,
+        *,
+        key: str | None = None,
+        picture: str | None = None,
+        name: str | None = None,
+        version: str | None = None,
+        results: str | None = None,
+    ) -> AskedMapping:
+        """From what options of statements and commands hold: see `Picture.parse` and `parse_results`.
+
+        Raises:
+            InvalidInputError: one of them is malformed.
+        """
+        return cls(
+            key=key or None,
+            picture=None if picture is None else Picture.parse(picture),
+            name=name,
+            version=version,
+            results=None if results is None else parse_results(results),
+        )
+
+    def to_texts(self) -> dict[str, str | None]:
+        """What `from_texts` reads."""
+        results = self.results
+        return {
+            "key": self.key,
+            "picture": None if self.picture is None else str(self.picture),
+            "name": self.name,
+            "version": self.version,
+            "results": None if results is None else ", ".join(f"{role}={_typed(results[role])}" for role in results),
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> AskedMapping:
+        """Read the JSON of a mapping, or a part of it.
+
+        Raises:
+            InvalidInputError: it is no such JSON.
+        """
+        if not isinstance(value, dict) or set(value) - {"key", "data", "name", "version", "result", "held"}:
+            raise _not_a_mapping()
+        data, results, held = value.get("data"), value.get("result"), value.get("held")
+        texts = [value.get(part) for part in ("key", "name", "version")]
+        maps = [part or {} for part in (data, results)]
+        if not all(isinstance(each, dict) for each in maps) or not isinstance(held or [], list):
+            raise _not_a_mapping()
+        texts += [each for part in maps for each in part.values()] + list(held or [])
+        if not all(each is None or isinstance(each, str) for each in texts) or set(maps[0]) - {PICTURE}:
+            raise _not_a_mapping()
+        for role in maps[1]:
+            check_role(role)
+        return cls(
+            key=value.get("key") or None,
+            picture=next((Picture.parse(text or "") for text in maps[0].values()), None),
+            name=("" if value["name"] is None else value["name"]) if "name" in value else None,
+            version=("" if value["version"] is None else value["version"]) if "version" in value else None,
+            results=None if results is None else {role: column for role, column in results.items() if column},
+        )
+
+
+def parse_results(text: str) -> dict[str, str]:
+    """Read `role=column, role=column`; a column whose name has a comma or the like stands in backticks.
+
+    Raises:
+        InvalidInputError: it is something else, or a role is none of RESULT_ROLES.
+    """
+    results: dict[str, str] = {}
+    rest = text.strip()
+    while rest:
+        found = _RESULT.match(rest)
+        if not found or found[1] in results:
+            raise InvalidInputError(
+                f"{text!r} does not say where results go: write role=column, such as annotation_data=answer, and each "
+                "role once.",
+                field="mapping",
+            )
+        check_role(found[1])
+        results[found[1]] = (found[2] or "").replace("``", "`") or found[3].strip()
+        rest = rest[found.end() :]
+    return results
+
+
+def check_role(role: str) -> None:
+    """Raise InvalidInputError unless `role` is one of RESULT_ROLES."""
+    if role not in RESULT_ROLES:
+        raise InvalidInputError(
+            f"{role!r} is nothing that results have. Columns can be named for: {', '.join(RESULT_ROLES)}.",
+            field="mapping",
+        )
+
+
+def _typed(column: str) -> str:
+    """A column's name as people type it: in backticks if it could be read as something else."""
+    return column if re.fullmatch(r"[^`:,=\s]+", column) else quoted(column)
+
+
+def _not_a_mapping() -> InvalidInputError:
+    return InvalidInputError(
+        "A mapping is a JSON object of 'key', 'data', 'name', 'version' and 'result': texts, but for 'data' and "
+        "'result', which are objects.",
+        field="mapping",
+    )
+
+
+def _check_columns(names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if not 0 < len(name) <= _MAX_COLUMN_LENGTH or not name.isprintable() or name != name.strip():
+            raise InvalidInputError(
+                f"{name!r} cannot be a column's name here: use 1 to 64 characters that can be seen.", field="mapping"
+            )
+        if name.lower() in seen:
+            raise InvalidInputError(f"Column {name!r} has two uses in the mapping: each can have one.", field="mapping")
+        seen.add(name.lower())
+
+
+DOCUMENTED = TableMapping()
+NOTHING_ASKED = AskedMapping()
+
+
+def mapping_of(table: sa.Table) -> TableMapping:
+    """The mapping that a table was made with (`schema.source_table`)."""
+    mapping: TableMapping = table.info.get("mapping", DOCUMENTED)
+    return mapping

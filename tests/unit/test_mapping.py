@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polardb_bridge.choices import ImageEncoding
+from polardb_bridge.errors import InvalidInputError
+from polardb_bridge.statements.parser import parse
+from polardb_bridge.statements.syntax import DeployModel
+from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping, Picture, TableMapping, parse_results
+from polardb_bridge.table.schema import source_table
+
+PRODUCTS = TableMapping(
+    key="sku",
+    image="my:photo",
+    encoding=ImageEncoding.BYTES,
+    name=None,
+    version="changed at",
+    results={"annotation_data": "answer, 1", "annotation_uid": "a`b"},
+    held=("touched",),
+)
+
+
+def test_the_documented_layout_is_the_default() -> None:
+    assert TableMapping.from_json({}) == TableMapping()
+    assert TableMapping().to_json() == {}
+    table = source_table("animals")
+    assert {column.name for column in table.columns} >= set(TableMapping().by_role.values())
+    assert all(column.name == column.key for column in table.columns)
+
+
+def test_a_mapping_is_read_as_it_was_written() -> None:
+    assert TableMapping.from_json(PRODUCTS.to_json()) == PRODUCTS
+
+
+def test_columns_are_known_by_what_they_are_for() -> None:
+    table = source_table("things", PRODUCTS)
+    assert {column.key: column.name for column in table.columns} == {
+        "id": "sku",
+        "base64_data": "my:photo",
+        "updated_at": "changed at",
+        "annotation_data": "answer, 1",
+        "annotation_uid": "a`b",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "encoding"),
+    [
+        ("photo", "photo", "base64"),
+        (" photo:bytes ", "photo", "bytes"),
+        ("`a:b`:bytes", "a:b", "bytes"),
+        ("`a``b`", "a`b", "base64"),
+        ("zip code", "zip code", "base64"),
+        ("列", "列", "base64"),
+    ],
+)
+def test_a_picture_is_a_column_and_its_encoding(text: str, column: str, encoding: str) -> None:
+    assert Picture.parse(text) == Picture(column, ImageEncoding(encoding))
+    assert Picture.parse(str(Picture.parse(text))) == Picture.parse(text)
+
+
+@pytest.mark.parametrize("text", ["", ":bytes", "photo:gif", "photo:", "a:b:bytes", "`a:b", "``", "`a`b"])
+def test_what_names_no_picture_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="does not say where pictures are"):
+        Picture.parse(text)
+
+
+def test_result_columns_stand_beside_their_roles() -> None:
+    assert parse_results("annotation_data=answer") == {"annotation_data": "answer"}
+    text = "annotation_data = `a, b`,annotation_uid=my uid ,  annotation_count=`x``=`"
+    assert parse_results(text) == {"annotation_data": "a, b", "annotation_uid": "my uid", "annotation_count": "x`="}
+    assert parse_results("") == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "answer",
+        "annotation_data=",
+        "annotation_data=a b=c",
+        "annotation_data=a,annotation_data=b",
+        "annotation_data=a;b=`",
+    ],
+)
+def test_what_names_no_result_columns_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="where results go"):
+        parse_results(text)
+
+
+def test_other_roles_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="'label' is nothing that results have"):
+        parse_results("label=answer")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [],
+        "photo",
+        None,
+        {"keys": "id"},
+        {"key": ["id"]},
+        {"data": "photo"},
+        {"data": {"text": "title"}},
+        {"data": {"image": 3}},
+        {"result": ["answer"]},
+        {"result": {"annotation_data": {}}},
+        {"held": "touched"},
+        {"held": [1]},
+    ],
+)
+def test_other_json_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidInputError, match="A mapping is a JSON object"):
+        AskedMapping.from_json(value)
+
+
+def test_a_stored_mapping_is_whole() -> None:
+    with pytest.raises(InvalidInputError, match="needs its 'key'"):
+        TableMapping.from_json({"key": "id"})
+
+
+@pytest.mark.parametrize("name", ["", " id", "id\n", "a" * 65, "a\x00"])
+def test_names_that_nobody_can_see_are_refused(name: str) -> None:
+    with pytest.raises(InvalidInputError, match="cannot be a column's name"):
+        TableMapping(key="id", image=name, name=None, version=None, results={})
+
+
+def test_a_column_has_one_use() -> None:
+    with pytest.raises(InvalidInputError, match="'ID' has two uses"):
+        TableMapping(key="id", image="photo", name="ID", version=None, results={})
+
+
+names = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=64)
+
+
+@given(names, names, st.sampled_from(ImageEncoding), st.dictionaries(st.sampled_from(RESULT_ROLES), names))
+def test_a_statement_and_its_mapping_survive_being_written(
+    key: str, picture: str, encoding: ImageEncoding, results: dict[str, str]
+) -> None:
+    mapping = AskedMapping(key, Picture(picture, encoding), name="", version=None, results=results or None)
+    deploy = DeployModel("m", "d", "1", "things", mapping=mapping)
+    assert parse(str(deploy)) == [deploy]
+
+
+def test_a_statement_names_columns() -> None:
+    [deploy] = parse(
+        "DEPLOY MODEL d WITH (annotation_template_id=1, annotation_source='things', key_column='sku',"
+        " image='photo:bytes', name_column='', version_column=`changed at`, result_columns='annotation_data=answer')"
+    )
+    assert isinstance(deploy, DeployModel)
+    assert deploy.mapping == AskedMapping(
+        "sku", Picture("photo", ImageEncoding.BYTES), "", "changed at", {"annotation_data": "answer"}
+    )
