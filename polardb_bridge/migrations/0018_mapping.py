@@ -14,4 +14,5 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField("polardbimportstorage", "mapping", _MAPPING),
         migrations.AddField("polardbexportstorage", "mapping", _MAPPING),
+        migrations.AddField("knowntable", "key_column", models.CharField(default="id", max_length=64)),
     ]

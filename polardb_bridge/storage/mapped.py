@@ -30,6 +30,11 @@ class MappedMixin(models.Model):
         """The table, to read and write by; nobody has looked whether the database holds it."""
         return source_table(self.table, TableMapping.from_json(self.mapping))
 
+    @property
+    def key_column(self) -> str:
+        """What the rows are known by, in lower case as servers compare it."""
+        return TableMapping.from_json(self.mapping).key.lower()
+
     def complete_mapping(self, connection: sa.Connection) -> None:
         """What the mapping of a new storage leaves open, as the table has it (table/choosing.py); nothing is saved.
 

@@ -229,8 +229,8 @@ def test_rows_without_a_picture_are_named_by_its_column(things: Things, labeled:
 
 PRODUCTS = SHAPES["products, bytes"]
 DEPLOY = (
-    "DEPLOY MODEL `Label-Studio` WITH (annotation_template_id='animals', annotation_source='things', image='photo:bytes',"
-    " name_column='title', version_column='changed', result_columns='annotation_data=answer')"
+    "DEPLOY MODEL `Label-Studio` WITH (annotation_template_id='animals', annotation_source='things',"
+    " image='photo:bytes', name_column='title', version_column='changed', result_columns='annotation_data=answer')"
 )
 
 
@@ -332,6 +332,16 @@ class TestApi:
         products.execute("UPDATE things SET photo = :picture", picture=BLUE)
         image = api.get(task.data["photo"])
         assert b"".join(image.streaming_content if image.streaming else [image.content]) == BLUE
+
+    def test_rows_of_another_key_are_others(self, form: dict[str, Any], products: Things, api: Any) -> None:
+        products.execute("ALTER TABLE things ADD COLUMN lot INT NOT NULL DEFAULT 7, ADD UNIQUE (lot)")
+        made = api.post("/api/storages/polardb", form, format="json").json()
+        run_sync(PolarDBImportStorage.objects.get(), force=True)
+        api.delete(f"/api/storages/polardb/{made['id']}")
+        assert Task.objects.count() == 1
+        other = {**form, "mapping": {**form["mapping"], "key": "lot"}}
+        assert api.post("/api/storages/polardb", other, format="json").status_code == 201
+        assert run_sync(PolarDBImportStorage.objects.get(), force=True).created == 1
 
     def test_a_preview_shows_its_pictures(self, form: dict[str, Any], api: Any) -> None:
         answer = api.post("/api/storages/polardb/files", form, format="json")

@@ -83,7 +83,7 @@ class Adoption:
         links = PolarDBImportStorageLink.objects.filter(storage__project=storage.project_id)
         if tasks.count() <= links.count():
             return {}
-        known = KnownTable.objects.filter(database=storage.database, table=storage.table)
+        known = KnownTable.objects.filter(database=storage.database, table=storage.table, key_column=storage.key_column)
         here = (storage.host.lower(), storage.port)
         is_here = {pk: (host.lower(), port) == here for pk, host, port in known.values_list("pk", "host", "port")}
         start = Substr(KeyTextTransform(storage.image_field, "data"), Value(1), Value(_START))

@@ -80,26 +80,32 @@ class RefusedResult(models.Model):
 
 
 class KnownTable(models.Model):
-    """Which table the addresses of a storage's pictures lead to; tasks that hold them can outlive the storage."""
+    """Which table the addresses of a storage's pictures lead to; tasks that hold them can outlive the storage.
+
+    key_column: what its rows are known by.
+    """
 
     storage_id = models.IntegerField(primary_key=True)
     host = models.CharField(max_length=255)
     port = models.PositiveIntegerField()
     database = models.CharField(max_length=64)
     table = models.CharField(max_length=64)
+    key_column = models.CharField(max_length=64, default="id")
 
     def __str__(self) -> str:
         return f"table of storage {self.storage_id}"
 
     @classmethod
     def remember(cls, storage: PolarDBImportStorage) -> None:
-        cls.objects.update_or_create(storage_id=storage.pk, defaults=storage.address)
+        known = {**storage.address, "key_column": storage.key_column}
+        cls.objects.update_or_create(storage_id=storage.pk, defaults=known)
 
-    def storages(self) -> models.QuerySet[PolarDBImportStorage]:
-        """The storages of this table that there are now."""
-        return PolarDBImportStorage.objects.filter(
+    def storages(self) -> list[PolarDBImportStorage]:
+        """The storages of this table that there are now and that know its rows by the same."""
+        here = PolarDBImportStorage.objects.filter(
             host=self.host, port=self.port, database=self.database, table=self.table
         )
+        return [storage for storage in here.defer("password") if storage.key_column == self.key_column]
 
 
 class DismissedRow(models.Model):
