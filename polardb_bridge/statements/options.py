@@ -138,3 +138,10 @@ DEPLOY_OPTIONS: Readers = {
 }
 ALLOW_LIST_OPTIONS: Readers = {"ips": _text}
 DROP_OPTIONS: Readers = {"force": _flag}
+
+# Of the options that take one of a few.
+VALUES: Mapping[str, tuple[str, ...]] = {
+    "image_delivery": ImageDelivery.values(),
+    "existing_annotations": ExistingAnnotations.values(),
+    "force": ("true", "false"),
+}

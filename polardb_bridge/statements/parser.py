@@ -32,8 +32,9 @@ from polardb_bridge.table.mapping import AskedMapping
 MAX_TEXT_LENGTH = 1024 * 1024
 _MAX_SHOWN_LENGTH = 40
 _FULL_STOP = "。"
+ENDS = (";", END, VERTICAL_END)
 # No names, unless they are quoted: a habit of MySQL's that is not known here is not to be taken for a name.
-_RESERVED = {"IF", "NOT", "EXISTS", "LIKE", "WHERE", "FROM", "IN"}
+RESERVED = {"IF", "NOT", "EXISTS", "LIKE", "WHERE", "FROM", "IN"}
 
 
 def parse(text: str) -> list[syntax.Statement]:
@@ -60,10 +61,12 @@ def parse_script(text: str) -> list[Entry]:
         raise StatementError(
             TOO_LARGE, f"The text has more than {MAX_TEXT_LENGTH} characters, line 1 column 1", line=1, column=1
         )
-    return _Parser(text).statements()
+    return Parser(text).statements()
 
 
-class _Parser:
+class Parser:
+    """Takes one token after the other; each method reads a part of the grammar (`syntax`)."""
+
     def __init__(self, text: str) -> None:
         self._text = text
         self._tokens = tokenize(text)
@@ -166,7 +169,7 @@ class _Parser:
 
     def _take_name(self, what: str, longest: int = MAX_NAME_LENGTH) -> str:
         token = self._token
-        is_reserved = token.kind is Kind.WORD and token.value.upper() in _RESERVED
+        is_reserved = token.kind is Kind.WORD and token.value.upper() in RESERVED
         if is_reserved or token.kind not in (Kind.WORD, Kind.NAME, Kind.STRING):
             raise self._syntax_error(what)
         try:
@@ -238,7 +241,7 @@ class _Parser:
         return True
 
     def _accept_end(self) -> bool:
-        return any(self._accept(end) for end in (";", END, VERTICAL_END))
+        return any(self._accept(end) for end in ENDS)
 
     def _expect(self, value: str, expected: str | None = None) -> None:
         if not self._accept(value):

@@ -139,6 +139,14 @@ class _Watchman:
 
 
 _watchman = _Watchman()
+
+
+def end_all_work() -> None:
+    """Let the time of all work in this process be up: somebody has interrupted it."""
+    for limit in list(_watchman.limits):
+        limit.restart(0)
+
+
 _current: ContextVar[TimeLimit | None] = ContextVar("time_limit", default=None)
 
 
