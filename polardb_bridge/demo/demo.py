@@ -80,12 +80,14 @@ def run(folder: Path, address: Address) -> None:
     """Run until Ctrl-C.
 
     Raises:
-        InvalidInputError: the port is in use, or the folder holds something else, or a demo that runs.
+        InvalidInputError: POLARDB_URL cannot be read, the port is in use, or the folder holds something else, or a demo
+            that runs.
         ServerError: MariaDB is not installed, or a server did not start or has ended.
         BridgeError: the database of POLARDB_URL cannot be used.
         OSError: the folder cannot be used.
     """
     folder = _real(folder)
+    database_url = _given_database()
     address.check_free()
     # A shell that starts the demo in the background has SIGINT ignored; a terminal that is closed sends SIGHUP.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -94,7 +96,6 @@ def run(folder: Path, address: Address) -> None:
         with ExitStack() as running:
             accounts = running.enter_context(_own(folder))
             where = "the database of POLARDB_URL"
-            database_url = os.environ.get("POLARDB_URL")
             if not database_url or is_a_demos(database_url, accounts):
                 print("Starting a private MariaDB …", flush=True)
                 where = database_url = start_mariadb(running, folder, accounts)
@@ -107,6 +108,7 @@ def run(folder: Path, address: Address) -> None:
             print(f"\n  Label Studio  http://{address.local}{path}")
             print(f"  User          {accounts.user}\n  Password      {accounts.password}")
             print(f"  Table         {TABLE} in {where}")
+            print(f"  Deployments   http://{address.local}/polardb/")
             print(f"  Commands      . {shlex.quote(str(folder / ENVIRONMENT))}; polardb-bridge manage help")
             print("\nDraw a box and submit it: it is in the row's annotation_data at once. Ctrl-C stops.", flush=True)
             assert label_studio.process is not None  # noqa: S101  # it was started
@@ -194,6 +196,23 @@ def write_secret(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
+
+
+def _given_database() -> str:
+    """The url of POLARDB_URL; empty if it is not set.
+
+    Raises:
+        InvalidInputError: it cannot be read.
+    """
+    from polardb_bridge.table.parameters import ConnectionParameters
+
+    url = os.environ.get("POLARDB_URL", "").strip()
+    try:
+        if url:
+            ConnectionParameters.from_url(url)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"POLARDB_URL: {error}") from None
+    return url
 
 
 def is_a_demos(url: str, accounts: Accounts) -> bool:

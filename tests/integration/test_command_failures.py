@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +27,30 @@ COMMANDS = {
     "reconcile_writebacks": [],
     "sync_storage": ["--storage-id", "1"],
 }
+# They change the environment of their process: last, and only where they fail.
+START = {"start": ["start"]}
+DEMO = {"demo": ["demo", "--folder", "demo"]}
 ASK_POLARDB = {"create_tables", "load_images"}
 # All in one process: loading Label Studio takes seconds.
 WALK = """
 import contextlib, io, json, sys
 from polardb_bridge.cli import main
 said = {}
-for arguments in json.loads(sys.argv[1]):
+for name, arguments in json.loads(sys.argv[1]).items():
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as complaint:
         try:
             code = main(arguments)
         except SystemExit as ended:
             code = ended.code
-    said[arguments[1]] = (code, complaint.getvalue())
+    said[name] = (code, complaint.getvalue())
 print(json.dumps(said))
 """
 
 
-def walk(folder: Path, **variables: str) -> dict[str, tuple[int, str]]:
-    """Run each command; code and complaint by name."""
-    lines = [["manage", name, *arguments] for name, arguments in COMMANDS.items()]
+def walk(folder: Path, programs: Mapping[str, list[str]] | None = None, **variables: str) -> dict[str, tuple[int, str]]:
+    """Run each command, and those programs; code and complaint by name."""
+    lines = {name: ["manage", name, *arguments] for name, arguments in COMMANDS.items()}
+    lines |= {name: [*arguments, "--port", str(free_port())] for name, arguments in (programs or {}).items()}
     unset = ("DJANGO_SETTINGS_MODULE", "POLARDB_ALLOWED_HOSTS")
     base = {name: value for name, value in os.environ.items() if name not in unset}
     account = {"LABEL_STUDIO_USERNAME": "a@example.com", "LABEL_STUDIO_PASSWORD": "correct-horse-9"}
@@ -89,7 +94,10 @@ def test_every_command_is_walked() -> None:
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str, tmp_path: Path) -> None:
-    for command, (code, complaint) in walk(tmp_path, **{name: value}).items():
+    # The demo has no Redis; with a database it starts none of its own.
+    programs = START if name == "REDIS_URL" else START | DEMO
+    database = {"POLARDB_URL": f"mysql://u:hunter2@127.0.0.1:{free_port()}/db"}
+    for command, (code, complaint) in walk(tmp_path, programs, **{name: value}, **database).items():
         assert_one_line(code, complaint)
         assert name in complaint, (command, complaint)
 
@@ -104,8 +112,9 @@ def test_a_database_that_is_not_migrated(tmp_path: Path) -> None:
 
 
 def test_a_malformed_database_url(tmp_path: Path) -> None:
-    said = walk(tmp_path, POLARDB_URL="mysql://u:hunter2#@h/db")
+    said = walk(tmp_path, DEMO, POLARDB_URL="mysql://u:hunter2#@h/db")
     for command, (code, complaint) in said.items():
         assert_one_line(code, complaint)
-        if command in ASK_POLARDB:
+        if command in {*ASK_POLARDB, "demo"}:
             assert "percent-encode # as %23" in complaint
+    assert not (tmp_path / "images" / "demo").exists()
