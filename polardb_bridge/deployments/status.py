@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from django.db.models import Count, Q
+from django.urls import reverse
 from django.utils import timezone
 from projects.models import ProjectSummary
 from tasks.models import Task
@@ -136,7 +137,7 @@ def _status(deployment: Deployment, counts: _Counts, *, with_password: bool) -> 
     state, reason = _state(deployment, storage, rows)
     vanished = len(vanished_in(deployment.project, counts.summary)) if counts.summary else 0
     if state is DeploymentState.SERVING:
-        reason = _what_needs_a_look(failed_rows, counts.parked, vanished, counts.late)
+        reason = _what_needs_a_look(deployment.name, failed_rows, counts.parked, vanished, counts.late)
         state = DeploymentState.DEGRADED if reason else state
     return DeploymentStatus(
         name=deployment.name,
@@ -161,17 +162,19 @@ def _status(deployment: Deployment, counts: _Counts, *, with_password: bool) -> 
     )
 
 
-def _what_needs_a_look(failed_rows: int, parked: int, vanished: int, late: str) -> str:
-    said = []
+def _what_needs_a_look(name: str, failed_rows: int, parked: int, vanished: int, late: str) -> str:
+    rows = []
     if failed_rows:
-        said.append(f"{failed_rows} {'row' if failed_rows == 1 else 'rows'} could not be read")
+        rows.append(f"{failed_rows} {'row' if failed_rows == 1 else 'rows'} could not be read")
     if parked:
-        said.append(f"{parked} {'result' if parked == 1 else 'results'} could not be written")
+        rows.append(f"{parked} {'result' if parked == 1 else 'results'} could not be written")
+    said = [f"{' and '.join(rows)}; {reverse('polardb-console:deployment', args=[name])} lists them"] if rows else []
     if vanished:
         labels = "label of results is" if vanished == 1 else "labels of results are"
-        said.append(f"{vanished} {labels} not in the labeling interface")
-    listed = [" and ".join(said) + "; the storages of the project list them"] if said else []
-    return "; ".join([*listed, *([f"write-back is late: {late}"] if late else [])])
+        said.append(f"{vanished} {labels} not in the labeling interface; the storages of the project list them")
+    if late:
+        said.append(f"write-back is late: {late}")
+    return "; ".join(said)
 
 
 def _state(deployment: Deployment, storage: PolarDBImportStorage | None, seen: int) -> tuple[DeploymentState, str]:

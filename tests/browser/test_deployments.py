@@ -78,7 +78,7 @@ def test_a_deployment_from_its_statement_to_its_end(
     [region] = wait_for_row(photos, 2)["annotation_data"]
     assert region["value"]["rectanglelabels"] == ["cat"]
     [row] = run("/*polar4ai*/SHOW DEPLOYMENTS;")
-    assert row["status"] == "Degraded: 1 row could not be read; the storages of the project list them"
+    assert row["status"] == "Degraded: 1 row could not be read; /polardb/deployments/mark_animal/ lists them"
     counts = ("rows", "tasks", "failed_rows", "annotated", "pending_writebacks")
     assert [row[name] for name in counts] == [4, 3, 1, 1, 0]
 

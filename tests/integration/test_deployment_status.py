@@ -64,7 +64,7 @@ def test_status_tells_what_needs_a_look(deployment: Deployment, source: Source) 
     run_sync(storage)
     status = status_of(deployment)
     assert (status.state, status.rows, status.tasks, status.failed_rows) == (DeploymentState.DEGRADED, 5, 3, 2)
-    assert state_in_words(status) == "Degraded: 2 rows could not be read; the storages of the project list them"
+    assert state_in_words(status) == "Degraded: 2 rows could not be read; /polardb/deployments/mark_animal/ lists them"
     annotate(deployment.project.tasks.first(), deployment.user)
     source.execute(
         f"CREATE TRIGGER refuse BEFORE UPDATE ON {TABLE} FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'"
