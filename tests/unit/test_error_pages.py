@@ -34,6 +34,7 @@ NO_PAGE = {
     "{} or {}": "ends 'for image_delivery, expected …', which has a page: the values that an option takes",
     "the row is older than the one that was read before": "nobody is told: the primary is asked instead",
     "The database cannot be read:": "stands before an error that has a page of its own",
+    "POLARDB_URL: {}": "stands before a message of table/parameters.py, which has a page",
     "ERROR 1317 (70100): Query execution was interrupted": "answers the Ctrl-C of who reads it",
 }
 # What is said, but only running the program tells, each with the reason that it needs no page here.

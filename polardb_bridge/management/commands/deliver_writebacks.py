@@ -7,8 +7,9 @@ from django.core.management.base import CommandError, CommandParser
 
 from polardb_bridge import background
 from polardb_bridge.management.base import BridgeCommand
+from polardb_bridge.management.pending import print_pending, problems_of
 from polardb_bridge.storage.lookup import find_export_storage
-from polardb_bridge.storage.writeback_status import WritebackStatus, as_json, problems, writeback_statuses
+from polardb_bridge.storage.writeback_status import WritebackStatus, as_json, writeback_statuses
 from polardb_bridge.webhooks.delivery import DeliveryReport, deliver_everything
 
 
@@ -39,13 +40,7 @@ class Command(BridgeCommand):
         if options["json"]:
             self.print_json({"storages": [_as_json(status, reports[status.storage_id]) for status in found]})
         for status in found if not options["json"] else []:
-            for problem in _problems(status):
-                self.stdout.write(problem)
-            self.stdout.write(
-                f"Storage {status.storage_id} ({status.table_address}): {reports[status.storage_id].written} rows "
-                f"written, {status.pending} pending, {status.parked} wait for a person"
-                + (f". {status.last_error}" if status.last_error else "")
-            )
+            print_pending(self, status, written=reports[status.storage_id].written)
         if options["watch"]:
             background.start()
             while True:
@@ -54,15 +49,11 @@ class Command(BridgeCommand):
             raise CommandError("Not everything has been written.")
 
 
-def _problems(status: WritebackStatus) -> list[str]:
-    return problems(find_export_storage(status.storage_id)) if status.parked or status.pending else []
-
-
 def _as_json(status: WritebackStatus, report: DeliveryReport) -> dict[str, Any]:
     return {
         **as_json(status),
         "written": report.written,
         "problems": report.parked,
-        "rows": _problems(status),
+        "rows": problems_of(status),
         "error": report.error,
     }

@@ -9,6 +9,7 @@ from polardb_bridge.management.pending import print_pending
 from polardb_bridge.storage.lookup import find_export_storage
 from polardb_bridge.storage.matching import GOES_NOWHERE
 from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.storage.writeback_status import writeback_status
 from polardb_bridge.webhooks.delivery import deliver_everything
 from polardb_bridge.webhooks.reconcile import reconcile
 
@@ -51,6 +52,6 @@ class Command(BridgeCommand):
                     f"{report.different} differ, {report.pending} pending, {report.missing} missing, "
                     f"{report.foreign} of others, {written} written"
                 )
-                print_pending(self, storage)
+                print_pending(self, writeback_status(storage))
         if options["json"]:
             self.print_json({"storages": found})

@@ -13,6 +13,7 @@ from polardb_bridge.storage.matching import targets_of
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.dismissal import bring_back
 from polardb_bridge.storage.sync.plan import plan_sync
+from polardb_bridge.storage.writeback_status import writeback_status
 
 
 class Command(BridgeCommand):
@@ -58,7 +59,7 @@ class Command(BridgeCommand):
             self.print_json({"storage_id": storage.pk, **vars(report)})
             return
         for target in targets_of(storage):
-            print_pending(self, target)
+            print_pending(self, writeback_status(target))
 
     def _verify(self, storage: PolarDBImportStorage, *, restart: bool, as_json: bool) -> None:
         with self.progress(as_json) as progress:
