@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 from core.label_config import validate_label_config
 from django.conf import settings
@@ -153,14 +154,24 @@ def prepare(
         check_update(connection, table)
         rows = read_table_size(connection, table).rows
         warnings = labeling_warnings(connection, found, mapping)
-    config = labeling_config(chosen.schema)
+    config = checked_config(chosen.schema, template)
+    for warning in warnings:
+        logger.warning("Table %s: %s", source, warning)
+    return PreparedTable(config, rows, identity, mapping)
+
+
+def checked_config(schema: Any, template: str) -> str:
+    """The labeling config of a template's parsed `tp_schema`. template: what messages call it.
+
+    Raises:
+        InvalidInputError: the schema is not one that is supported, or Label Studio does not accept its labels.
+    """
+    config = labeling_config(schema)
     try:
         validate_label_config(config)
     except ValidationError as error:
         raise InvalidInputError(f"Label Studio does not accept the labels of template {template!r}: {error}") from None
-    for warning in warnings:
-        logger.warning("Table %s: %s", source, warning)
-    return PreparedTable(config, rows, identity, mapping)
+    return config
 
 
 def create_project(

@@ -101,6 +101,7 @@ PARAMETERS: list[tuple[str, dict[str, Value]]] = [
     (r"data/avatars/", {"path": lambda tenant: tenant.owner.avatar.name.removeprefix("avatars/")}),
     (r"(static|dm|react-app|label-studio-frontend)/%", {"path": _fixed("main.js")}),
     (r"polardb-ui/api-docs/", {"path": _fixed("redoc/LICENSE")}),
+    (r"polardb/templates/%", {"pk": _fixed(1)}),
     (r"polardb/deployments/%", {"name": lambda tenant: tenant.marker, "sheet": _fixed("annotators")}),
     (r"(deployments|polardb)/%", {"name": lambda tenant: tenant.marker}),
     (r"user/account/", {"sub_path": _fixed("personal-info")}),

@@ -1,4 +1,4 @@
-// What the page does by itself: it fetches the form, follows what moves, copies, and shows what was searched for.
+// What the page does by itself: it fetches forms and lists, follows what moves, copies, and shows what was searched for.
 "use strict";
 
 const EVERY_MS = 2000;
@@ -9,7 +9,7 @@ const isMoving = () =>
 
 async function page(address) {
   const answer = await fetch(address, { credentials: "same-origin" });
-  if (!answer.ok || answer.redirected) return null;
+  if (answer.redirected) return null;
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
@@ -31,14 +31,16 @@ async function watch() {
   setTimeout(watch, Math.max(EVERY_MS, (performance.now() - began) / SHARE));
 }
 
-// The form waits for the database, and the page does not: it is fetched when it is opened.
+// What waits for the database is fetched when it is to be seen, and the page does not wait.
 // Once at a time: a panel that is open from the start is told so twice, and a second form would empty the first.
-async function fetchForm(place) {
+async function fetchPart(place) {
   if (place.ariaBusy === "true" || place.querySelector("form")) return;
   place.setAttribute("aria-busy", "true");
-  const form = (await page(place.dataset.form).catch(() => null))?.querySelector("[data-deploy]");
+  const part = (await page(place.dataset.from).catch(() => null))?.querySelector("[data-part]");
   place.removeAttribute("aria-busy");
-  if (form) place.replaceChildren(...document.importNode(form, true).childNodes);
+  if (!part) return;
+  place.replaceChildren(...document.importNode(part, true).childNodes);
+  document.dispatchEvent(new Event("part"));
 }
 
 // Without HTTPS, browsers offer no clipboard.
@@ -63,10 +65,12 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 
 const panel = document.getElementById("deploy");
 if (panel) {
-  const load = () => panel.open && fetchForm(panel.querySelector("[data-form]"));
+  const load = () => panel.open && fetchPart(panel.querySelector("[data-from]"));
   panel.addEventListener("toggle", load);
   load();
 }
+
+document.querySelectorAll("main > [data-from]").forEach(fetchPart);
 
 const find = document.querySelector(".find");
 find?.addEventListener("change", (event) => event.target.matches("select") && find.requestSubmit());

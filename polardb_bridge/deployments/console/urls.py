@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.urls import path
 
-from polardb_bridge.deployments.console import deployment, statements, views
+from polardb_bridge.deployments.console import deployment, statements, templates, views
 from polardb_bridge.web.assets import CHARTJS, asset
 
 app_name = "polardb-console"
@@ -26,6 +26,16 @@ urlpatterns = [
     path("deployments/<str:name>/", deployment.deployment, name="deployment"),
     path("deployments/<str:name>/<slug:sheet>.csv", deployment.sheet, name="sheet"),
     path("deployments/<str:name>/ml-backend", deployment.ml_backend, name="ml-backend"),
+    path("templates/", templates.templates, name="templates"),
+    path("templates/list", templates.template_list, name="template-list"),
+    path("templates/new", templates.template_new, name="template-new"),
+    path("templates/check", templates.template_check, name="template-check"),
+    path("templates/<int:pk>/", templates.template, name="template"),
+    path("templates/<int:pk>/copy", templates.template_copy, name="template-copy"),
+    path("templates/<int:pk>/form", templates.template_form, name="template-form"),
+    path("templates/<int:pk>/delete", templates.template_delete, name="template-delete"),
+    path("templates.css", asset(_HERE / "templates.css"), name="templates-css"),
+    path("templates.js", asset(_HERE / "templates.js"), name="templates-js"),
     path("<str:name>/allow-list", views.allow_list, name="allow-list"),
     path("<str:name>/own-address", views.own_address, name="own-address"),
     path("<str:name>/sync", views.sync, name="sync"),
