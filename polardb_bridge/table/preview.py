@@ -14,7 +14,7 @@ from polardb_bridge.errors import RowError
 from polardb_bridge.table.images.container import container_size
 from polardb_bridge.table.images.decode import DECODING, DecodedImage
 from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Size
-from polardb_bridge.table.pictures import decode_image, read_image
+from polardb_bridge.table.pictures import data_uri, decode_image, read_image
 from polardb_bridge.table.rows import name_column
 from polardb_bridge.table.stored import holds_result
 from polardb_bridge.table.text import shown
@@ -125,3 +125,29 @@ def _check_size(size: Size, limit: int) -> None:
     width, height = size
     if width * height > limit:
         raise RowError(f"the image is too large for the preview ({width} x {height} pixels)")
+
+
+@dataclass(frozen=True)
+class ShownPicture:
+    """A row's image as browsers show it. image: a `data:` URI; empty if it cannot be shown; problem then says why."""
+
+    row_id: int
+    original_name: str
+    image: str = ""
+    problem: str = ""
+
+
+def read_next_picture(connection: sa.Connection, table: sa.Table, after: int | None) -> ShownPicture | None:
+    """The image of the row with the next id, or of the first one behind the last; None if there is no row."""
+    query = sa.select(table.c.id, name_column(table).label("original_name")).order_by(table.c.id).limit(1)
+    row = connection.execute(query if after is None else query.where(table.c.id > after)).first()
+    if row is None:
+        return read_next_picture(connection, table, None) if after is not None else None
+    name = shown((row.original_name or b"").decode(errors="replace"))
+    try:
+        text, size = read_image(connection, table, row.id, MAX_ROW_BYTES)
+        if size > MAX_ROW_BYTES:
+            return ShownPicture(row.id, name, problem="the image is too large for the preview")
+        return ShownPicture(row.id, name, data_uri(table, text))
+    except RowError as error:
+        return ShownPicture(row.id, name, problem=str(error))

@@ -95,8 +95,9 @@
       }
     }
 
-    let [timer, asked] = [0, new AbortController()];
+    let [timer, asked, took] = [0, new AbortController(), 0];
     async function check() {
+      const began = performance.now();
       asked.abort();
       const mine = (asked = new AbortController());
       const body = new FormData();
@@ -104,14 +105,18 @@
       try {
         const answer = await fetch(form.dataset.check, { method: "POST", body, signal: mine.signal });
         const found = await answer.json();
-        if (!mine.signal.aborted) showProblem(found.problem);
+        if (mine.signal.aborted) return;
+        took = performance.now() - began;
+        showProblem(found.problem);
+        form.dispatchEvent(new CustomEvent("checked", { detail: found }));
       } catch {
         // A newer one is under way, or the server is away: saving will tell.
       }
     }
     function checkSoon() {
       clearTimeout(timer);
-      timer = setTimeout(check, CHECK_AFTER_MS);
+      // Thousands of labels take the server a second: it is not asked at every pause of whoever types.
+      timer = setTimeout(check, Math.max(CHECK_AFTER_MS, took));
     }
 
     schema.addEventListener("input", () => {

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from polardb_bridge.deployments.console.administrators import actor_of, for_administrators
+from polardb_bridge.deployments.console.preview import editor, frames_itself
 from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.deployments.console.template_form import (
     Problem,
@@ -37,10 +38,13 @@ from polardb_bridge.deployments.console.template_store import (
     read_page,
 )
 from polardb_bridge.errors import BridgeError
+from polardb_bridge.labeling import labeling_config, parse_text
 from polardb_bridge.statements.errors import StatementError
 from polardb_bridge.table.template_rows import TemplateRow
 
 LINES_A_PAGE = 50
+# Label Studio's editor takes some milliseconds for each.
+LABELS_PREVIEWED = 500
 
 
 @require_GET
@@ -159,14 +163,25 @@ def template_delete(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @for_administrators
 def template_check(request: HttpRequest) -> JsonResponse:
-    """What DEPLOY would make of `schema`, or say of it: `{"config": …}` or `{"problem": {…}}`, as `Problem` has it."""
-    found = config_of(with_plain_breaks(request.POST.get("schema", "")), request.POST.get("name", ""))
-    return JsonResponse({"problem": asdict(found)} if isinstance(found, Problem) else {"config": found})
+    """What DEPLOY says of `schema`: `{"problem": {…}}`, as `Problem` has it, or `{"config": …}` for the preview.
+
+    note: what the preview leaves out; empty if nothing.
+    """
+    schema = with_plain_breaks(request.POST.get("schema", ""))
+    config = config_of(schema, request.POST.get("name", ""))
+    if isinstance(config, Problem):
+        return JsonResponse({"problem": asdict(config)})
+    note, parsed = "", parse_text(schema)
+    count = len(parsed["labels"])
+    if count > LABELS_PREVIEWED:
+        config = labeling_config({**parsed, "labels": parsed["labels"][:LABELS_PREVIEWED]})
+        note = _("The preview has the first {shown} of {count} labels.").format(shown=LABELS_PREVIEWED, count=count)
+    return JsonResponse({"config": config, "note": note})
 
 
 def _shell(request: HttpRequest, title: str, address: str) -> HttpResponse:
     """A page that fetches what it shows from `address`."""
-    return render(request, "polardb/console/part.html", {"title": title, "address": address})
+    return frames_itself(render(request, "polardb/console/part.html", {"title": title, "address": address}))
 
 
 def _form(
@@ -179,10 +194,10 @@ def _form(
     status: int = 200,
 ) -> HttpResponse:
     """pk: None for a new template. changes: what others have done to it. form: None if `problem` says why not."""
-    context = {"form": form, "pk": pk, "changes": changes, "problem": problem}
+    context = {"form": form, "pk": pk, "changes": changes, "problem": problem, "has_preview": editor() is not None}
     if form and pk:
         context["deployments"] = deployments_of(pk, form.row_before().name)
-    return render(request, "polardb/console/template_form.html", context, status=status)
+    return frames_itself(render(request, "polardb/console/template_form.html", context, status=status))
 
 
 def _read(pk: int) -> TemplateRow | str:

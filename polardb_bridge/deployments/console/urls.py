@@ -4,7 +4,8 @@ from pathlib import Path
 
 from django.urls import path
 
-from polardb_bridge.deployments.console import deployment, statements, templates, views
+from polardb_bridge.deployments.console import deployment, preview, statements, templates, views
+from polardb_bridge.label_studio.preview import SCRIPT
 from polardb_bridge.web.assets import CHARTJS, asset
 
 app_name = "polardb-console"
@@ -30,11 +31,18 @@ urlpatterns = [
     path("templates/list", templates.template_list, name="template-list"),
     path("templates/new", templates.template_new, name="template-new"),
     path("templates/check", templates.template_check, name="template-check"),
+    path("templates/preview", preview.preview, name="preview"),
+    path("templates/sample", preview.sample, name="preview-sample"),
+    path("templates/tables", preview.tables, name="preview-tables"),
+    path("templates/picture", preview.picture, name="preview-picture"),
+    path("templates/preview.css", preview.preview_css, name="preview-css"),
+    path("templates/preview.js", asset(SCRIPT), name="preview-js"),
     path("templates/<int:pk>/", templates.template, name="template"),
     path("templates/<int:pk>/copy", templates.template_copy, name="template-copy"),
     path("templates/<int:pk>/form", templates.template_form, name="template-form"),
     path("templates/<int:pk>/delete", templates.template_delete, name="template-delete"),
     path("templates.css", asset(_HERE / "templates.css"), name="templates-css"),
+    path("template_preview.js", asset(_HERE / "template_preview.js"), name="template-preview-js"),
     path("templates.js", asset(_HERE / "templates.js"), name="templates-js"),
     path("<str:name>/allow-list", views.allow_list, name="allow-list"),
     path("<str:name>/own-address", views.own_address, name="own-address"),

@@ -1,0 +1,111 @@
+// The preview beside the editor of templates: a frame with Label Studio's editor, which is sent what it is to show.
+"use strict";
+
+(() => {
+  // What a screen of an annotator shows, scaled down to the space that there is; half of it on a telephone.
+  const [WIDTH, HEIGHT, NARROW] = [1280, 800, 480];
+
+  async function ask(address, parameters = {}) {
+    const answer = await fetch(`${address}?${new URLSearchParams(parameters)}`);
+    return answer.json();
+  }
+
+  function start(panel) {
+    const form = panel.closest(".editor").querySelector("form[data-template]");
+    const [frame, screen] = [panel.querySelector("iframe"), panel.querySelector(".screen")];
+    const [said, name] = [panel.querySelector("[data-said]"), panel.querySelector("[data-name]")];
+    const [table, next] = [panel.querySelector("[data-table]"), panel.querySelector("[data-next]")];
+    let [config, note, picture, isReady, isMistaken, number] = [null, "", null, false, false, 0];
+
+    function say(failure = "") {
+      const isStale = Boolean(failure || isMistaken);
+      const state = panel.dataset.shown ? (isMistaken ? panel.dataset.stale : note) : panel.dataset.loading;
+      said.textContent = failure || (isMistaken && !panel.dataset.shown ? "" : state);
+      panel.classList.toggle("stale", isStale);
+    }
+
+    function send() {
+      if (!isReady) return;
+      const message = { theme: document.documentElement.dataset.colorScheme };
+      if (config && picture) {
+        const data = { image: picture.image, original_name: picture.original_name };
+        Object.assign(message, { number: ++number, config, data });
+      }
+      // A sandbox has no origin that could be named.
+      frame.contentWindow.postMessage(message, "*");
+    }
+
+    addEventListener("message", ({ source, data }) => {
+      if (source !== frame.contentWindow) return;
+      if (data.ready) {
+        isReady = true;
+        send();
+      } else if (data.shown === number) {
+        panel.dataset.shown = number;
+        say();
+      } else if (data.failed === number || data.failed === 0) say(`${panel.dataset.failed} ${data.message}`);
+    });
+    // Not before: it tells once that it is ready.
+    frame.src = frame.dataset.src;
+    new MutationObserver(send).observe(document.documentElement, { attributeFilter: ["data-color-scheme"] });
+
+    form.addEventListener("checked", ({ detail }) => {
+      isMistaken = Boolean(detail.problem);
+      if (detail.config && detail.config !== config) {
+        [config, note] = [detail.config, detail.note];
+        send();
+      }
+      say();
+    });
+
+    // The newest choice wins, whichever answer comes last.
+    let asked = 0;
+    async function choose(after) {
+      const mine = ++asked;
+      const chosen = table.value;
+      const found = await (
+        chosen ? ask(panel.dataset.picture, { table: chosen, ...(after && { after }) }) : ask(panel.dataset.sample)
+      ).catch((error) => ({ problem: String(error) }));
+      if (mine !== asked) return;
+      next.hidden = !chosen;
+      next.dataset.after = found.row_id ?? "";
+      name.textContent = [found.row_id && `${found.original_name} (${found.row_id})`, found.problem]
+        .filter(Boolean)
+        .join(": ");
+      name.classList.toggle("reason", Boolean(found.problem));
+      if (!found.image) return;
+      picture = found;
+      send();
+    }
+    say();
+    table.addEventListener("change", () => choose());
+    next.addEventListener("click", () => choose(next.dataset.after));
+
+    ask(panel.dataset.tables).then(
+      ({ tables }) => {
+        for (const each of tables ?? []) table.add(new Option(each, each));
+        panel.querySelector(".pictures").hidden = !tables?.length;
+      },
+      () => {},
+    );
+    choose();
+
+    new ResizeObserver(() => {
+      const width = screen.clientWidth < NARROW ? WIDTH / 2 : WIDTH;
+      const scale = screen.clientWidth / width;
+      frame.style.width = `${width}px`;
+      frame.style.height = `${HEIGHT}px`;
+      frame.style.transform = `scale(${scale})`;
+      screen.style.height = `${HEIGHT * scale}px`;
+    }).observe(screen);
+  }
+
+  function startAll() {
+    for (const panel of document.querySelectorAll("[data-preview]:not([data-started])")) {
+      panel.dataset.started = "";
+      start(panel);
+    }
+  }
+  document.addEventListener("part", startAll);
+  startAll();
+})();
