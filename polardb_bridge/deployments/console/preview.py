@@ -26,7 +26,7 @@ from polardb_bridge.label_studio.preview import Editor, find_editor
 from polardb_bridge.table import catalog
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.preview import read_next_picture
-from polardb_bridge.table.schema import open_source_table
+from polardb_bridge.table.schema import source_table, validate_table
 from polardb_bridge.table.time_limit import time_limit
 from polardb_bridge.web.assets import STYLES, respond
 
@@ -121,7 +121,9 @@ def picture(request: HttpRequest) -> JsonResponse:
 
 
 def _next(connection: sa.Connection, table: str, after: int | None) -> dict[str, Any]:
-    found = read_next_picture(connection, open_source_table(connection, table), after)
+    pictures = source_table(table)
+    validate_table(connection, pictures)
+    found = read_next_picture(connection, pictures, after)
     if found is None:
         return {"problem": _("The table has no rows.")}
     return asdict(found)
