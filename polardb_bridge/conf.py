@@ -68,8 +68,10 @@ class AllowedHosts:
 
     def hold(self, host: str, port: int) -> bool:
         """Whether `host` may be connected to at `port`, by its name, its address, or a network around that address."""
-        by_name = host.lower() in self.names or (_canonical(host), port) in self.ports
-        return by_name or contains(self.networks, host)
+        return any(
+            name in self.names or (_canonical(name), port) in self.ports or contains(self.networks, name)
+            for name in _names_of(host.lower())
+        )
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,11 @@ def _parse(values: tuple[str, ...]) -> Configuration:
 
 def _database(text: str) -> ConnectionParameters | None:
     return ConnectionParameters.from_url(text) if text else None
+
+
+def _names_of(host: str) -> tuple[str, ...]:
+    # Connections to `localhost` go there.
+    return ("localhost", "127.0.0.1") if host in ("localhost", "127.0.0.1") else (host,)
 
 
 def _canonical(host: str) -> str:

@@ -27,7 +27,8 @@ def resolved_ip(host: str, port: int) -> str:
         ServerDownError: its name is not known now.
     """
     if not settings.SSRF_PROTECTION_ENABLED or configuration().allowed_hosts.hold(host, port):
-        return host
+        # The client library takes the name for a Unix socket, and on some machines it is ::1 first.
+        return "127.0.0.1" if host.lower() == "localhost" else host
     try:
         address: str = call_in_time(host, lambda: resolve_host_for_ssrf(host, port), _LOOKUP_TIME_LIMIT_S)
     except SsrfBlockedUrlError:

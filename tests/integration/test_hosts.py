@@ -39,11 +39,20 @@ def test_an_administrator_lets_addresses_through(monkeypatch: pytest.MonkeyPatch
 
 
 def test_names_are_let_through_by_name_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POLARDB_ALLOWED_HOSTS", "Localhost,127.0.0.0/8")
-    assert resolved_ip("localhost", 3306) == "localhost"
+    monkeypatch.setattr("polardb_bridge.storage.hosts.resolve_host_for_ssrf", lambda host, _port: f"address of {host}")
+    monkeypatch.setenv("POLARDB_ALLOWED_HOSTS", "DB.internal,127.0.0.0/8")
+    assert resolved_ip("db.Internal", 3306) == "db.Internal"
     monkeypatch.setenv("POLARDB_ALLOWED_HOSTS", "127.0.0.0/8")
+    assert resolved_ip("db.internal", 3306) == "address of db.internal"
+
+
+@pytest.mark.parametrize("allowed", ["127.0.0.1", "localhost", "127.0.0.0/8", "127.0.0.1:3306", "Localhost:3306"])
+def test_localhost_is_this_machine_under_both_names(monkeypatch: pytest.MonkeyPatch, allowed: str) -> None:
+    monkeypatch.setenv("POLARDB_ALLOWED_HOSTS", allowed)
+    for host in ("localhost", "LocalHost", "127.0.0.1"):
+        assert resolved_ip(host, 3306) == "127.0.0.1"
     with pytest.raises(ReconfigureError):
-        resolved_ip("localhost", 3306)
+        resolved_ip("::1", 3306)
 
 
 @pytest.mark.parametrize(
