@@ -40,6 +40,12 @@ def targets_of(source: PolarDBImportStorage) -> list[PolarDBExportStorage]:
     return [target for target in targets if any(found.pk == source.pk for found in sources_of(target))]
 
 
+def target_like(source: PolarDBImportStorage) -> PolarDBExportStorage:
+    """A target, not saved yet, that writes the table of `source` with its account."""
+    names = ("project", "title", "host", "port", "database", "user", "password", "table", "tls", "tls_cert", "tls_key")
+    return PolarDBExportStorage(**{name: getattr(source, name) for name in names})
+
+
 def _is_same_table(one: Storage, other: Storage) -> bool:
     if (one.database, one.table) == (other.database, other.table):
         return True

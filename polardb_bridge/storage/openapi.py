@@ -85,6 +85,21 @@ class PreviewSerializer(serializers.Serializer[Any]):
     files = PreviewFileSerializer(many=True)
 
 
+class ListedTableSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    has_columns = serializers.BooleanField(
+        allow_null=True, help_text="Whether it has the columns of a source table; null if that took too long to tell"
+    )
+    problem = serializers.CharField(help_text="Why it cannot be one for its name; empty otherwise")
+
+
+class ListingSerializer(serializers.Serializer[Any]):
+    tls = serializers.CharField(help_text="How the server was asked: the safest mode that works, if the form had none")
+    databases = serializers.ListField(child=serializers.CharField(), help_text="Without those of the server itself")
+    tables = ListedTableSerializer(many=True, help_text="Of the form's database; those with the columns before others")
+    is_complete = serializers.BooleanField(help_text="False if there are more names than are listed")
+
+
 def _storages(kind: str) -> Any:
     return extend_schema_view(
         get=extend_schema(tags=[_TAG], summary=f"List {kind} storages", description=_MEMBERS, parameters=[_PROJECT]),
@@ -127,6 +142,12 @@ verify_import_storage = _request(
     request=None,
     responses={200: VerifyReportSerializer, 400: _REFUSED},
 )
+add_target = _request(
+    "Write results into the source's table",
+    f"{_CHANGE} Adds a target of the same table with the same account, which must be allowed to write results.",
+    request=None,
+    responses={201: OpenApiResponse(description="The export storage"), 400: _REFUSED},
+)
 bring_back_rows = _request(
     "Bring back dismissed rows",
     f"{_MEMBERS} Rows whose tasks were deleted by hand become tasks again, by a sync. Answers as that does.",
@@ -137,6 +158,12 @@ validate_import_storage = _request(
     f"{_CHANGE} Connects, and checks the table's columns and that the account may read it. Nothing is saved. "
     "With the `id` of a storage, its stored password is used if none is given.",
     responses={200: _WORKS, 400: _REFUSED},
+)
+list_tables = _request(
+    "List tables",
+    f"{_CHANGE} What the server offers to the account in the form. Takes what the connection test takes; database, "
+    "table and TLS may be left out.",
+    responses={200: ListingSerializer, 400: _REFUSED},
 )
 preview_rows = _request(
     "Preview rows",

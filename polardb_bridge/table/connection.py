@@ -173,10 +173,8 @@ def _max_connections(cursor: Any) -> int:
 
 
 def _connect_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
-    host = parameters.resolved_ip or parameters.host
     arguments: dict[str, Any] = {
-        # The client library takes 'localhost' for a Unix socket.
-        "host": "127.0.0.1" if host == "localhost" else host,
+        "host": parameters.resolved_ip or parameters.host,
         "port": parameters.port,
         "database": parameters.database,
         "charset": "utf8mb4",
@@ -196,6 +194,9 @@ def _connect_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
     else:
         # Whoever is in between could ask for the password in clear text (tests/security/test_hostile_server.py).
         arguments |= {"read_default_file": str(_CLIENT_OPTIONS), "read_default_group": "polardb-bridge"}
+    if arguments["host"].lower() == "localhost":
+        # The client library takes the name for a Unix socket.
+        arguments["host"] = "127.0.0.1"
     return arguments | ({"ssl": certificate} if certificate else {})
 
 

@@ -15,8 +15,8 @@ from polardb_bridge.deployments.execution.audit import Actor
 from polardb_bridge.deployments.execution.execute import execute
 from polardb_bridge.errors import TableTakenError
 from polardb_bridge.statements.errors import EXISTS, StatementError
-from polardb_bridge.storage.api import MAX_ASKING
 from polardb_bridge.storage.checks import check_storages
+from polardb_bridge.storage.form_api import MAX_ASKING
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.owners import WRITES_IN_TURNS
 from polardb_bridge.webhooks.delivery import deliver

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from polardb_bridge.deployments.access import guesses
-from polardb_bridge.storage import api as storage_api
+from polardb_bridge.storage import form_api
 from polardb_bridge.web.strangers import MAX_BODY_BYTES
 from support.sessions import signed_in
 
@@ -109,8 +109,8 @@ class TestPatterns:
 
 
 def test_few_requests_wait_for_somebody_s_server(user: Any, api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage_api, "_places", threading.BoundedSemaphore(1))
-    with storage_api._asking():
+    monkeypatch.setattr(form_api, "_places", threading.BoundedSemaphore(1))
+    with form_api.asking():
         from projects.models import Project
 
         project = Project.objects.create(title="p", organization=user.active_organization, created_by=user)

@@ -19,7 +19,7 @@ from support import hostile_server as hostile
 from support.memory import begin_peak, peak
 
 TALKS = [hostile.silence, hostile.drip, hostile.freeze, hostile.drip_rows, hostile.flood, hostile.swell]
-PATHS = ["polardb/validate", "polardb/files", "polardb", "export/polardb/validate"]
+PATHS = ["polardb/validate", "polardb/files", "polardb/tables", "polardb", "export/polardb/validate"]
 # What a request may take: 5 s for the database, the rest for a busy machine.
 MAX_SECONDS = 8.0
 MAX_BYTES = 200 * 1024 * 1024
