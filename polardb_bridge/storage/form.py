@@ -7,6 +7,7 @@ from typing import Any
 
 from core.utils.io import read_yaml
 from django.db.models import Model
+from django.utils import translation
 
 from polardb_bridge.choices import TlsMode
 from polardb_bridge.conf import configuration
@@ -15,12 +16,23 @@ from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportSto
 _LAYOUT_FILE = Path(__file__).with_name("form_layout.yml")
 _MODELS: dict[str, type[Model]] = {"ImportStorage": PolarDBImportStorage, "ExportStorage": PolarDBExportStorage}
 
+# Of a field: what a person reads, in the active language.
+_READ = ("label", "description")
+
 FormLayout = dict[str, list[dict[str, Any]]]
 
 
 def read_form_layout() -> FormLayout:
     """By direction ("ImportStorage", "ExportStorage"), the rows of the form, complete with all options."""
     return complete(read_yaml(_LAYOUT_FILE))
+
+
+def said_in_forms() -> set[str]:
+    """What a person reads in the forms, as `form_layout.yml` has it; the names of choices stand elsewhere."""
+    layout = read_yaml(_LAYOUT_FILE)
+    fields = [field for direction in _MODELS for row in layout[direction] for field in row["fields"]]
+    texts = {field[name] for field in fields for name in _READ if name in field}
+    return texts.union(*(field.get("explanations", {}).values() for field in fields))
 
 
 def complete(layout: FormLayout) -> FormLayout:
@@ -34,16 +46,22 @@ def complete(layout: FormLayout) -> FormLayout:
 
 
 def _complete_field(model: type[Model], field: dict[str, Any]) -> dict[str, Any]:
+    field = {key: translation.gettext(value) if key in _READ else value for key, value in field.items()}
     if field["type"] != "select":
         return field
     if field["name"] == "tls" and configuration().tls_ca:
         # There is an authority that signs the certificates of these servers.
         field = {**field, "value": TlsMode.VERIFY_IDENTITY.value}
-    explanations = field.get("explanations", {})
+    explanations = field.pop("explanations", {})
+    names = [(value, translation.gettext(name)) for value, name in model._meta.get_field(field["name"]).choices]
     return {
-        **{key: value for key, value in field.items() if key != "explanations"},
+        **field,
         "options": [
-            {"value": value, "name": name, "label": f"{name}: {explanations[value]}" if value in explanations else name}
-            for value, name in model._meta.get_field(field["name"]).choices
+            {
+                "value": value,
+                "name": name,
+                "label": f"{name}: {translation.gettext(explanations[value])}" if value in explanations else name,
+            }
+            for value, name in names
         ],
     }

@@ -36,8 +36,9 @@ def sources_of(target: PolarDBExportStorage) -> list[PolarDBImportStorage]:
 
 def targets_of(source: PolarDBImportStorage) -> list[PolarDBExportStorage]:
     """The export storages that write the rows of `source`."""
-    targets = PolarDBExportStorage.objects.filter(project=source.project_id).order_by("pk")
-    return [target for target in targets if any(found.pk == source.pk for found in sources_of(target))]
+    targets = PolarDBExportStorage.objects.filter(project=source.project_id).defer("password").order_by("pk")
+    same = [target for target in targets if _is_same_table(source, target)]
+    return [target for target in same if any(found.pk == source.pk for found in sources_of(target))]
 
 
 def target_like(source: PolarDBImportStorage) -> PolarDBExportStorage:

@@ -13,7 +13,7 @@ from rest_framework.fields import empty
 from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.labels import vanished_labels
-from polardb_bridge.storage.matching import GOES_NOWHERE, goes_nowhere
+from polardb_bridge.storage.matching import GOES_NOWHERE, goes_nowhere, targets_of
 from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.openapi import ImagesSerializer, WritebackSerializer
 from polardb_bridge.storage.owners import WRITES_IN_TURNS, owner_besides
@@ -171,6 +171,7 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
         help_text="Labels that stand in results and not in the labeling interface"
     )
     dismissed = serializers.SerializerMethodField(help_text="Rows whose tasks were deleted by hand")
+    has_target = serializers.SerializerMethodField(help_text="Whether a target of the project writes its table")
 
     def get_notes(self, storage: PolarDBImportStorage) -> list[str]:
         return vanished_labels(storage.project) if storage.pk else []
@@ -178,6 +179,9 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
     def get_dismissed(self, storage: PolarDBImportStorage) -> int:
         count: int = storage.dismissed_rows.count() if storage.pk else 0
         return count
+
+    def get_has_target(self, storage: PolarDBImportStorage) -> bool:
+        return bool(storage.pk and targets_of(storage))
 
     def validate_regex_filter(self, value: str) -> str:
         try:

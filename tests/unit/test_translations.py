@@ -14,13 +14,20 @@ from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 from django.utils.translation.template import templatize
 
+from polardb_bridge.choices import ExistingAnnotations, ImageDelivery, TlsMode
+from polardb_bridge.storage.form import said_in_forms
+from polardb_bridge.storage.ui.words import said_in
+
 PACKAGE = Path(__file__).parents[2] / "polardb_bridge"
 CATALOGS = sorted(PACKAGE.glob("locale/*/LC_MESSAGES/django.po"))
 
 
 def messages_of_pages() -> set[Any]:
-    """What templates and Python modules hand to gettext."""
-    found = set()
+    """What templates, Python modules and the wizard's scripts hand to gettext, and what its form says."""
+    found = {name for choice in (TlsMode, ImageDelivery, ExistingAnnotations) for _, name in choice.labeled()}
+    found |= said_in_forms()
+    for script in PACKAGE.rglob("wizard/*.js"):
+        found |= set(said_in(script.read_text()))
     for template in PACKAGE.rglob("templates/**/*.html"):
         for text in re.findall(
             r"""gettext\((u(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))\)""", templatize(template.read_text())

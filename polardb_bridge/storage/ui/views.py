@@ -9,22 +9,35 @@ from pathlib import Path
 import drf_spectacular_sidecar
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.translation import get_language
 from django.views.static import serve
 
 from polardb_bridge.storage.form import read_form_layout
+from polardb_bridge.storage.ui import words
 from polardb_bridge.web.assets import SCRIPT, STYLES, respond
+from polardb_bridge.web.language import in_readers_language
 
 _FOLDER = Path(__file__).with_name("wizard")
 _API_DOCS = Path(drf_spectacular_sidecar.__file__).parent / "static" / "drf_spectacular_sidecar"
 # One script in this order: what follows uses what comes before.
-_PARTS = ("elements", "provider", "connection", "preview", "review", "card", "menu", "start")
+_PARTS = (
+    *("texts", "elements", "server", "provider", "offers", "chooser", "connection", "preview", "review", "refresh"),
+    *("card", "menu", "start"),
+)
 
 
 @cache
-def _script() -> bytes:
+def _script(language: str) -> bytes:
+    """The wizard in the language, which is the one that is active."""
     parts = [(_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in _PARTS]
-    form = f"const FORM_LAYOUT = {json.dumps(read_form_layout())};\n"
-    return "\n".join(['(() => {\n"use strict";\n', form, *parts, "})();\n"]).encode()
+    constants = {
+        "LANGUAGE": "zh" if language.startswith("zh") else "en",
+        "FORM_LAYOUT": read_form_layout(),
+        "TEXTS": words.translations(words.said_in("\n".join(parts))),
+        "WORDS": words.translations(words.LABEL_STUDIOS),
+    }
+    values = [f"const {name} = {json.dumps(value)};\n" for name, value in constants.items()]
+    return "\n".join(['(() => {\n"use strict";\n', *values, *parts, "})();\n"]).encode()
 
 
 @cache
@@ -32,8 +45,9 @@ def _styles() -> bytes:
     return (_FOLDER / "wizard.css").read_bytes()
 
 
+@in_readers_language
 def script(request: HttpRequest) -> HttpResponseBase:
-    return respond(request, _script(), SCRIPT)
+    return respond(request, _script(get_language() or ""), SCRIPT)
 
 
 def styles(request: HttpRequest) -> HttpResponseBase:

@@ -2,26 +2,28 @@
 
 const TYPE = "polardb";
 
-// React's jsx-runtime module. Its number in the bundle changes with each release; what it exports does not. Webpack
-// passes its `require` to whoever adds a chunk.
-function findJsxRuntime() {
-  let runtime = null;
+// Two modules of React. Their numbers in the bundle change with each release; what they export does not. Webpack passes
+// its `require` to whoever adds a chunk.
+function findReact() {
+  const found = {};
   self.webpackChunklabelstudio ??= [];
   self.webpackChunklabelstudio.push([
     ["polardb-bridge"],
     {},
     (require) => {
-      const id = Object.keys(require.m).find((id) => {
-        const source = Function.prototype.toString.call(require.m[id]);
-        return source.length < 4000 && /\.jsx\s*=/.test(source) && /\.jsxs\s*=/.test(source);
-      });
-      if (id !== undefined) runtime = require(id);
+      const exporting = (isIt) => {
+        const id = Object.keys(require.m).find((id) => isIt(Function.prototype.toString.call(require.m[id])));
+        return id === undefined ? undefined : require(id);
+      };
+      found.runtime = exporting((source) => source.length < 4000 && /\.jsx\s*=/.test(source) && /\.jsxs\s*=/.test(source));
+      found.hooks = exporting((source) => /\.useState\s*=\s*function/.test(source) && /\.useSyncExternalStore\s*=\s*function/.test(source));
     },
   ]);
-  return typeof runtime?.jsx === "function" && typeof runtime.jsxs === "function" ? runtime : null;
+  const isComplete = [found.runtime?.jsx, found.runtime?.jsxs, found.hooks?.useState, found.hooks?.useEffect].every((part) => typeof part === "function");
+  return isComplete ? found : {};
 }
 
-const jsxRuntime = findJsxRuntime();
+const { runtime: jsxRuntime, hooks: React } = findReact();
 // Kept, because start.js puts others in their place.
 const { jsx, jsxs } = jsxRuntime ?? {};
 
@@ -39,4 +41,14 @@ function withChangedProps(node, change) {
   if (!node?.props) return node;
   const props = change(node.props) ?? node.props;
   return { ...node, props: { ...props, children: withChangedProps(props.children, change) } };
+}
+
+// A component of ours around one of Label Studio's; the same one at every call: React would take another one for a new
+// part of the page, and its inputs would lose the focus.
+function around(make) {
+  const made = new Map();
+  return (LabelStudios) => {
+    if (!made.has(LabelStudios)) made.set(LabelStudios, make(LabelStudios));
+    return made.get(LabelStudios);
+  };
 }

@@ -6,8 +6,8 @@ function PreviewStep({ formData, filesPreview, footer }) {
   return h(
     "div",
     { className: "polardb-step", "data-testid": "polardb-preview", ref: (element) => loadOnce(element, filesPreview, footer) },
-    h("h2", null, `First rows of ${formData.database}.${formData.table}`),
-    h("p", { className: "polardb-subtle" }, filesPreview ? summary(filesPreview) : "Each row of the table becomes one task."),
+    h("h2", null, t("First rows of {table}", { table: `${formData.database}.${formData.table}` })),
+    h("p", { className: "polardb-subtle" }, filesPreview ? summary(filesPreview) : t("Each row of the table becomes one task.")),
     filesPreview ? h("p", { className: "polardb-subtle" }, plannedSync(filesPreview)) : null,
     filesPreview ? wholeTable(filesPreview).elsewhere.map((other, at) => h("p", { key: at, className: "polardb-subtle polardb-elsewhere" }, alreadyElsewhere(other))) : null,
     filesPreview && shownRows(filesPreview).length
@@ -15,7 +15,7 @@ function PreviewStep({ formData, filesPreview, footer }) {
       : h(
           "p",
           { className: "polardb-empty" },
-          isLoading ? "Reading the first rows…" : filesPreview ? "The table has no rows yet." : "No rows loaded.",
+          isLoading ? t("Reading the first rows…") : filesPreview ? t("The table has no rows yet.") : t("No rows loaded."),
         ),
   );
 }
@@ -39,50 +39,53 @@ function wholeTable(filesPreview) {
 // The table's size in words.
 function tableSize(filesPreview) {
   const { table_rows, table_rows_are_estimated, table_bytes } = wholeTable(filesPreview);
-  const rows = counted(table_rows, "row");
-  return { rows: table_rows_are_estimated ? `about ${rows}` : rows, bytes: `about ${readableSize(table_bytes)}` };
-}
-
-function counted(count, noun) {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+  const rows = counted(table_rows, t("1 row"), t("{count} rows"));
+  const about = (size) => t("about {size}", { size });
+  return { rows: table_rows_are_estimated ? about(rows) : rows, bytes: about(readableSize(table_bytes)) };
 }
 
 function summary(filesPreview) {
   const { rows, bytes } = tableSize(filesPreview);
   const shown = shownRows(filesPreview).length;
-  const first = shown < wholeTable(filesPreview).table_rows ? ` The first ${shown} are shown.` : "";
-  return `The table has ${rows}, ${bytes}.${first} Each row becomes one task.`;
+  const isPart = shown < wholeTable(filesPreview).table_rows;
+  return sentences([
+    t("The table has {rows}, {bytes}.", { rows, bytes }),
+    isPart && t("The first {count} are shown.", { count: shown }),
+    t("Each row becomes one task."),
+  ]);
 }
+
+const newTasks = (count) => counted(count, t("1 new task"), t("{count} new tasks"));
 
 function plannedSync(filesPreview) {
   const plan = wholeTable(filesPreview).sync;
   if (plan.changed === null) {
-    return `A sync now would make about ${counted(plan.new, "new task")}; changed and deleted rows are not counted in so large a table.`;
+    return t("A sync now would make about {tasks}; changed and deleted rows are not counted in so large a table.", { tasks: newTasks(plan.new) });
   }
-  const parts = [counted(plan.new, "new task")];
-  if (plan.changed) parts.push(`${plan.changed.toLocaleString("en")} changed`);
-  if (plan.deleted) parts.push(`${plan.deleted.toLocaleString("en")} of deleted rows`);
-  if (plan.existing) parts.push(`${plan.existing.toLocaleString("en")} as they are`);
-  return `A sync now: ${parts.join(", ")}.`;
+  const parts = [newTasks(plan.new)];
+  const number = (count) => ({ count: count.toLocaleString(LANGUAGE) });
+  if (plan.changed) parts.push(t("{count} changed", number(plan.changed)));
+  if (plan.deleted) parts.push(t("{count} of deleted rows", number(plan.deleted)));
+  if (plan.existing) parts.push(t("{count} as they are", number(plan.existing)));
+  return t("A sync now: {parts}.", { parts: parts.join(t(", ")) });
 }
 
 // What another project has of the table; its title only for those who may know it.
 function alreadyElsewhere({ project, rows, writes }) {
-  const whose = project === null ? "another project" : `the project “${project}”`;
-  const parts = [];
-  if (rows) parts.push(`${counted(rows, "row")} ${rows === 1 ? "is a task" : "are tasks"} of ${whose} already.`);
-  if (writes) parts.push(`Results are written by ${rows ? "it" : whose}: this project may read the table, and not write it.`);
-  return parts.join(" ");
+  const whose = project === null ? t("another project") : t("the project “{title}”", { title: project });
+  const tasks = rows === 1 ? t("1 row is a task of {whose} already.", { whose }) : t("{count} rows are tasks of {whose} already.", { count: rows.toLocaleString(LANGUAGE), whose });
+  const writer = rows ? t("Results are written by it: this project may read the table, and not write it.") : t("Results are written by {whose}: this project may read the table, and not write it.", { whose });
+  return sentences([rows && tasks, writes && writer]);
 }
 
 function readableSize(bytes) {
-  const units = ["bytes", "KB", "MB", "GB", "TB"];
+  const units = [t("bytes"), "KB", "MB", "GB", "TB"];
   const power = Math.min(Math.floor(Math.log(Math.max(bytes, 1)) / Math.log(1024)), units.length - 1);
   return `${(bytes / 1024 ** power).toFixed(power > 1 ? 1 : 0)} ${units[power]}`;
 }
 
 function RowTable({ files }) {
-  const columns = ["Image", "Id", "Name", "Size", "Type", "Updated", "Annotated"];
+  const columns = [t("Image"), t("Id"), t("Name"), t("Size"), t("Type"), t("Updated"), t("Annotated")];
   return h(
     "div",
     { className: "polardb-rows" },
@@ -104,8 +107,8 @@ function Row({ file }) {
     h("td", { className: "polardb-name", title: file.name }, file.name, h(RowProblem, { text: file.problem })),
     h("td", null, readableSize(file.size)),
     h("td", null, file.media_type),
-    h("td", null, file.last_modified ? new Date(file.last_modified).toLocaleString() : ""),
-    h("td", null, file.annotated ? "Yes" : "No"),
+    h("td", null, file.last_modified ? new Date(file.last_modified).toLocaleString(LANGUAGE) : ""),
+    h("td", null, file.annotated ? t("Yes") : t("No")),
   );
 }
 

@@ -28,8 +28,8 @@ function makeProvider(providers) {
   );
   return {
     name: TYPE,
-    title: "PolarDB table",
-    description: "A table of PolarDB, MySQL or MariaDB with one image in each row",
+    title: t("PolarDB table"),
+    description: t("A table of PolarDB, MySQL or MariaDB with one image in each row"),
     icon: Icon,
     fields: fields.map((field) => wizardField(field, schemas)),
     layout: distinctRows(rows).map((fields) => ({ fields })),
@@ -72,7 +72,7 @@ function schemaFactory(providers) {
     select: (field) => text().default(field.value ?? field.options[0].value),
     toggle: (field) => blank("ZodBoolean").default(field.value ?? false),
     number: (field) => {
-      const message = `${field.label} is a whole number from ${field.min} to ${field.max}`;
+      const message = t("{label} is a whole number from {min} to {max}", field);
       return blank("ZodNumber").int(message).min(field.min, message).max(field.max, message).default(field.default);
     },
   };

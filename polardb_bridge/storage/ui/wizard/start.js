@@ -17,25 +17,32 @@ function reloadWithOlderForm(error) {
 // The footer of the wizard that is being rendered, for its preview step: the wizard makes the step, then the footer.
 let footer = null;
 
-// The type and the properties to make an element of, instead of those given.
-function replace(type, props) {
+// The type, the properties and the key to make an element of, instead of those given.
+function replace(type, props, key) {
   if (props.providers?.redis && props.storageTypes) {
+    openForm = { storage: props.storage, target: props.target };
     addProvider(props.providers);
+  } else if (props.fetchStorages && "storagesLoaded" in props) {
+    readAgain[props.target ?? ""] = props.fetchStorages;
+  } else if (props.storage?.type === TYPE && props.onEditStorage && props.onDeleteStorage) {
+    return [followingCard(type), props, keyOfCard(props.storage)];
+  } else if (fieldWithOffers(props)) {
+    return [fieldWithOffers(props)(type), props, key];
   } else if (props.provider === TYPE && props.handleProviderFieldChange && typeof type === "function") {
-    return [connectionStep(type), props];
+    return [connectionStep(type), props, key];
   } else if (props.type === TYPE && props.onImportSettingsChange && "filesPreview" in props) {
     footer = {};
-    return [PreviewStep, { ...props, footer }];
+    return [PreviewStep, { ...props, footer }, key];
   } else if (props.loadPreview && props.testConnection && footer) {
     footer.loadPreview = props.loadPreview;
     footer = null;
   } else if (props.formData?.provider === TYPE && props.formatSize && "filesPreview" in props) {
-    return [ReviewStep, props];
+    return [ReviewStep, props, key];
   } else {
     const changed = describeTable(props) ?? withOurEntry(props);
-    if (changed) return [type, changed];
+    if (changed) return [type, changed, key];
   }
-  return [type, props];
+  return [type, inReadersLanguage(props), key];
 }
 
 function addProvider(providers) {
@@ -51,7 +58,7 @@ function replacing(create) {
   return (type, props, key) => {
     if (props) {
       try {
-        [type, props] = replace(type, props);
+        [type, props, key] = replace(type, props, key);
       } catch (error) {
         console.warn("PolarDB table:", error);
       }
@@ -66,5 +73,5 @@ if (!jsxRuntime || sessionStorage.getItem(FALLBACK_KEY)) useOlderForm();
 if (jsxRuntime) {
   jsxRuntime.jsx = replacing(jsx);
   jsxRuntime.jsxs = replacing(jsxs);
-  window.fetch = showWarningsOf(window.fetch);
+  window.fetch = observed(window.fetch);
 }
