@@ -70,6 +70,10 @@ SALT_KEY = configuration().salt_key
 TEMPLATES: list[dict[str, Any]] = globals()["TEMPLATES"]
 TEMPLATES[0]["DIRS"].insert(0, Path(__file__).parent / "storage" / "ui" / "templates")
 TEMPLATES[0]["DIRS"].append(Path(__file__).parent / "deployments" / "templates")
+TEMPLATES[0]["OPTIONS"]["context_processors"] += [
+    f"polardb_bridge.deployments.tenancy.{name}"
+    for name in ("signup.no_way_to_sign_up", "organizations.project_elsewhere")
+]
 
 # Browsers run only what pages name themselves (label_studio/content_policy.py). LS_CSP_REPORT_ONLY=true has them report
 # only, as Label Studio does by itself; ENABLE_CSP=false sends no policy.

@@ -8,6 +8,7 @@ from typing import Any
 from core.utils.io import read_yaml
 from django.db.models import Model
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from polardb_bridge.choices import TlsMode
 from polardb_bridge.conf import configuration
@@ -57,11 +58,12 @@ def _complete_field(model: type[Model], field: dict[str, Any]) -> dict[str, Any]
     return {
         **field,
         "options": [
-            {
-                "value": value,
-                "name": name,
-                "label": f"{name}: {translation.gettext(explanations[value])}" if value in explanations else name,
-            }
-            for value, name in names
+            {"value": value, "name": name, "label": _label(name, explanations.get(value))} for value, name in names
         ],
     }
+
+
+def _label(name: str, explanation: str | None) -> str:
+    if explanation is None:
+        return name
+    return str(_("{name}: {meaning}")).format(name=name, meaning=translation.gettext(explanation))

@@ -156,6 +156,28 @@ def test_administrators_look_into_a_deployment_and_come_back(deployment: Deploym
     assert user.active_organization == own
 
 
+def test_a_project_that_is_not_shown_says_why(deployment: Deployment, api: Any, user: Any) -> None:
+    from projects.models import Project
+
+    own = Project.objects.create(title="Own", organization=user.active_organization, created_by=user)
+    page = f"/projects/{own.pk}/data/"
+    assert b"polardb-elsewhere-page" not in api.get(page).content
+    api.post("/deployments/mark_animal/")
+    for path in (page, f"/projects/{own.pk}/settings/storage"):
+        said = " ".join(api.get(path).content.decode().split())
+        assert "You are in <b>mark_animal</b>, which does not have this project." in said
+        assert "Leave mark_animal and open the project" in said
+    assert b"polardb-elsewhere-page" not in api.get(f"/projects/{deployment.project_id}/data/").content
+    assert b"polardb-elsewhere-page" not in api.get("/projects/987654/data/").content
+    assert api.post("/polardb/label-studio", {"project": own.pk})["Location"] == page
+    assert api.get(f"/api/projects/{own.pk}/").status_code == 200
+
+    said = " ".join(api.get(f"/projects/{deployment.project_id}/data/").content.decode().split())
+    assert 'It belongs to the deployment <b>mark_animal</b>. <a href="/deployments/mark_animal/">' in said
+    member = signed_in(deployment.user.email, first_password_of(deployment))
+    assert b"polardb-elsewhere-page" not in member.get(page).content
+
+
 def test_images_are_shown_to_their_own_deployment_only(source: Source, user: Any) -> None:
     source.add_images(1)
     source.execute(f"CREATE TABLE cars LIKE {TABLE}")

@@ -53,6 +53,17 @@ def test_without_a_deployment_it_is_open_if_label_studio_is_told_so(first: Tenan
     assert users().get().active_organization == first.organization
 
 
+@pytest.mark.parametrize("path", ["/user/login/", "/user/login/?next=/projects/"])
+def test_no_page_leads_to_signing_up_while_that_is_closed(first: Tenant, settings: Settings, path: str) -> None:
+    settings.DISABLE_SIGNUP_WITHOUT_LINK = False
+    # Label Studio's link, which its own setting alone brings.
+    assert "/user/signup" in Client().get(path).content.decode()
+    make_tenant("deployed")
+    page = Client().get(path)
+    assert page.status_code == 200
+    assert "signup" not in page.content.decode()
+
+
 def test_without_a_deployment_the_invitation_decides_where_label_studio_is_told_so(
     first: Tenant, settings: Settings
 ) -> None:

@@ -143,8 +143,11 @@ def password(request: HttpRequest, name: str) -> HttpResponse:
 @require_POST
 @for_administrators
 def label_studio(request: HttpRequest) -> HttpResponse:
-    """Back to the administrator's own projects."""
+    """Back to the administrator's own projects, or to one of them."""
     leave_deployment(request.user)
+    project = request.POST.get("project", "")
+    if project.isascii() and project.isdigit():
+        return redirect("data_manager:project-data", int(project))
     return redirect("projects:project-index")
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in
+from django.http import HttpRequest
 from organizations.models import Organization
+from projects.models import Project
 from users.models import User
 
 
@@ -56,3 +58,16 @@ def administrator_logged_in(sender: Any, user: User, **kwargs: Any) -> None:
     """
     if user.is_superuser:
         ensure_organization(user)
+
+
+def project_elsewhere(request: HttpRequest) -> dict[str, Any]:
+    """A context processor: the project of this page, if it is not in the organization that an administrator works in.
+
+    Label Studio's frontend shows an empty page then.
+    """
+    user, match = getattr(request, "user", None), request.resolver_match
+    if user is None or not user.is_superuser or match is None or not match.route.startswith("projects/<int:pk>/"):
+        return {}
+    project = Project.objects.filter(pk=match.kwargs["pk"]).select_related("organization__deployment").first()
+    is_elsewhere = project is not None and project.organization_id != user.active_organization_id
+    return {"project_elsewhere": project} if is_elsewhere else {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.middleware import enforce_csrf_checks
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from users.functions.common import save_user as label_studio_save_user
@@ -66,3 +67,22 @@ def save_user(request: HttpRequest, next_page: str, user_form: Any) -> HttpRespo
     _check_open()
     answer: HttpResponse = label_studio_save_user(request, next_page, user_form)
     return answer
+
+
+class _SettingsWithoutSignup:
+    """Label Studio's settings as its templates read them, with signing up closed."""
+
+    DISABLE_SIGNUP_WITHOUT_LINK = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(settings, name)
+
+
+def no_way_to_sign_up(request: HttpRequest) -> dict[str, Any]:
+    """A context processor: strangers' pages show no link to sign up that would lead to a refusal.
+
+    Label Studio asks its own setting alone, and knows of no deployments.
+    """
+    user = getattr(request, "user", None)
+    is_stranger = user is not None and not user.is_authenticated
+    return {"settings": _SettingsWithoutSignup()} if is_stranger and signup_is_closed() else {}

@@ -11,7 +11,6 @@ from django.utils.translation import gettext_noop as _
 
 # Label Studio's own words in its storage wizard and on its cards (tests/integration/test_storage_wizard.py).
 LABEL_STUDIOS = (
-    _("Cloud Storage"),
     _(
         "Use cloud or database storage as the source for your labeling tasks or the target of your completed "
         "annotations."
@@ -64,8 +63,9 @@ LABEL_STUDIOS = (
     _("Failed"),
     _("Completed"),
     _("Completed with errors"),
-    _("Failed (View Logs)"),
-    _("Completed with errors (View Logs)"),
+    _(" (View Logs)"),
+    # It is ours, and comes in the server's list of storage types.
+    _("PolarDB table"),
 )
 _SAID = re.compile(r'\bt\(("(?:[^"\\]|\\.)+")')
 

@@ -1,7 +1,7 @@
 // The card of a storage on the Cloud Storage page.
 
 // Rows of Label Studio's that say nothing true of a table: ours stand in their place.
-const REPLACED = { import: ["Tasks"], export: ["Status", "Annotations", "Last Sync"] };
+const REPLACED = { import: ["Tasks", "Last Sync"], export: ["Status", "Annotations", "Last Sync"] };
 
 // The properties of the card's description list with our rows in it, or undefined if it is not a list of ours.
 // Label Studio gives the list a child that picks the rows of one type of storage.
@@ -41,6 +41,7 @@ function sourceRows(storage) {
     [t("Image delivery"), choiceName("image_delivery", storage.delivery_in_use || storage.image_delivery)],
     [t("Rows synced"), t("{count} ({new} new)", { count: (storage.meta?.tasks_existed ?? 0) + added, new: added })],
   ];
+  rows.push([t("Last Sync"), storage.last_sync ? new Date(storage.last_sync).toLocaleString(LANGUAGE) : t("Not synced yet")]);
   if (storage.delivery_in_use === "link") rows.push([t("Images"), h(Images, { storage }), t("A sync by link reads no images: “Verify images” looks at each one.")]);
   if (storage.notes?.length) rows.push([t("Labels"), storage.notes.join(" ")]);
   if (storage.dismissed) rows.push([t("Dismissed"), h(Dismissed, { storage }), t("Rows whose tasks were deleted by hand: no sync makes tasks of them.")]);

@@ -34,7 +34,7 @@ const nameField = around((LabelStudiosField) => (props) => {
   const { field, formData, onChange } = props;
   const value = props.value ?? "";
   const list = LISTS[field.name];
-  const offers = useOffers(formData);
+  const offers = useOffers(formData, list.wanted);
   const [isOpen, open] = React.useState(false);
   const [at, goTo] = React.useState(-1);
   const newest = React.useRef();
@@ -54,6 +54,17 @@ const nameField = around((LabelStudiosField) => (props) => {
     open(false);
     goTo(-1);
   };
+  // The form is closed by this key, too: it sees every key before the field does.
+  React.useEffect(() => {
+    if (!isVisible) return undefined;
+    const onKey = (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      close();
+    };
+    window.addEventListener("keydown", onKey, { capture: true });
+    return () => window.removeEventListener("keydown", onKey, { capture: true });
+  }, [isVisible]);
   const choose = ({ name, isPossible }) => {
     if (!isPossible) return;
     onChange(field.name, name);
@@ -66,10 +77,6 @@ const nameField = around((LabelStudiosField) => (props) => {
       if (shown.length) goTo((Math.max(at, step < 0 ? 0 : -1) + step + shown.length) % shown.length);
     } else if (event.key === "Enter" && isVisible && shown[at]) {
       choose(shown[at]);
-    } else if (event.key === "Escape" && isVisible) {
-      // Another one closes the form.
-      event.stopPropagation();
-      close();
     } else {
       return;
     }
@@ -97,13 +104,14 @@ const nameField = around((LabelStudiosField) => (props) => {
     { ...input, props: { ...input.props, ...asCombobox } },
     h(
       "div",
-      // The field keeps the focus.
-      { className: "polardb-choices", hidden: !isVisible, onMouseDown: (event) => event.preventDefault() },
+      { className: "polardb-choices", hidden: !isVisible, onMouseDown: keepFocus },
       h(Options, { id, label: field.label, shown, value, at, choose }),
       h("p", { role: "status" }, isVisible ? inWords(offers, list.none, choices, matching) : ""),
     ),
   );
 });
+
+const keepFocus = (event) => event.preventDefault();
 
 // What contains the typed text; all, if that is one of the names: somebody has chosen, and may choose another.
 function matches(choices, typed) {
@@ -149,6 +157,7 @@ const tlsField = around((LabelStudiosField) => (props) => {
   const { field, formData, onChange } = props;
   const { tls } = useOffers(formData);
   const better = formData.tls === WEAKEST && tls !== WEAKEST && field.options.find(({ value }) => value === tls);
+  const use = () => onChange(field.name, tls);
   return h(
     "div",
     null,
@@ -158,7 +167,8 @@ const tlsField = around((LabelStudiosField) => (props) => {
       { role: "status", className: "polardb-offer" },
       better ? t("This server offers more: “{mode}”.", { mode: better.name }) : null,
       " ",
-      better ? h("button", { type: "button", className: "polardb-link", onClick: () => onChange(field.name, tls) }, t("Use it")) : null,
+      // The field before keeps the focus: the form would complain of it, and move this from below the mouse.
+      better ? h("button", { type: "button", className: "polardb-link", onMouseDown: keepFocus, onClick: use }, t("Use it")) : null,
     ),
   );
 });

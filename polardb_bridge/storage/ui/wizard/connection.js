@@ -3,7 +3,12 @@
 // connection found that works, and will surprise people.
 
 const connectionStep = around((LabelStudioStep) => (props) =>
-  h("div", null, withChangedProps(LabelStudioStep(props), describeToggle), h("ul", { id: "polardb-warnings", "aria-live": "polite" })),
+  h(
+    "div",
+    { className: "polardb-connection", lang: LANGUAGE },
+    withChangedProps(LabelStudioStep(props), describeToggle),
+    h("ul", { id: "polardb-warnings", "aria-live": "polite" }),
+  ),
 );
 
 function describeToggle(props) {

@@ -34,12 +34,12 @@ function accountOf(form) {
   return values;
 }
 
-// What is known for the form as it is now.
-function useOffers(form) {
+// What is known for the form as it is now; of the tables, only those of its database.
+function useOffers(form, wanted) {
   const offers = React.useSyncExternalStore(watchOffers, () => asked);
-  if (offers.account !== JSON.stringify(accountOf(form))) return { state: "" };
-  if (offers.database === (form.database ?? "")) return offers;
-  return { ...offers, tables: undefined, state: offers.state === "asking" ? "asking" : "" };
+  const isOfForm = offers.account === JSON.stringify(accountOf(form));
+  const isOfDatabase = wanted !== "tables" || (form.database && form.database === offers.database);
+  return isOfForm && isOfDatabase ? offers : { state: "" };
 }
 
 // Ask for the databases, or for the tables of the form's database, unless that is known or on its way.
