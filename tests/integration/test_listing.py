@@ -95,13 +95,16 @@ def test_more_names_than_are_listed_are_told(
 
 def test_a_target_is_made_of_a_source(provisioned: Provisioned, api: Any) -> None:
     source = PolarDBImportStorage.objects.get(pk=provisioned.import_storage.pk)
+    assert api.get(f"/api/storages/polardb/{source.pk}").json()["has_target"] is True
     provisioned.export_storage.delete()
+    assert api.get(f"/api/storages/polardb/{source.pk}").json()["has_target"] is False
     answer = api.post(f"/api/storages/polardb/{source.pk}/target")
     assert answer.status_code == 201, answer.content
     target = PolarDBExportStorage.objects.get(pk=answer.json()["id"])
     assert (target.table_address, target.user, target.password) == (source.table_address, source.user, source.password)
     assert target.owned_table
     assert target.owned_table == target.identity.key
+    assert api.get(f"/api/storages/polardb/{source.pk}").json()["has_target"] is True
 
     again = api.post(f"/api/storages/polardb/{source.pk}/target")
     assert again.status_code == 400

@@ -66,7 +66,8 @@ def project_elsewhere(request: HttpRequest) -> dict[str, Any]:
     Label Studio's frontend shows an empty page then.
     """
     user, match = getattr(request, "user", None), request.resolver_match
-    if user is None or not user.is_superuser or match is None or not match.route.startswith("projects/<int:pk>/"):
+    is_page = match is not None and match.namespace in ("projects", "data_manager") and "pk" in match.kwargs
+    if not is_page or user is None or not user.is_superuser:
         return {}
     project = Project.objects.filter(pk=match.kwargs["pk"]).select_related("organization__deployment").first()
     is_elsewhere = project is not None and project.organization_id != user.active_organization_id
