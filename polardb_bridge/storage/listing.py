@@ -19,6 +19,10 @@ from polardb_bridge.table.text import quoted
 MAX_NAMES = 10_000
 # How long the server may look for the tables that have our columns; without, all are listed alike.
 _LOOK_FOR_COLUMNS_S = 2
+_WITH_COLUMNS = (
+    "TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = :database AND COLUMN_NAME IN :columns"
+    " GROUP BY TABLE_NAME HAVING COUNT(*) = :number"
+)
 # Every account may connect to it, and sees of the others what it has a privilege for.
 CATALOG = "information_schema"
 # MariaDB's number and MySQL's.
@@ -99,14 +103,10 @@ def _table_names(connection: sa.Connection, database: str) -> list[str]:
 def _with_our_columns(connection: sa.Connection, database: str) -> set[str] | None:
     """The names of the tables that can be sources; None if the server takes too long to tell."""
     columns = source_table("any").columns.keys()
-    query = (
-        "TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = :database AND COLUMN_NAME IN :columns"
-        " GROUP BY TABLE_NAME HAVING COUNT(*) = :number"
-    )
     limited = (
-        f"SET STATEMENT max_statement_time = {_LOOK_FOR_COLUMNS_S} FOR SELECT {query}"
+        f"SET STATEMENT max_statement_time = {_LOOK_FOR_COLUMNS_S} FOR SELECT {_WITH_COLUMNS}"
         if getattr(connection.dialect, "is_mariadb", False)
-        else f"SELECT /*+ MAX_EXECUTION_TIME({_LOOK_FOR_COLUMNS_S * 1000}) */ {query}"
+        else f"SELECT /*+ MAX_EXECUTION_TIME({_LOOK_FOR_COLUMNS_S * 1000}) */ {_WITH_COLUMNS}"
     )
     statement = sa.text(limited).bindparams(sa.bindparam("columns", expanding=True))
     values = {"database": database, "columns": columns, "number": len(columns)}
