@@ -43,7 +43,8 @@ def targets_of(source: PolarDBImportStorage) -> list[PolarDBExportStorage]:
 
 def target_like(source: PolarDBImportStorage) -> PolarDBExportStorage:
     """A target, not saved yet, that writes the table of `source` with its account."""
-    names = ("project", "title", "host", "port", "database", "user", "password", "table", "tls", "tls_cert", "tls_key")
+    where = ("host", "port", "database", "table", "mapping")
+    names = ("project", "title", *where, "user", "password", "tls", "tls_cert", "tls_key")
     return PolarDBExportStorage(**{name: getattr(source, name) for name in names})
 
 

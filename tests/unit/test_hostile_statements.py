@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polardb_bridge.characters import invisible
-from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
+from polardb_bridge.choices import ExistingAnnotations, ImageDelivery, ImageEncoding
 from polardb_bridge.statements.errors import StatementError
 from polardb_bridge.statements.masking import masked
 from polardb_bridge.statements.parser import parse
@@ -26,6 +26,7 @@ from polardb_bridge.statements.syntax import (
     Statement,
     UpdateWhiteIps,
 )
+from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping, Picture
 
 LONGEST_TIME_S = 0.05
 
@@ -35,6 +36,15 @@ texts = st.text(st.characters(exclude_categories=["Cs"], min_codepoint=32), max_
 )
 filled = texts.filter(str.strip)
 visible = filled.filter(lambda text: invisible(text) is None)
+columns = visible.map(str.strip)
+mappings = st.builds(
+    AskedMapping,
+    st.none() | columns,
+    st.none() | st.builds(Picture, columns, st.sampled_from(ImageEncoding)),
+    st.none() | st.just("") | columns,
+    st.none() | st.just("") | columns,
+    st.none() | st.dictionaries(st.sampled_from(RESULT_ROLES), columns, min_size=1),
+)
 statements: st.SearchStrategy[Statement] = st.one_of(
     st.builds(
         DeployModel,
@@ -45,6 +55,7 @@ statements: st.SearchStrategy[Statement] = st.one_of(
         st.none() | filled,
         st.sampled_from(ImageDelivery),
         st.sampled_from(ExistingAnnotations),
+        mappings,
         st.none() | st.text("az09_$-标", min_size=1, max_size=64),
         st.booleans(),
     ),
