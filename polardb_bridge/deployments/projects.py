@@ -9,6 +9,7 @@ from typing import Any
 from core.label_config import validate_label_config
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 from organizations.models import Organization
 from projects.models import Project
 from rest_framework.exceptions import ValidationError
@@ -166,7 +167,7 @@ def checked_config(schema: Any, template: str) -> str:
     Raises:
         InvalidInputError: the schema is not one that is supported, or Label Studio does not accept its labels.
     """
-    config = labeling_config(schema)
+    config = labeling_config(schema, gettext("Choose a label, then draw a box."))
     try:
         validate_label_config(config)
     except ValidationError as error:

@@ -18,6 +18,12 @@ LAYOUTS = ("top", "side")
 _IN_ONE_COLUMN = 16
 # While the rest of a tall image is scrolled to. The colour is Label Studio's, in its light and dark themes.
 _STAYS_IN_SIGHT = "position: sticky; top: 0; z-index: 5; background: var(--color-neutral-background)"
+# By the class names of Label Studio's editor: without them, the hint stays or is missing, and nothing else changes. It
+# keeps its room when it goes, or the image would move under the pointer.
+_HINT_STYLE = (
+    '.lsf-labels::after {{ content: "{hint}"; align-self: center; margin: 0 8px; font-size: 14px; }} '
+    ".lsf-labels:has(.lsf-label_selected)::after {{ visibility: hidden; }}"
+)
 
 # What the editor replaces by data, wherever it stands.
 _FIELD = re.compile(r"\$[\w\[\].{}]", re.ASCII)
@@ -25,11 +31,12 @@ _FIELD = re.compile(r"\$[\w\[\].{}]", re.ASCII)
 _NOT_IN_XML = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
-def labeling_config(schema: Any) -> str:
+def labeling_config(schema: Any, hint: str = "Choose a label, then draw a box.") -> str:
     """The labeling config of a parsed `tp_schema`: `{"type": "ObjectDetection", "labels": ["cat", "dog"]}`.
 
     The config shows the task's `$original_name`, one rectangle label per label, each in a colour of its own, and the
-    `$image` below them, or to their left (`"layout": "side"`).
+    `$image` below them, or to their left (`"layout": "side"`). While no label is chosen, and dragging does nothing,
+    `hint` stands beside the labels.
 
     Raises:
         InvalidInputError: the schema is not of that form; the message names the field.
@@ -48,11 +55,12 @@ def labeling_config(schema: Any) -> str:
         raise InvalidInputError(
             f"tp_schema: layout {layout!r} is not supported; supported: {', '.join(LAYOUTS)}.", field="tp_schema.layout"
         )
-    return _interface(labels, layout)
+    return _interface(labels, layout, hint)
 
 
-def _interface(labels: list[str], layout: str) -> str:
+def _interface(labels: list[str], layout: str, hint: str) -> str:
     view = Element("View")
+    SubElement(view, "Style").text = _HINT_STYLE.format(hint=hint)
     SubElement(view, "Header", value="$original_name")
     if layout == "side":
         sides = SubElement(view, "View", style="display: flex; gap: 16px; align-items: flex-start")

@@ -52,6 +52,24 @@ def expect_all_in_sight(page: Page) -> None:
         pytest.fail(f"out of sight: {page.evaluate(OUT_OF_SIGHT, LABELS)}")
 
 
+SHOWN = """() => {
+  const hint = getComputedStyle(document.querySelector(".lsf-labels"), "::after");
+  return hint.visibility === "visible" ? hint.content : "";
+}"""
+
+
+@pytest.mark.parametrize("layout", ["top", "side"])
+def test_who_has_chosen_no_label_is_told(storage_page: StoragePage, layout: str) -> None:
+    page = storage_page.page
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{storage_page.url}/projects/{project_of(storage_page, layout)}/data")
+    page.get_by_text("Label All Tasks").click()
+    expect(page.locator("canvas").first).to_be_visible()
+    page.wait_for_function(f"({SHOWN})().includes('Choose a label, then draw a box.')")
+    page.get_by_text(LABELS[0], exact=True).first.click()
+    page.wait_for_function(f"({SHOWN})() === ''")
+
+
 @pytest.mark.parametrize("layout", ["top", "side"])
 def test_every_label_is_in_sight(storage_page: StoragePage, layout: str) -> None:
     page = storage_page.page

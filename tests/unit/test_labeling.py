@@ -24,7 +24,8 @@ def test_a_schema_becomes_rectangle_labels_on_the_image_with_its_name_above() ->
     assert control.labels == ["cat", "dog"]
     image = interface.get_object("image")
     assert (image.tag, image.value) == ("Image", "$image")
-    header, *others = ElementTree.fromstring(config)
+    style, header, *others = ElementTree.fromstring(config)
+    assert style.tag == "Style"
     assert (header.tag, header.get("value")) == ("Header", "$original_name")
     assert [element.tag for element in others] == ["View", "Image"]
     assert [element.tag for element in others[0]] == ["RectangleLabels"]
@@ -35,7 +36,7 @@ def test_labels_may_be_beside_the_image() -> None:
     interface: Any = LabelInterface(config)
     interface.validate()
     assert interface.get_control("label").labels == ["cat", "dog"]
-    _header, sides = ElementTree.fromstring(config)
+    _style, _header, sides = ElementTree.fromstring(config)
     assert [[element.tag for element in side] for side in sides] == [["Image"], ["RectangleLabels"]]
 
 
