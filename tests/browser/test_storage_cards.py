@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from support.storage_page import LABELING_CONFIG, Account, LabelStudio, StoragePage
 
@@ -118,26 +119,29 @@ def test_a_table_of_another_project_gets_no_second_target(storage_page: StorageP
     expect(storage_page.page.locator(".lsf-card")).to_have_count(1)
 
 
+def expect_in_window(place: Locator, least: int) -> None:
+    """Wide enough to be read, and nothing beyond the right edge, once the page has come to rest."""
+    expect(place).to_be_visible()
+    deadline = time.monotonic() + 10
+    width = place.page.evaluate("innerWidth")
+    while not ((box := place.bounding_box()) and box["width"] > least and box["x"] + box["width"] <= width):
+        assert time.monotonic() < deadline, f"{place} is at {box}"
+        place.page.wait_for_timeout(100)
+
+
 @pytest.mark.parametrize("width", [1280, 400])
 def test_titles_are_shown_in_full(storage_page: StoragePage, account: Account, width: int) -> None:
     page = storage_page.page
     storage_page.add_source(account, LONG)
     page.set_viewport_size({"width": width, "height": 900})
     title = page.locator(".lsf-card").get_by_text(LONG)
-    expect(title).to_be_visible()
+    expect_in_window(page.locator(".lsf-card"), 280)
     clipped = title.evaluate("(e) => [e.scrollHeight - e.clientHeight, e.scrollWidth - e.clientWidth]")
     assert max(clipped) <= 1, clipped
-    box = page.locator(".lsf-card").bounding_box()
-    assert box
-    assert box["width"] > 280
-    assert box["x"] + box["width"] <= width
     storage_page.choose_on_card(LONG, "Edit")
     expect(page.locator("input[name=host]")).to_have_value(account.host)
     for name in ("host", "port", "password", "table"):
-        field = page.locator(f"input[name={name}]").bounding_box()
-        assert field
-        assert field["width"] > 150
-        assert field["x"] + field["width"] <= width
+        expect_in_window(page.locator(f"input[name={name}]"), 150)
 
 
 CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"}
