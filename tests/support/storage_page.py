@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as Timeout
 
 import dev.label_studio
 
@@ -129,9 +132,18 @@ class StoragePage:
         expect(self.card(title)).to_contain_text(rows)
 
     def choose_on_card(self, title: str, action: str) -> None:
-        """Choose "Edit" or "Delete" in the menu of a storage's card."""
-        self.card(title).get_by_label("Storage options").click()
-        self.page.get_by_text(action, exact=True).locator("visible=true").click()
+        """Choose "Edit" or "Delete" in the menu of a storage's card.
+
+        A card is drawn anew at the end of a sync, and its menu closes: then a person opens it again.
+        """
+        opened = self.page.locator("input[name=host]") if action == "Edit" else self.button("Confirm")
+        for _ in range(3):
+            self.card(title).get_by_label("Storage options").click()
+            with contextlib.suppress(Timeout):
+                self.page.get_by_text(action, exact=True).locator("visible=true").click(timeout=5000)
+                opened.first.wait_for(timeout=15_000)
+                return
+        pytest.fail(f"{action!r} opens nothing on the card of {title!r}")
 
     def add_source(self, account: Account, title: str = "Animals table") -> None:
         """Through the wizard, with a first sync."""
