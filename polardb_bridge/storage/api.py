@@ -83,6 +83,15 @@ class _DetailMixin(BridgeErrorsMixin):
         super().perform_destroy(instance)
 
 
+def _check_new(request: Request, storage: Any) -> None:
+    """See that a storage that is not saved yet works, and complete what it leaves open."""
+    count_trial_at(request, storage)
+    follow_mapping(storage)
+    with asking():
+        owners.validate(storage, request.user)
+    check_goes_somewhere(storage)
+
+
 class _CreateMixin(BridgeErrorsMixin):
     """Nothing is saved that does not work."""
 
@@ -91,11 +100,7 @@ class _CreateMixin(BridgeErrorsMixin):
     def perform_create(self, serializer: Any) -> None:
         # Who may use the project, the serializer has checked.
         storage = serializer.Meta.model(**serializer.validated_data)
-        count_trial_at(self.request, storage)
-        follow_mapping(storage)
-        with asking():
-            owners.validate(storage, self.request.user)
-        check_goes_somewhere(storage)
+        _check_new(self.request, storage)
         with owners.taking(storage, self.request.user):
             serializer.save(known_as=storage.known_as, owned_table=storage.identity.key, mapping=storage.mapping)
 
@@ -175,10 +180,7 @@ class PolarDBImportStorageTargetAPI(BridgeErrorsMixin, generics.GenericAPIView[A
             raise PermissionDenied
         check_may_change(request, source)
         target = target_like(source)
-        count_trial_at(request, target)
-        with asking():
-            owners.validate(target, request.user)
-        check_goes_somewhere(target)
+        _check_new(request, target)
         target.owned_table = target.identity and target.identity.key
         with owners.taking(target, request.user):
             target.save()

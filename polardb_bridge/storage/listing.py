@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from polardb_bridge.choices import TlsMode
 from polardb_bridge.conf import configuration
-from polardb_bridge.errors import InvalidInputError, ReconfigureError
+from polardb_bridge.errors import ReconfigureError
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.schema import check_table_name, source_table
+from polardb_bridge.table.schema import source_table, table_name_problem
 from polardb_bridge.table.text import quoted
 
 # Of databases, and of tables; who has more types the name.
@@ -85,7 +85,9 @@ def _list(parameters: ConnectionParameters, database: str) -> Listing:
         databases = [name for (name,) in found.fetchmany(MAX_NAMES + 1) if name.lower() not in _OF_THE_SERVER]
         names = _table_names(connection, database) if database else []
         fitting = _with_our_columns(connection, database) if names else None
-    tables = [ListedTable(name, None if fitting is None else name in fitting, _problem(name)) for name in names]
+    tables = [
+        ListedTable(name, None if fitting is None else name in fitting, table_name_problem(name)) for name in names
+    ]
     return Listing(
         parameters.tls,
         sorted(databases)[:MAX_NAMES],
@@ -116,11 +118,3 @@ def _with_our_columns(connection: sa.Connection, database: str) -> set[str] | No
         if error.orig is not None and error.orig.args[0] in _TOOK_TOO_LONG:
             return None
         raise
-
-
-def _problem(name: str) -> str:
-    try:
-        check_table_name(name)
-    except InvalidInputError as error:
-        return str(error)
-    return ""

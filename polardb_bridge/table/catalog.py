@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.table.schema import check_table_name, source_table, template_table
+from polardb_bridge.table.schema import source_table, table_name_problem, template_table
 from polardb_bridge.table.templates import Template, inactive, parse_schema
 
 
@@ -43,12 +42,4 @@ def source_tables(connection: sa.Connection) -> list[Offer]:
         " GROUP BY c.TABLE_NAME HAVING COUNT(*) = :number ORDER BY c.TABLE_NAME"
     ).bindparams(sa.bindparam("columns", expanding=True))
     found = connection.execute(query, {"columns": columns, "number": len(columns)})
-    return [Offer(row.name, row.name, int(row.row_count or 0), _problem_of(row.name)) for row in found]
-
-
-def _problem_of(name: str) -> str:
-    try:
-        check_table_name(name)
-    except InvalidInputError as error:
-        return str(error)
-    return ""
+    return [Offer(row.name, row.name, int(row.row_count or 0), table_name_problem(row.name)) for row in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.table.columns import INTEGERS, TIMES, FoundTable
-from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping, Picture, TableMapping
+from polardb_bridge.table.mapping import DOCUMENTED, RESULT_ROLES, AskedMapping, Picture, TableMapping
 
 
 def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
@@ -13,24 +13,23 @@ def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
     Raises:
         InvalidInputError: nothing tells the key or the picture; says which columns there are.
     """
-    documented = TableMapping()
     key = asked.key or _only_key(found)
     if key is None:
         raise _choose(found, "key", "one column of integers that tells rows apart", "--key id, or key_column = 'id'")
     picture = asked.picture
-    if picture is None and found.column(documented.image):
-        picture = Picture(documented.image, documented.encoding)
+    if picture is None and found.column(DOCUMENTED.image):
+        picture = Picture(DOCUMENTED.image, DOCUMENTED.encoding)
     if picture is None:
         example = "--map image=photo:bytes, or image = 'photo:bytes'"
         raise _choose(found, "picture", "a column of pictures, as base64 or as bytes", example)
     taken = {key.lower(), picture.column.lower()}
     name, version, results = asked.name, asked.version, dict(asked.results or {})
     if name is None:
-        name = _there(found, documented.name, taken)
+        name = _there(found, DOCUMENTED.name, taken)
     taken |= {name.lower()}
     if version is None:
-        column = found.column(documented.version or "")
-        version = _there(found, documented.version, taken) if column and column.type in TIMES else ""
+        column = found.column(DOCUMENTED.version or "")
+        version = _there(found, DOCUMENTED.version, taken) if column and column.type in TIMES else ""
     taken |= {version.lower()}
     for role in RESULT_ROLES:
         if role not in results and (column_name := _there(found, role, taken)):

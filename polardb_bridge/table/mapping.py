@@ -60,7 +60,7 @@ class TableMapping:
     @property
     def is_documented(self) -> bool:
         """Whether this is the documented layout, of which every column must be there."""
-        return self == TableMapping()
+        return self == DOCUMENTED
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ class TableMapping:
             InvalidInputError: it is something else.
         """
         if not value:
-            return cls()
+            return DOCUMENTED
         asked = AskedMapping.from_json(value)
         if asked.key is None or asked.picture is None:
             raise InvalidInputError("A mapping needs its 'key' and its 'data'.", field="mapping")

@@ -42,6 +42,15 @@ def check_table_name(name: str) -> str:
     return name
 
 
+def table_name_problem(name: str) -> str:
+    """Why `name` cannot be a table's name here; empty if it can."""
+    try:
+        check_table_name(name)
+    except InvalidInputError as error:
+        return str(error)
+    return ""
+
+
 def template_table() -> sa.Table:
     """`annotation_template`: one row a labeling template; `tp_schema` is JSON such as {"type": …, "labels": […]}."""
     return sa.Table(

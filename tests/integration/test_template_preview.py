@@ -14,7 +14,7 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.test import Client
 
-from polardb_bridge.deployments.console import preview, templates
+from polardb_bridge.deployments.console import database, templates
 from polardb_bridge.label_studio.preview import Editor, find_editor
 from support.hostile_server import hostile_server, silence
 from support.source_data import TABLE, Source, base64_text, image_bytes
@@ -132,7 +132,7 @@ def test_a_picture_that_is_too_large_is_said(operator: Any, source: Source, monk
 
 
 def test_a_database_that_hangs_is_said(operator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preview, "_TIME_LIMIT_S", 1.0)
+    monkeypatch.setattr(database, "TIME_LIMIT_S", 1.0)
     with hostile_server(talk=silence) as silent:
         monkeypatch.setenv("POLARDB_URL", f"mysql://root@127.0.0.1:{silent.port}/labeling")
         began = time.monotonic()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from polardb_bridge.deployments.console import template_store
+from polardb_bridge.deployments.console import database
 from polardb_bridge.deployments.deploy import deploy
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.labeling import SUPPORTED_TYPES
@@ -256,7 +256,7 @@ def test_pages_come_at_once_while_the_database_hangs(
     operator: Any, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fields = {**fields_of(operator.get("/polardb/templates/1/form").text), "name": "zoo"}
-    monkeypatch.setattr(template_store, "_TIME_LIMIT_S", 1.0)
+    monkeypatch.setattr(database, "TIME_LIMIT_S", 1.0)
     with hostile_server(talk=silence) as silent:
         monkeypatch.setenv("POLARDB_URL", f"mysql://root@127.0.0.1:{silent.port}/labeling")
         began = time.monotonic()

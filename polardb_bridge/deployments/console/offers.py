@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from polardb_bridge.conf import command_database
+from polardb_bridge.deployments.console.database import asked
 from polardb_bridge.deployments.console.forms import DeployForm
 from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.deployments.models import Deployment
@@ -12,12 +13,7 @@ from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.labeling import labeling_config
 from polardb_bridge.table import catalog
 from polardb_bridge.table.catalog import Offer
-from polardb_bridge.table.connection import connect
 from polardb_bridge.table.templates import Template
-from polardb_bridge.table.time_limit import time_limit
-
-# How long a person waits for the form while the database does not answer.
-_TIME_LIMIT_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class Offered:
     def read(cls) -> Offered:
         try:
             database = command_database()
-            with time_limit(_TIME_LIMIT_S), connect(database) as connection:
+            with asked() as connection:
                 templates = [_offer(*template) for template in catalog.templates(connection)]
                 tables = catalog.source_tables(connection)
         except BridgeError as error:

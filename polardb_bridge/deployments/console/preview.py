@@ -18,21 +18,18 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from polardb_bridge.conf import command_database, configuration
+from polardb_bridge.conf import configuration
 from polardb_bridge.deployments.console.administrators import for_administrators
+from polardb_bridge.deployments.console.database import asked
 from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.label_studio.preview import Editor, find_editor
 from polardb_bridge.table import catalog
-from polardb_bridge.table.connection import connect
 from polardb_bridge.table.preview import read_next_picture
 from polardb_bridge.table.schema import source_table, validate_table
-from polardb_bridge.table.time_limit import time_limit
 from polardb_bridge.web.assets import STYLES, respond
 
 MAX_TABLES = 200
-# How long a person waits while the database does not answer.
-_TIME_LIMIT_S = 8.0
 # Only what this server serves, and pictures in the message itself.
 _SAMPLE = Path(__file__).with_name("sample.svg")
 _PAGE = Path(__file__).with_name("preview.css")
@@ -132,7 +129,7 @@ def _next(connection: sa.Connection, table: str, after: int | None) -> dict[str,
 def _asked(ask: Callable[[sa.Connection], dict[str, Any]]) -> JsonResponse:
     """What comes of asking the database, or `{"problem": …}`."""
     try:
-        with time_limit(_TIME_LIMIT_S), connect(command_database()) as connection:
+        with asked() as connection:
             return JsonResponse(ask(connection))
     except BridgeError as error:
         return JsonResponse({"problem": in_page_language(str(error))})

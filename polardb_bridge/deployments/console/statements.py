@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from polardb_bridge.deployments.console.administrators import actor_of, for_administrators
+from polardb_bridge.deployments.console.excerpts import around
 from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.deployments.execution.answers import CHANGED_PASSWORD, Answer
 from polardb_bridge.deployments.execution.execute import execute
@@ -94,14 +95,5 @@ def _failure(error: StatementError, text: str) -> Failure:
     message = in_page_language(str(error))
     if error.line is None or error.column is None:
         return Failure(message, None, None)
-    lines = text.split("\n")
-    line = lines[error.line - 1] if error.line <= len(lines) else ""
-    at = error.column - 1
-    return Failure(
-        message,
-        error.line,
-        error.column,
-        line[max(0, at - _CHARACTERS_SHOWN) : at],
-        line[at : at + 1],
-        line[at + 1 : at + 1 + _CHARACTERS_SHOWN],
-    )
+    place = around(text, error.line, error.column, _CHARACTERS_SHOWN)
+    return Failure(message, error.line, error.column, *place)

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from polardb_bridge.deployments.console.excerpts import around
 from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.deployments.projects import checked_config
 from polardb_bridge.errors import InvalidInputError
@@ -42,14 +43,8 @@ def config_of(schema: str, name: str) -> str | Problem:
     try:
         return checked_config(parse_text(schema), name)
     except NotJsonError as error:
-        line, at = schema.split("\n")[error.line - 1], error.column - 1
-        return Problem(
-            in_page_language(str(error)),
-            "",
-            line[max(0, at - _CHARACTERS_SHOWN) : at],
-            line[at : at + 1] or " ",
-            line[at + 1 : at + 1 + _CHARACTERS_SHOWN],
-        )
+        before, wrong, after = around(schema, error.line, error.column, _CHARACTERS_SHOWN)
+        return Problem(in_page_language(str(error)), "", before, wrong or " ", after)
     except InvalidInputError as error:
         return Problem(in_page_language(str(error)), (error.field or "").partition(".")[2])
 

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from polardb_bridge.conf import command_database
+from polardb_bridge.deployments.console.database import asked, changed
 from polardb_bridge.deployments.execution.audit import Actor, recorded
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.labeling import labeling_config, parse_text
 from polardb_bridge.statements.errors import UNKNOWN_ERROR, WRONG_ARGUMENTS, StatementError
 from polardb_bridge.table import template_rows
-from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.template_rows import TemplateRow
-from polardb_bridge.table.time_limit import time_limit
 
 NAME_LENGTH = 255
 LABELS_SHOWN = 8
-# How long a person waits while the database does not answer.
-_TIME_LIMIT_S = 8.0
 
 
 class ChangedMeanwhileError(StatementError):
@@ -57,7 +53,7 @@ def read_page(first: int, limit: int) -> tuple[int | None, list[TemplateLine]]:
     Raises:
         BridgeError: the database cannot be read.
     """
-    with time_limit(_TIME_LIMIT_S), connect(command_database()) as connection:
+    with asked() as connection:
         count = template_rows.count_templates(connection)
         found = template_rows.read_templates(connection, first, limit) if count else []
     return count, [_line(pk, row) for pk, row in found]
@@ -79,7 +75,7 @@ def read(pk: int) -> TemplateRow | None:
     Raises:
         BridgeError: the database cannot be read.
     """
-    with time_limit(_TIME_LIMIT_S), connect(command_database()) as connection:
+    with asked() as connection:
         template_rows.check_table(connection)
         return template_rows.read_template(connection, pk)
 
@@ -129,9 +125,7 @@ def delete(pk: int, before: TemplateRow, actor: Actor) -> None:
 def _changing(what: str, actor: Actor) -> Iterator[sa.Connection]:
     with recorded(what, actor):
         try:
-            # A writer waits for the locks of others a second or two only.
-            database = replace(command_database(), is_writer=True)
-            with time_limit(_TIME_LIMIT_S), begin(database) as connection:
+            with changed() as connection:
                 template_rows.check_table(connection)
                 yield connection
         except StatementError:
