@@ -16,12 +16,12 @@ from dev.label_studio import run_command
 from polardb_bridge.table.connection import begin
 from support.migrated_database import copy_database
 from support.source_data import Source, base64_text, image_bytes
-from support.storage_page import Account, LabelStudio, StoragePage
+from support.storage_page import ADMINISTRATOR, Account, LabelStudio, StoragePage
 
 PASSWORD = "right-horse-7"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def label_studio_database(migrated_copy: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database."""
     copy = tmp_path_factory.mktemp("database") / "label_studio.sqlite3"
@@ -32,17 +32,32 @@ def label_studio_database(migrated_copy: Path | None, tmp_path_factory: pytest.T
     return copy
 
 
+@pytest.fixture(scope="session")
+def administered_database(label_studio_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database with an administrator."""
+    copy = tmp_path_factory.mktemp("administered") / "label_studio.sqlite3"
+    copy.write_bytes(label_studio_database.read_bytes())
+    email, password = ADMINISTRATOR
+    administrator = {"LABEL_STUDIO_USERNAME": email, "LABEL_STUDIO_PASSWORD": password}
+    environment = LabelStudio(copy.parent).environment
+    run_command({**environment, **administrator}, "ensure_superuser").check_returncode()
+    return copy
+
+
 @pytest.fixture(scope="module")
 def serve(
-    label_studio_database: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., LabelStudio]]:
-    """Start a Label Studio with a database of its own."""
+    """Start a Label Studio with a database of its own; has_administrator: that holds ADMINISTRATOR."""
     servers: list[LabelStudio] = []
 
-    def start(path: str = "", **environment: str) -> LabelStudio:
+    def start(path: str = "", *, has_administrator: bool = False, **environment: str) -> LabelStudio:
         server = LabelStudio(tmp_path_factory.mktemp("label-studio"), path)
         server.environment = {**server.environment, **environment}
-        (server.folder / "label_studio.sqlite3").write_bytes(label_studio_database.read_bytes())
+        database: Path = request.getfixturevalue(
+            "administered_database" if has_administrator else "label_studio_database"
+        )
+        (server.folder / "label_studio.sqlite3").write_bytes(database.read_bytes())
         server.start()
         servers.append(server)
         return server

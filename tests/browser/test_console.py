@@ -10,23 +10,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from dev.label_studio import run_command
 from support.accessibility import expect_accessible, looks
 from support.source_data import TABLE, Source, base64_text, image_bytes, url_of
-from support.storage_page import LabelStudio
+from support.storage_page import ADMINISTRATOR, LabelStudio, log_in
 
 pytestmark = pytest.mark.browser
 
-EMAIL, PASSWORD = "admin@example.com", "correct-horse-9"
 LONG = "a-name-of-sixty-four-characters-as-long-as-one-may-be-for-you-all"[:64]
 
 
 @pytest.fixture
 def label_studio(serve: Callable[..., LabelStudio], photos: Source) -> LabelStudio:
-    server = serve(POLARDB_URL=url_of(photos.parameters))
-    administrator = {"LABEL_STUDIO_USERNAME": EMAIL, "LABEL_STUDIO_PASSWORD": PASSWORD}
-    run_command({**server.environment, **administrator}, "ensure_superuser").check_returncode()
-    return server
+    return serve(has_administrator=True, POLARDB_URL=url_of(photos.parameters))
 
 
 @pytest.fixture
@@ -34,9 +29,7 @@ def page(label_studio: LabelStudio, context: BrowserContext) -> Page:
     """The operator's page, signed in."""
     page = context.new_page()
     page.goto(f"{label_studio.url}/polardb/")
-    page.fill("input[name=email]", EMAIL)
-    page.fill("input[name=password]", PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, *ADMINISTRATOR)
     expect(page.get_by_role("heading", name="Deployments")).to_be_visible()
     return page
 
@@ -78,7 +71,8 @@ def test_the_next_click_is_at_hand(page: Page, photos: Source, label_studio: Lab
     page.goto(f"{label_studio.url}/polardb/")
     deploy(page, "cars", "cars")
     page.get_by_role("searchbox").fill("")
-    page.get_by_role("button", name="Show", exact=True).click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show", exact=True).click()
     expect(page.locator("article")).to_have_count(2)
     choose(page, "State", "closed")
     expect(page.locator("article")).to_have_count(1)
@@ -97,6 +91,7 @@ def test_the_next_click_is_at_hand(page: Page, photos: Source, label_studio: Lab
 
 def test_what_is_typed_into_the_form_stays(page: Page) -> None:
     # It is fetched; a second one that comes later would empty the first under the hands of whoever types.
+    expect(page.get_by_label("Deployment name")).to_be_visible()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
     page.reload()
@@ -109,11 +104,11 @@ def test_what_is_typed_into_the_form_stays(page: Page) -> None:
 def test_a_password_is_shown_and_reset(page: Page) -> None:
     deploy(page, "mark_animal", TABLE)
     page.get_by_role("link", name="Show or reset").click()
-    page.get_by_label("Your own password").fill(PASSWORD)
+    page.get_by_label("Your own password").fill(ADMINISTRATOR[1])
     page.get_by_role("button", name="Show").click()
     first = page.locator("main code").inner_text()
     page.go_back()
-    page.get_by_label("Your own password").fill(PASSWORD)
+    page.get_by_label("Your own password").fill(ADMINISTRATOR[1])
     page.get_by_role("button", name="Reset password").click()
     expect(page.locator("main code")).not_to_have_text(first)
     expect(page.get_by_role("button", name="Copy")).to_be_visible()

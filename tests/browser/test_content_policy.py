@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from dev.label_studio import run_command
-from support.storage_page import LabelStudio, StoragePage
+from support.storage_page import ADMINISTRATOR, LabelStudio, StoragePage, log_in
 
 pytestmark = pytest.mark.browser
 
@@ -171,13 +171,12 @@ def test_all_pages_keep_to_the_policy(
     context: BrowserContext, label_studio: LabelStudio, storage_page: StoragePage, page: Page
 ) -> None:
     """The fixture `context` sees to it that nothing was refused."""
-    administrator = {"LABEL_STUDIO_USERNAME": "admin@example.com", "LABEL_STUDIO_PASSWORD": "correct-horse-9"}
+    email, password = ADMINISTRATOR
+    administrator = {"LABEL_STUDIO_USERNAME": email, "LABEL_STUDIO_PASSWORD": password}
     run_command({**label_studio.environment, **administrator}, "ensure_superuser").check_returncode()
     page.goto(f"{storage_page.url}/logout")
     page.goto(f"{storage_page.url}/user/login/")
-    page.fill("input[name=email]", "admin@example.com")
-    page.fill("input[name=password]", "correct-horse-9")
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, *ADMINISTRATOR)
     page.wait_for_url(f"{storage_page.url}/**")
     for path in PAGES:
         answer = page.goto(f"{storage_page.url}{path.format(project=storage_page.project_id)}")

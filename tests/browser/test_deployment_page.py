@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from dev.label_studio import run_command
 from support.source_data import Source, url_of
-from support.storage_page import LabelStudio
+from support.storage_page import ADMINISTRATOR, LabelStudio, log_in
 
 pytestmark = pytest.mark.browser
 
@@ -28,15 +28,11 @@ def test_charts_are_drawn_from_the_tables(
     serve: Callable[..., LabelStudio], photos: Source, context: BrowserContext, tmp_path: Path
 ) -> None:
     photos.execute(f"UPDATE {photos.table} SET annotation_data = '{REGION}', annotation_count = 1 WHERE id < 3")
-    server = serve(POLARDB_URL=url_of(photos.parameters))
-    administrator = {"LABEL_STUDIO_USERNAME": "admin@example.com", "LABEL_STUDIO_PASSWORD": "correct-horse-9"}
-    run_command({**server.environment, **administrator}, "ensure_superuser").check_returncode()
+    server = serve(has_administrator=True, POLARDB_URL=url_of(photos.parameters))
     run_command(server.environment, "polar4ai", DEPLOY).check_returncode()
     page = context.new_page()
     page.goto(f"{server.url}/polardb/deployments/mark_animal/")
-    page.fill("input[name=email]", "admin@example.com")
-    page.fill("input[name=password]", "correct-horse-9")
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, *ADMINISTRATOR)
     expect(page.get_by_role("heading", name="mark_animal")).to_be_visible()
     # The first sync may still run when the page is first seen.
     for _ in range(60):

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from dev.label_studio import run_command
 from support.editor import draw_box, wait_for_row
 from support.source_data import Source, url_of
-from support.storage_page import LabelStudio
+from support.storage_page import ADMINISTRATOR, LabelStudio, log_in
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ OPEN_HERE = "/*polar4ai*/UPDATE WHITEIPS `model_mark_animal` WITH (ips='118.178.
 
 @pytest.fixture
 def label_studio(serve: Callable[..., LabelStudio], photos: Source) -> LabelStudio:
-    return serve(POLARDB_URL=url_of(photos.parameters))
+    return serve(has_administrator=True, POLARDB_URL=url_of(photos.parameters))
 
 
 @pytest.fixture
@@ -43,14 +43,6 @@ def run(label_studio: LabelStudio) -> Callable[[str], list[dict[str, Any]]]:
         return [dict(zip(result["columns"], row, strict=True)) for row in result["rows"]]
 
     return run
-
-
-def log_in(page: Page, password: str, email: str = "") -> None:
-    """Fill in Label Studio's login; without an address where the page has filled that in."""
-    if email:
-        page.fill("input[name=email]", email)
-    page.fill("input[name=password]", password)
-    page.get_by_role("button", name="Log in").click()
 
 
 def test_a_deployment_from_its_statement_to_its_end(
@@ -72,7 +64,7 @@ def test_a_deployment_from_its_statement_to_its_end(
     run(OPEN_HERE)
     page.goto(address)
     expect(page.locator("input[name=email]")).to_have_value(row["username"])
-    log_in(page, row["password"])
+    log_in(page, "", row["password"])
     page.get_by_text("photo-2.jpg").click()
     draw_box(page)
     [region] = wait_for_row(photos, 2)["annotation_data"]
@@ -96,11 +88,9 @@ def test_a_deployment_from_its_statement_to_its_end(
 
 
 def test_the_operators_page(label_studio: LabelStudio, photos: Source, context: BrowserContext, tmp_path: Path) -> None:
-    administrator = {"LABEL_STUDIO_USERNAME": "admin@example.com", "LABEL_STUDIO_PASSWORD": "correct-horse-9"}
-    run_command({**label_studio.environment, **administrator}, "ensure_superuser").check_returncode()
     page = context.new_page()
     page.goto(f"{label_studio.url}/polardb/")
-    log_in(page, "correct-horse-9", "admin@example.com")
+    log_in(page, *ADMINISTRATOR)
     expect(page.get_by_text("Nothing is deployed yet.")).to_be_visible()
 
     page.get_by_label("Deployment name").fill("mark_animal")
@@ -142,8 +132,6 @@ def test_the_operators_page(label_studio: LabelStudio, photos: Source, context: 
 def test_label_studio_s_menus_lead_to_our_pages(
     run: Callable[[str], list[dict[str, Any]]], label_studio: LabelStudio, context: BrowserContext
 ) -> None:
-    administrator = {"LABEL_STUDIO_USERNAME": "admin@example.com", "LABEL_STUDIO_PASSWORD": "correct-horse-9"}
-    run_command({**label_studio.environment, **administrator}, "ensure_superuser").check_returncode()
     run(DEPLOY)
     run(OPEN_HERE)
     [row] = run("/*polar4ai*/SHOW DEPLOYMENT `mark_animal`;")
@@ -151,7 +139,7 @@ def test_label_studio_s_menus_lead_to_our_pages(
     menu, mine = page.locator(".main-menu-trigger"), page.locator("[class*='menu-header__user']").first
 
     page.goto(f"{label_studio.url}/user/login")
-    log_in(page, "correct-horse-9", "admin@example.com")
+    log_in(page, *ADMINISTRATOR)
     menu.click()
     page.get_by_role("link", name="Deployments", exact=True).click()
     expect(page.locator("article")).to_contain_text("mark_animal")
@@ -168,7 +156,7 @@ def test_label_studio_s_menus_lead_to_our_pages(
 
     context.clear_cookies()
     page.goto(row["request_path"])
-    log_in(page, row["password"])
+    log_in(page, "", row["password"])
     mine.click()
     expect(inside).to_have_count(0)
     page.get_by_text("Change Password").click()

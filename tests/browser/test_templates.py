@@ -13,16 +13,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Frame, Locator, Page, Route, expect
 
-from dev.label_studio import run_command
 from polardb_bridge.table.connection import begin, connect, dispose
 from polardb_bridge.table.parameters import ConnectionParameters
 from support.accessibility import expect_accessible, looks
 from support.source_data import LABELS, TABLE, Source, base64_text, image_bytes, url_of
-from support.storage_page import LabelStudio
+from support.storage_page import ADMINISTRATOR, LabelStudio, log_in
 
 pytestmark = pytest.mark.browser
 
-EMAIL, PASSWORD = "admin@example.com", "correct-horse-9"
 HOSTILE = ['<img src=x onerror="parent.hacked=1">', "\"'&amp;</script>", "🐈 猫", "</textarea><b>"]
 BESIDE_THE_IMAGE = """label => {
   const texts = [...document.querySelectorAll("span, div")].filter((each) => !each.childElementCount);
@@ -50,10 +48,7 @@ def photos(server_url: str) -> Iterator[Source]:
 
 @pytest.fixture(scope="module")
 def label_studio(serve: Callable[..., LabelStudio], photos: Source) -> LabelStudio:
-    server = serve(POLARDB_URL=url_of(photos.parameters))
-    administrator = {"LABEL_STUDIO_USERNAME": EMAIL, "LABEL_STUDIO_PASSWORD": PASSWORD}
-    run_command({**server.environment, **administrator}, "ensure_superuser").check_returncode()
-    return server
+    return serve(has_administrator=True, POLARDB_URL=url_of(photos.parameters))
 
 
 @pytest.fixture
@@ -64,9 +59,7 @@ def page(label_studio: LabelStudio, photos: Source, context: BrowserContext) -> 
     photos.execute(f"INSERT INTO annotation_template (id, tp_name, tp_schema) VALUES (1, 'animals', '{text}')")
     page = context.new_page()
     page.goto(f"{label_studio.url}/polardb/templates/")
-    page.fill("input[name=email]", EMAIL)
-    page.fill("input[name=password]", PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, *ADMINISTRATOR)
     page.get_by_role("link", name="1: animals").click()
     expect_preview(page, *LABELS)
     return page

@@ -21,6 +21,18 @@ LABELING_CONFIG = """<View><Image name="image" value="$image"/>
 <RectangleLabels name="label" toName="image"><Label value="cat"/><Label value="dog"/></RectangleLabels></View>"""
 
 
+# Email and password.
+ADMINISTRATOR = ("admin@example.com", "correct-horse-9")
+
+
+def log_in(page: Page, email: str, password: str) -> None:
+    """Fill in Label Studio's login, which is shown; an email of "" where the page has filled that in."""
+    if email:
+        page.fill("input[name=email]", email)
+    page.fill("input[name=password]", password)
+    page.get_by_role("button", name="Log in").click()
+
+
 class LabelStudio(dev.label_studio.LabelStudio):
     """Served as in production; `folder` holds its database."""
 
