@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.table.columns import INTEGERS, TIMES, FoundTable
-from polardb_bridge.table.mapping import DOCUMENTED, RESULT_ROLES, AskedMapping, Picture, TableMapping
+from polardb_bridge.table.mapping import DOCUMENTED, NOTHING_ASKED, RESULT_ROLES, AskedMapping, Picture, TableMapping
 
 
 def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
@@ -44,6 +47,18 @@ def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
         results={role: results[role] for role in RESULT_ROLES if role in results},
         held=tuple(each for each, column in found.columns.items() if column.changes_with_row and each not in used),
     )
+
+
+def to_ask_for(mapping: TableMapping, found: FoundTable) -> AskedMapping:
+    """As little as has to be said for `complete` to give this mapping of `found`."""
+    if mapping.is_documented:
+        return NOTHING_ASKED
+    asked = AskedMapping.from_json(mapping.to_json())
+    for part in ("key", "picture", "name", "version", "results"):
+        less = replace(asked, **{part: None})
+        with suppress(InvalidInputError):  # nobody could guess that part
+            asked = less if complete(less, found) == mapping else asked
+    return asked
 
 
 def _only_key(found: FoundTable) -> str | None:

@@ -21,8 +21,8 @@ from polardb_bridge.table.text import quoted
 UID_LENGTH = 36
 
 INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint"}
-_TEXTS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"}
-_BYTES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
+TEXTS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"}
+BYTES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
 # MariaDB has no type of its own for JSON.
 _JSON = {"json", "mediumtext", "longtext"}
 TIMES = {"timestamp", "datetime"}
@@ -149,11 +149,11 @@ def problems_of(found: FoundTable, expected: sa.Table) -> list[str]:
 def _types_for(column: sa.Column[Any]) -> set[str]:
     """The types that can have the use of `column` in a table that nobody made for labeling."""
     if column.key == "original_name":
-        return INTEGERS | _TEXTS | TIMES | _OTHERS_AS_TEXT
+        return INTEGERS | TEXTS | TIMES | _OTHERS_AS_TEXT
     if isinstance(column.type, mysql.LONGBLOB):
-        return _BYTES
+        return BYTES
     if column.key == "annotation_data":
-        return _JSON | _TEXTS - {"enum", "set"}
+        return _JSON | TEXTS - {"enum", "set"}
     return _types_like(column.type)
 
 
@@ -162,10 +162,10 @@ def _types_like(expected: TypeEngine[object]) -> set[str]:
     if isinstance(expected, sa.JSON):
         return _JSON
     if isinstance(expected, mysql.LONGTEXT):
-        return _TEXTS | _BYTES
+        return TEXTS | BYTES
     if isinstance(expected, sa.TIMESTAMP):
         return TIMES
-    return INTEGERS if isinstance(expected, sa.Integer) else _TEXTS
+    return INTEGERS if isinstance(expected, sa.Integer) else TEXTS
 
 
 def writing_problems_of(found: FoundTable, mapping: TableMapping) -> list[str]:

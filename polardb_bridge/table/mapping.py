@@ -123,7 +123,7 @@ class Picture:
     encoding: ImageEncoding = ImageEncoding.BASE64
 
     def __str__(self) -> str:
-        return f"{_typed(self.column)}:{self.encoding}"
+        return f"{typed(self.column)}:{self.encoding}"
 
     @classmethod
     def parse(cls, text: str) -> Picture:
@@ -187,7 +187,7 @@ class AskedMapping:
             "picture": None if self.picture is None else str(self.picture),
             "name": self.name,
             "version": self.version,
-            "results": None if results is None else ", ".join(f"{role}={_typed(results[role])}" for role in results),
+            "results": None if results is None else ", ".join(f"{role}={typed(results[role])}" for role in results),
         }
 
     @classmethod
@@ -249,7 +249,7 @@ def check_role(role: str) -> None:
         )
 
 
-def _typed(column: str) -> str:
+def typed(column: str) -> str:
     """A column's name as people type it: in backticks if it could be read as something else."""
     return column if re.fullmatch(r"[^`:,=\s]+", column) else quoted(column)
 

@@ -41,6 +41,9 @@ def test_charts_are_drawn_from_the_tables(
         page.wait_for_timeout(500)
         page.reload()
     expect(page.locator("#failed-rows")).to_contain_text("broken.jpg")
+    page.wait_for_function(
+        "typeof Chart === 'function' && [...document.querySelectorAll('canvas')].every((c) => Chart.getChart(c))"
+    )
     drawn = page.evaluate(
         "[...document.querySelectorAll('canvas')].map((c) => [c.closest('section').id, Chart.getChart(c).data])"
         ".map(([id, data]) => [id, data.labels, data.datasets[0].data])"

@@ -121,7 +121,7 @@ def problem_of(text: str | bytes | None) -> RowError | None:
     if (digits := _HEX.match(start)) and image_format(binascii.unhexlify(digits[1])):
         return RowError("base64_data holds hex digits; store base64 (in MySQL: TO_BASE64(UNHEX(…)))")
     head, comma, rest = raw.partition(b"=,") if b"=," in raw else _at_comma(raw)
-    if comma and image_format(_start(head)):
+    if comma and image_format(first_bytes(head)):
         if not rest.strip(_ENDS + _QUOTES + b","):
             return RowError("base64_data ends in a comma; store the base64 of one image without it")
         return RowError("base64_data holds more than one text, joined by a comma; store one image a row")
@@ -133,8 +133,8 @@ def _at_comma(raw: bytes) -> tuple[bytes, bytes, bytes]:
     return raw[prefix.end() if prefix else 0 :].partition(b",")
 
 
-def _start(raw: bytes) -> bytes:
-    """The first bytes that base64 text holds, none if it is no base64."""
+def first_bytes(raw: bytes) -> bytes:
+    """The first bytes that the start of a base64 text holds, 48 at most; none if it is no base64."""
     prefix = _PREFIX.match(raw)
     head = raw[prefix.end() if prefix else 0 :][:64]
     try:
@@ -205,6 +205,6 @@ def _padded(plain: bytes) -> bytes:
 
 def _encoded_twice(plain: bytes) -> bytes | None:
     """The base64 that is inside of this base64, if it is that of an image."""
-    if not _start(_start(plain)) or not image_format(_start(_start(plain))):
+    if not first_bytes(first_bytes(plain)) or not image_format(first_bytes(first_bytes(plain))):
         return None
     return next(readings(binascii.a2b_base64(_padded(plain))), None)

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+from django.core.management.base import CommandParser
+from rich.cells import cell_len
+
+from polardb_bridge.conf import command_database
+from polardb_bridge.errors import BridgeError
+from polardb_bridge.management.base import BridgeCommand
+from polardb_bridge.statements.masking import printable
+from polardb_bridge.statements.syntax import MODEL, DeployModel
+from polardb_bridge.table.choosing import to_ask_for
+from polardb_bridge.table.columns import TableWarning
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.inspection import Inspection, inspect
+from polardb_bridge.table.mapping import PICTURE, AskedMapping, TableMapping, typed
+from polardb_bridge.table.preview import PreviewRow, read_preview_rows
+from polardb_bridge.table.schema import labeling_warnings, open_table, source_table, validate_table
+
+SHOWN_TASKS = 3
+
+
+class Command(BridgeCommand):
+    help = (
+        "Show what the columns of a table hold, and how its rows can be labeled as they are: the command and the "
+        "statement, ready to run, and the first tasks. The table is only read. Example: inspect_table products"
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("table", metavar="TABLE", help="a table in the database of POLARDB_URL")
+        self.add_json_option(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        mapping, problem = None, ""
+        warnings: list[TableWarning] = []
+        rows: list[PreviewRow] = []
+        with connect(command_database()) as connection:
+            inspection = inspect(connection, open_table(connection, options["table"]))
+            try:
+                mapping = inspection.mapping()
+                table = source_table(inspection.found.name, mapping)
+                validate_table(connection, table, to_write=True)
+                warnings = labeling_warnings(connection, inspection.found, mapping)
+                rows = read_preview_rows(connection, table, SHOWN_TASKS)
+            except BridgeError as error:
+                problem = str(error)
+        if options["json"]:
+            self.print_json(_as_json(inspection, mapping, problem, warnings, rows))
+            return
+        self._show(inspection, warnings, rows)
+        if mapping is None or problem:
+            self.stdout.write(f"\nNo proposal: {problem}")
+            return
+        asked = to_ask_for(mapping, inspection.found)
+        self.stdout.write("\nBy command, with the id or name of your template:")
+        self.stdout.write(f"  {_command(inspection.found.name, asked)}")
+        self.stdout.write("\nOr by statement:")
+        self.stdout.write(f"  {_statement(inspection.found.name, asked)}")
+
+    def _show(self, inspection: Inspection, warnings: list[TableWarning], rows: list[PreviewRow]) -> None:
+        lines = [("column", "type", f"in the first {inspection.looked_at} rows")]
+        for seen in inspection.seen:
+            marks = " (primary key)" if seen.column.is_key else ""
+            count = f": {seen.rows}" if seen.rows else ""
+            lines.append((seen.name, seen.column.full_type, f"{seen.holds}{count}{marks}"))
+        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            cells = [printable(cell) + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)]
+            self.stdout.write("  ".join(cells).rstrip())
+        for warning in warnings:
+            self.stdout.write(f"\nWarning: {warning}")
+        if rows:
+            self.stdout.write("\nThe first tasks:")
+        for row in rows:
+            self.stdout.write(f"  {row.id}  {row.original_name}  {_picture(row)}")
+
+
+def _picture(row: PreviewRow) -> str:
+    if row.thumbnail is None:
+        return f"no picture: {row.problem}"
+    return f"{row.thumbnail.media_type}, {row.size:,} bytes as stored"
+
+
+def _command(name: str, asked: AskedMapping) -> str:
+    texts = asked.to_texts()
+    options = [("--template", "1"), ("--source", name), ("--name", name)]
+    options += [
+        (option, prefix + text)
+        for option, prefix, text in (
+            ("--key", "", texts["key"]),
+            ("--map", f"{PICTURE}=", texts["picture"]),
+            ("--name-column", "", texts["name"]),
+            ("--version-column", "", texts["version"]),
+        )
+        if text is not None
+    ]
+    for role, column in (asked.results or {}).items():
+        options.append(("--result-column", f"{role}={typed(column)}"))
+    written = (f"{option} {shlex.quote(value)}" for option, value in options)
+    return " \\\n    ".join(["polardb-bridge manage provision_project", *written])
+
+
+def _statement(name: str, asked: AskedMapping) -> str:
+    # Names of tables may have what those of deployments may not.
+    deployment = re.sub(r"[^A-Za-z0-9_-]", "_", name)
+    return f"{DeployModel(MODEL, deployment, '1', name, mapping=asked)};"
+
+
+def _as_json(
+    inspection: Inspection,
+    mapping: TableMapping | None,
+    problem: str,
+    warnings: list[TableWarning],
+    rows: list[PreviewRow],
+) -> dict[str, Any]:
+    return {
+        "table": inspection.found.name,
+        "looked_at": inspection.looked_at,
+        "columns": [
+            {"name": seen.name, "type": seen.column.full_type, "is_key": seen.column.is_key}
+            | {"holds": seen.holds, "rows": seen.rows}
+            for seen in inspection.seen
+        ],
+        "problem": problem,
+        "mapping": None if mapping is None or problem else mapping.to_json(),
+        "warnings": list(warnings),
+        "tasks": [{"id": row.id, "original_name": row.original_name, "picture": _picture(row)} for row in rows],
+    }
