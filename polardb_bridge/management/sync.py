@@ -12,7 +12,12 @@ from polardb_bridge.table.size import count_rows
 
 
 def sync_with_progress(
-    command: BridgeCommand, storage: PolarDBImportStorage, *, force: bool = False, quiet: bool = False
+    command: BridgeCommand,
+    storage: PolarDBImportStorage,
+    *,
+    force: bool = False,
+    allow_removal: bool = False,
+    quiet: bool = False,
 ) -> SyncReport:
     """Sync `storage`, and print what came of it unless `quiet`."""
     with command.progress(quiet) as progress:
@@ -20,7 +25,12 @@ def sync_with_progress(
         if not progress.disable:
             with connect(storage.connection_parameters()) as connection:
                 progress.update(bar, total=count_rows(connection, storage.source_table))
-        report = run_sync(storage, force=force, on_progress=lambda done: progress.update(bar, completed=done.rows))
+        report = run_sync(
+            storage,
+            force=force,
+            allow_removal=allow_removal,
+            on_progress=lambda done: progress.update(bar, completed=done.rows),
+        )
     if not quiet:
         for reason in report.errors:
             command.stderr.write(reason)

@@ -39,6 +39,11 @@ class Command(BridgeCommand):
         parser.add_argument(
             "--bring-back", action="store_true", help="make tasks again of rows whose tasks were deleted by hand"
         )
+        parser.add_argument(
+            "--allow-removal",
+            action="store_true",
+            help="remove the tasks of missing rows even if they are most of the tasks (a sync stops otherwise)",
+        )
         parser.add_argument("--dry-run", action="store_true", help="only say what a sync would do now")
         self.add_json_option(parser)
 
@@ -54,7 +59,13 @@ class Command(BridgeCommand):
         else:
             if options["bring_back"]:
                 bring_back(storage)
-            report = sync_with_progress(self, storage, force=options["force"], quiet=options["json"])
+            report = sync_with_progress(
+                self,
+                storage,
+                force=options["force"],
+                allow_removal=options["allow_removal"],
+                quiet=options["json"],
+            )
         if options["json"]:
             self.print_json({"storage_id": storage.pk, **vars(report)})
             return

@@ -24,6 +24,7 @@ from polardb_bridge.storage.sync.models import KnownTable, SyncPart, SyncState
 from polardb_bridge.storage.sync.renaming import follow_interface
 from polardb_bridge.storage.sync.report import Progress, SyncReport
 from polardb_bridge.storage.sync.task_writer import Writer
+from polardb_bridge.storage.sync.vanished import check_vanished
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.schema import validate_table
@@ -38,10 +39,17 @@ MAX_DATA_URI_TABLE_BYTES = 64 * 1024 * 1024
 STANDSTILL_TIME_LIMIT_S = 120.0
 
 
-def run_sync(storage: PolarDBImportStorage, *, force: bool = False, on_progress: Progress | None = None) -> SyncReport:
+def run_sync(
+    storage: PolarDBImportStorage,
+    *,
+    force: bool = False,
+    allow_removal: bool = False,
+    on_progress: Progress | None = None,
+) -> SyncReport:
     """Sync in this process, whether or not there is a queue; one that was asked for and has not begun is this one.
 
-    force: start although the storage says that a sync is under way, as after a crash.
+    force: start although the storage says that a sync is under way, as after a crash. allow_removal: remove tasks of
+    missing rows even if they are most of the storage's.
 
     Raises:
         InvalidInputError: a sync is under way.
@@ -55,7 +63,7 @@ def run_sync(storage: PolarDBImportStorage, *, force: bool = False, on_progress:
             mine = lease.begin(storage)
         if mine is None:
             raise InvalidInputError(f"Storage {storage.pk} is being synced now. If that sync has died, use --force.")
-    return sync_rows(storage, mine, on_progress=on_progress)
+    return sync_rows(storage, mine, allow_removal=allow_removal, on_progress=on_progress)
 
 
 def sync_rows(
@@ -63,18 +71,19 @@ def sync_rows(
     mine: SyncLease,
     *,
     ask_helpers: parts.AskHelpers | None = None,
+    allow_removal: bool = False,
     on_progress: Progress | None = None,
 ) -> SyncReport:
     """Bring the tasks of `storage` in step with its rows, to the end of the sync that this process has begun.
 
-    ask_helpers: how to have other processes take a part if there is much to do.
+    ask_helpers: how to have other processes take a part if there is much to do. allow_removal: as in `run_sync`.
 
     Raises:
-        BridgeError: the table cannot be read; the storage is then marked as failed with the same message.
+        BridgeError: the table cannot be read, or lacks most rows; the storage is then marked as failed, and says so.
     """
     try:
         with lease.beating(mine), time_limit(STANDSTILL_TIME_LIMIT_S):
-            report = _sync_rows(storage, mine, ask_helpers, on_progress)
+            report = _sync_rows(storage, mine, ask_helpers, allow_removal, on_progress)
             _finish(storage, mine, report)
     except BaseException as error:
         begin_afresh_after(error)
@@ -87,6 +96,7 @@ def _sync_rows(
     storage: PolarDBImportStorage,
     mine: SyncLease,
     ask_helpers: parts.AskHelpers | None,
+    allow_removal: bool,
     on_progress: Progress | None,
 ) -> SyncReport:
     logger.info("Sync of storage %s from %s begins", storage.pk, storage.table_address)
@@ -112,6 +122,8 @@ def _sync_rows(
             validate_table(connection, table)
             storage.identify(connection)
             _decide_delivery(storage, connection, table)
+            if not allow_removal:
+                check_vanished(storage, connection, table)
         report = _follow(storage, mine, source, table, ask_helpers, progress)
         # What Label Studio's own sync does at its end (io_storages/base_models.py, _scan_and_create_links).
         storage.project.update_tasks_states(

@@ -234,8 +234,13 @@ def removable_batches(missing: Sequence[LinkedRow]) -> Iterator[Sequence[LinkedR
 
 def count_removable(batch: Sequence[LinkedRow]) -> tuple[int, int]:
     """What `Writer.remove` would return."""
-    kept = len(_worked_on(Task.objects.filter(pk__in=[link.task_id for link in batch])))
+    kept = len(worked_on([link.task_id for link in batch]))
     return len(batch) - kept, kept
+
+
+def worked_on(task_ids: Sequence[int]) -> set[int]:
+    """Those of these tasks that have an annotation or a draft."""
+    return _worked_on(Task.objects.filter(pk__in=task_ids))
 
 
 def _worked_on(tasks: QuerySet[Task]) -> set[int]:
