@@ -125,6 +125,7 @@ USE_I18N = True
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LANGUAGE_CODE = "en"
 MIDDLEWARE = [name for name in MIDDLEWARE if not name.endswith(".LocaleMiddleware")]
+CSRF_FAILURE_VIEW = "polardb_bridge.web.outdated.form_is_outdated"
 
 # Which form the Cloud Storage page opens: its wizard, or the older form if we do not know this wizard.
 FRONTEND_SENTRY_ENVIRONMENT = os.environ.get(

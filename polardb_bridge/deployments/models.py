@@ -112,10 +112,12 @@ class StatementRecord(models.Model):
     """Who ran which statement, when, from where, with what outcome; kept when its deployment or user is deleted.
 
     user_name: the e-mail address, or the system's account if a command ran. client_ip: empty if there was none.
-    via: `command`, `api` or `console`. statement: with secrets masked. error: empty if it succeeded.
+    via: `command`, `api` or `console`. statement: with secrets masked. outcome: RUNNING stays if the process
+    ended before the statement did. error: empty if it succeeded.
     """
 
     class Outcome(models.TextChoices):
+        RUNNING = "running", "Running"
         DONE = "done", "Done"
         REFUSED = "refused", "Refused"
         FAILED = "failed", "Failed"

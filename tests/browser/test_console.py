@@ -114,6 +114,39 @@ def test_a_password_is_shown_and_reset(page: Page) -> None:
     expect(page.get_by_role("button", name="Copy")).to_be_visible()
 
 
+def test_a_double_click_runs_once(page: Page, label_studio: LabelStudio) -> None:
+    page.goto(f"{label_studio.url}/polardb/statements")
+    page.get_by_label("Run statements").fill("SHOW DEPLOYMENTS")
+    page.get_by_role("button", name="Run").dblclick()
+    expect(page.locator(".result")).to_have_count(1)
+    expect(page.locator(".record tbody tr")).to_have_count(1)
+    page.go_back()
+    page.get_by_label("Run statements").fill("SHOW WHITEIPS `model_x`")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator(".record tbody tr")).to_have_count(2)
+
+
+def test_a_page_outlives_its_session(page: Page, context: BrowserContext, label_studio: LabelStudio) -> None:
+    page.goto(f"{label_studio.url}/polardb/statements")
+    page.get_by_label("Run statements").fill("SHOW DEPLOYMENTS")
+    other = context.new_page()
+    other.goto(f"{label_studio.url}/logout")
+    other.goto(f"{label_studio.url}/polardb/")
+    log_in(other, *ADMINISTRATOR)
+    expect(other.get_by_role("heading", name="Deployments")).to_be_visible()
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator(".result")).to_have_count(1)
+
+    page.get_by_label("Run statements").fill("SHOW DEPLOYMENTS LIKE 'a%'")
+    context.clear_cookies()
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was done.")
+    expect(page.locator("pre")).to_have_text("SHOW DEPLOYMENTS LIKE 'a%'")
+    page.get_by_role("link", name="Open the page again").click()
+    log_in(page, *ADMINISTRATOR)
+    expect(page.get_by_label("Run statements")).to_be_visible()
+
+
 def test_everybody_can_use_our_pages(page: Page, photos: Source, label_studio: LabelStudio, tmp_path: Path) -> None:
     photos.execute(f"CREATE TABLE cars LIKE {TABLE}")
     photos.execute("CREATE TABLE free LIKE cars")

@@ -252,3 +252,10 @@ def test_labels_that_vanished_from_the_interface_are_named(
     assert "1 label of results is not in the labeling interface" in status.reason
     assert operator.get(f"/api/storages/polardb/{storage.pk}").json()["notes"] == vanished_labels(storage.project)
     assert "Labels of results that the labeling interface lacks:" in operator.get("/polardb/").content.decode()
+
+
+@pytest.mark.parametrize("page", ["password", "drop"])
+def test_a_page_of_what_is_not_there_leads_back_to_the_list(operator: Any, page: str) -> None:
+    answer = operator.get(f"/polardb/nope/{page}", follow=True)
+    assert answer.redirect_chain == [("/polardb/", 302)]
+    assert "There is no deployment &#x27;nope&#x27;." in answer.content.decode()

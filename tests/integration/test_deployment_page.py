@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from polardb_bridge.deployments.console.figures import DAYS_SHOWN, days
 from polardb_bridge.deployments.console.sheets import duration, in_file
 from polardb_bridge.deployments.figures.progress import Day, Progress
 from polardb_bridge.deployments.models import Deployment, StatementRecord
+from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.web.assets import CHARTJS
 from polardb_bridge.webhooks.delivery import deliver
@@ -68,6 +70,22 @@ def test_page_and_files_tell_the_same(api: Any, deployment: Deployment, user: An
     assert read(api.get(f"{PAGE}times.csv")) == [], "Label Studio knows no times of these"
     assert "mark_animal-days.csv" in api.get(f"{PAGE}days.csv")["Content-Disposition"]
     assert "mark_animal" in api.get(PAGE.replace("mark_animal", "MARK_animal")).text
+
+
+def test_page_and_list_show_the_same_mark(api: Any, deployment: Deployment) -> None:
+    def marks(**changes: Any) -> set[str]:
+        Deployment.objects.filter(pk=deployment.pk).update(**changes)
+        pages = [api.get(path).text for path in ("/polardb/", PAGE)]
+        return {re.search(r'<span class="state (\w+)">', page)[1] for page in pages}  # type: ignore[index]
+
+    assert marks(allowed_networks=[]) == {"closed"}
+    assert marks(allowed_networks=["0.0.0.0/0"]) == {"serving"}
+    PolarDBImportStorage.objects.filter(project=deployment.project).update(meta={"tasks_failed_validation": 5})
+    assert marks() == {"degraded"}
+    assert "Rows that could not be read: 5" in api.get(PAGE).text
+    page = api.get(f"{PAGE}?language=zh-hans").text
+    assert "无法读取的行" in page
+    assert "could not be read" not in page
 
 
 def test_rows_with_a_problem_are_listed_with_their_reasons(api: Any, deployment: Deployment, source: Source) -> None:

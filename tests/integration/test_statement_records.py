@@ -86,7 +86,8 @@ def test_a_deploy_that_breaks_off_is_recorded_and_leaves_nothing(actor: Actor, m
     monkeypatch.setattr("secrets.choice", full)
     with pytest.raises(OSError, match="no randomness"):
         execute(DEPLOY, actor)
-    assert meanwhile == [("failed", "The process ended before the statement did.")], "what a killed process leaves"
+    running = ("running", "No end is recorded: it runs, or its process ended before it did.")
+    assert meanwhile == [running], "what others see meanwhile, and what a killed process leaves"
     record = StatementRecord.objects.get()
     assert (record.outcome, record.error) == ("failed", "OSError, see the log")
     assert not Deployment.objects.exists()

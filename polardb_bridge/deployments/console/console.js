@@ -4,6 +4,7 @@
 const EVERY_MS = 2000;
 // At most this share of the time is spent on asking the server.
 const SHARE = 0.2;
+const AGAIN_AFTER_MS = 5000;
 const isMoving = () =>
   document.querySelector('[data-state="deploying"], [data-state="dropping"], .line .pending') !== null;
 
@@ -42,6 +43,26 @@ async function fetchPart(place) {
   place.replaceChildren(...document.importNode(part, true).childNodes);
   document.dispatchEvent(new Event("part"));
 }
+
+// Whoever has signed in again in another tab has another token.
+function renewToken(form) {
+  const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+  if (token) form.elements.csrfmiddlewaretoken.value = token;
+}
+
+// What a double click sends twice is done once; whoever has stopped the page may send it again.
+const sent = new WeakMap();
+function send(event) {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (event.timeStamp - sent.get(form) < AGAIN_AFTER_MS) return event.preventDefault();
+  sent.set(form, event.timeStamp);
+  renewToken(form);
+}
+
+document.addEventListener("submit", send);
+// Back from the next page, the browser shows this one as it was left.
+addEventListener("pageshow", () => document.querySelectorAll("form").forEach((form) => sent.delete(form)));
 
 // Without HTTPS, browsers offer no clipboard.
 async function copy(text) {

@@ -14,9 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
+from polardb_bridge.deployments.access.client_ip import client_ip
 from polardb_bridge.deployments.console import figures
 from polardb_bridge.deployments.console.administrators import actor_of, for_administrators
-from polardb_bridge.deployments.console.said import in_page_language
+from polardb_bridge.deployments.console.listing import line_of
 from polardb_bridge.deployments.execution.audit import recorded
 from polardb_bridge.deployments.figures.progress import progress_of
 from polardb_bridge.deployments.models import Deployment
@@ -104,7 +105,8 @@ def _page(
     request: HttpRequest, found: Deployment, form: BackendForm | None = None, *, status: int = 200
 ) -> HttpResponse:
     standing = status_of(found)
-    context: dict[str, Any] = {"status": standing, "reason": in_page_language(standing.reason)}
+    line = line_of(standing, client_ip(request))
+    context: dict[str, Any] = {"line": line, "status": line.status}
     if found.project:
         now = timezone.now()
         progress = progress_of(found.project, now)

@@ -96,7 +96,7 @@ def listing(asked: QueryDict, client_ip: str | None, typed: dict[str, str] | Non
     searched = asked.get("q", "").strip()[:100]
     mark = asked.get("state", "") if asked.get("state") in MARKS else ""
     order = asked.get("sort", "") if asked.get("sort") in _ORDERS else "name"
-    lines = [_line(status, client_ip, typed or {}) for status in all_statuses(with_passwords=False)]
+    lines = [line_of(status, client_ip, typed) for status in all_statuses(with_passwords=False)]
     found = [line for line in lines if _holds(line, searched.lower())]
     counts = Counter(line.mark for line in found)
     chosen = sorted((line for line in found if mark in ("", line.mark)), key=_ORDERS[order][1])
@@ -117,9 +117,10 @@ def _holds(line: Line, searched: str) -> bool:
     return any(searched in text.lower() for text in (status.name, status.source, status.username, status.template_id))
 
 
-def _line(status: DeploymentStatus, client_ip: str | None, typed: dict[str, str]) -> Line:
+def line_of(status: DeploymentStatus, client_ip: str | None, typed: dict[str, str] | None = None) -> Line:
+    """How a deployment is shown to somebody at that address; typed as in `listing`."""
     networks = status.allowed_networks
-    refused = typed.get(status.name.lower())
+    refused = (typed or {}).get(status.name.lower())
     is_closed = status.state is DeploymentState.SERVING and not networks
     return Line(
         replace(status, reason=in_page_language(status.reason), late=in_page_language(status.late)),

@@ -91,6 +91,8 @@ PATTERNS = (
     _("Deployment {name} is dropped; its rows and their results stay in {table}. "
       "Warning: {lost} rows are without their newest result."),
     _("Deployment {name} is dropped; its rows and their results stay in {table}."),
+    _("A sync would remove {removed} of {count} tasks, since the table does not show their rows: nothing was changed. "
+      "If those rows are gone for good, run: {statement}. If not, see which rows the account can read."),
 )  # fmt: skip
 # What a page says in place of a message of which statements are the reader's next step.
 REPHRASED: dict[str, str] = {

@@ -100,6 +100,7 @@
       const began = performance.now();
       asked.abort();
       const mine = (asked = new AbortController());
+      renewToken(form);
       const body = new FormData();
       for (const name of ["csrfmiddlewaretoken", "name", "schema"]) body.append(name, form.elements[name].value);
       try {

@@ -125,6 +125,9 @@ def drop(request: HttpRequest, name: str) -> HttpResponse:
 @for_administrators
 def password(request: HttpRequest, name: str) -> HttpResponse:
     """The first password of a deployment, to whoever types their own: a page left open, or a script in it, cannot."""
+    if (deployment := _found(request, name)) is None:
+        return _back(request)
+    name = deployment.name
     context: dict[str, object] = {"name": name}
     if request.method == "POST":
         # Not by login(): nothing else of the session changes.

@@ -27,7 +27,7 @@ logger = logging.getLogger("polardb_bridge.deployments.audit")
 
 MAX_STATEMENT_LENGTH = 4096
 MAX_ERROR_LENGTH = 4096
-_UNFINISHED = "The process ended before the statement did."
+_UNFINISHED = "No end is recorded: it runs, or its process ended before it did."
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def recorded(statement: str, actor: Actor) -> Iterator[None]:
         client_ip=(actor.client_ip or "")[:64],
         via=actor.via,
         statement=_shortened(masked(statement), MAX_STATEMENT_LENGTH),
-        outcome=StatementRecord.Outcome.FAILED,
+        outcome=StatementRecord.Outcome.RUNNING,
         error=_UNFINISHED,
     )
     try:
