@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 import sqlalchemy as sa
 
+from polardb_bridge.table.json_values import UnusableJsonError, parse_json
 from polardb_bridge.table.mapping import RESULT_ROLES, mapping_of
 from polardb_bridge.table.results import RowResult, to_json
 from polardb_bridge.table.text import identifier, utf8
 from polardb_bridge.table.versions import as_version
 
-# What MySQL takes, too.
-MAX_JSON_DEPTH = 100
 # What stands for "no result": JSON's own null, and what a column that is NOT NULL holds in place of NULL.
 _NEVER_RESULTS = ("", "null")
 _EMPTY = ("[]", "{}")  # results only where a count or an id says so: somebody has submitted nothing
 # Read as bytes, and compared after a write; its times are not: servers round them.
 _TEXTS = ("annotation_data", "annotation_uid")
 _COMPARED = ("annotation_data", "annotation_count", "annotation_uid")
-_TOO_DEEP = f"is nested more than {MAX_JSON_DEPTH} levels deep"
 
 
 @dataclass(frozen=True)
@@ -120,51 +118,9 @@ def _parsed(text: bytes | None) -> Any:
     if text.strip().decode("ascii", "replace") in _NEVER_RESULTS:
         return Unreadable("is not a list of regions", is_nothing=True)
     try:
-        value = json.loads(text.decode())
-    except UnicodeDecodeError as error:
-        return Unreadable(f"is not valid text: byte {error.start + 1} is not UTF-8")
-    except RecursionError:
-        return Unreadable(_TOO_DEEP)
-    except ValueError:
-        return Unreadable("is not JSON")
-    reason = _problem_of(value)
-    return Unreadable(reason) if reason else value
-
-
-def _problem_of(value: Any) -> str:
-    """Why one of the databases that Label Studio runs on cannot hold this JSON; empty if all can.
-
-    The same on all of them: a project can be moved from one to another.
-    """
-    level, depth = [value] if isinstance(value, (dict, list)) else [], 0
-    while level:
-        if depth == MAX_JSON_DEPTH:
-            return _TOO_DEEP
-        depth += 1
-        items = (item for parent in level for item in (parent.values() if isinstance(parent, dict) else parent))
-        level = [item for item in items if isinstance(item, (dict, list))]
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        text.encode()
-    except UnicodeEncodeError:
-        return "has half of a surrogate pair"
-    except ValueError:
-        return "has a number that is not finite"
-    if "\\u0000" in text and "\x00" in "".join(_strings(value)):
-        return "has a NUL character"
-    return ""
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
+        return parse_json(text)
+    except UnusableJsonError as error:
+        return Unreadable(str(error))
 
 
 @dataclass(frozen=True)
