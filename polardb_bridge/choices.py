@@ -55,11 +55,21 @@ class ExistingAnnotations(Choice):
     IGNORE = "ignore"
 
 
-class ImageEncoding(Choice):
-    """How a column holds a picture."""
+class FieldKind(Choice):
+    """How a column is read for a field of tasks."""
 
     BASE64 = "base64"
     BYTES = "bytes"
+    TEXT = "text"
+    URL = "url"
+    NUMBER = "number"
+    JSON = "json"
+    DATETIME = "datetime"
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether the row itself holds a picture."""
+        return self in (FieldKind.BASE64, FieldKind.BYTES)
 
 
 _LABELS: dict[Choice, str] = {
@@ -73,6 +83,11 @@ _LABELS: dict[Choice, str] = {
     ExistingAnnotations.ANNOTATIONS: "As annotations",
     ExistingAnnotations.PREDICTIONS: "As predictions",
     ExistingAnnotations.IGNORE: "Not at all",
-    ImageEncoding.BASE64: "As base64",
-    ImageEncoding.BYTES: "As bytes",
+    FieldKind.BASE64: "Picture as base64",
+    FieldKind.BYTES: "Picture as bytes",
+    FieldKind.TEXT: "Text",
+    FieldKind.URL: "Address",
+    FieldKind.NUMBER: "Number",
+    FieldKind.JSON: "JSON",
+    FieldKind.DATETIME: "Time",
 }

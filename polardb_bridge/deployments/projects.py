@@ -21,6 +21,7 @@ from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
 from polardb_bridge.labeling import labeling_config
 from polardb_bridge.storage.identity import known_as
+from polardb_bridge.storage.image_field import image_field
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, stored_parameters
 from polardb_bridge.storage.owners import check_table_is_free
 from polardb_bridge.table.choosing import complete
@@ -156,6 +157,7 @@ def prepare(
         rows = read_table_size(connection, table).rows
         warnings = labeling_warnings(connection, found, mapping)
     config = checked_config(chosen.schema, template)
+    image_field(config, mapping)
     for warning in warnings:
         logger.warning("Table %s: %s", source, warning)
     return PreparedTable(config, rows, identity, mapping)

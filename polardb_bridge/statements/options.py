@@ -11,7 +11,8 @@ from polardb_bridge.choices import Choice, ExistingAnnotations, ImageDelivery
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.statements.names import MAX_NAME_LENGTH, is_name, name_rule
 from polardb_bridge.statements.tokens import Kind, Token
-from polardb_bridge.table.mapping import Picture, parse_results
+from polardb_bridge.table.fields import PICTURE, parse_field, parse_fields
+from polardb_bridge.table.mapping import parse_results
 from polardb_bridge.table.schema import check_table_name
 
 # `database.table` as statements of SQL have it, with or without backticks around either part.
@@ -89,9 +90,18 @@ def _column_or_none(token: Token) -> str:
 def _picture(token: Token) -> str:
     value = _visible(_filled_text(token))
     try:
-        return str(Picture.parse(value))
+        return str(parse_field(PICTURE, value))
     except InvalidInputError:
-        raise WrongValueError("a column and its encoding, such as 'photo:bytes'") from None
+        raise WrongValueError("a column and how it is read, such as 'photo:bytes'") from None
+
+
+def _fields(token: Token) -> str:
+    value = _visible(_filled_text(token))
+    try:
+        parse_fields(value)
+    except InvalidInputError as error:
+        raise WrongValueError(f"fields and columns, such as 'image=photo:bytes, title=title:text': {error}") from None
+    return value
 
 
 def _result_columns(token: Token) -> str:
@@ -132,6 +142,7 @@ DEPLOY_OPTIONS: Readers = {
     "existing_annotations": _one_of(ExistingAnnotations),
     "key_column": _column,
     "image": _picture,
+    "map": _fields,
     "name_column": _column_or_none,
     "version_column": _column_or_none,
     "result_columns": _result_columns,

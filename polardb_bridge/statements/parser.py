@@ -117,6 +117,8 @@ class Parser:
         model = self._take_name("the model's name")
         self._expect("WITH")
         options = self._take_options(DEPLOY_OPTIONS, required=("annotation_template_id", "annotation_source"))
+        if "image" in options and "map" in options:
+            raise self._argument_error(self._token, "expected image or map, and not both")
         # Where CREATE TABLE has it, or at the end.
         if_not_exists = self._accept_condition("IF", "NOT", "EXISTS") or if_not_exists
         database, _, source = str(options["annotation_source"]).rpartition(".")

@@ -29,7 +29,8 @@ DEFAULT_TITLE = "my_project"
 # The options that say which columns of the table are what, and which part of a mapping each is.
 MAPPING_OPTIONS = {
     "key_column": "key",
-    "image": "picture",
+    "image": "image",
+    "map": "fields",
     "name_column": "name",
     "version_column": "version",
     "result_columns": "results",

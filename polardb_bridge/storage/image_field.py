@@ -1,38 +1,51 @@
-"""Under which name a project's tasks hold their pictures: the one that its labeling interface shows."""
+"""What the labeling interface shows, and under which name a project's tasks hold their pictures."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from core.label_config import parse_config_to_xml
 
 from polardb_bridge.errors import ReconfigureError
-
-DEFAULT_FIELD = "image"
-# What else a task holds of its row, each under the column's own name.
-ROW_FIELDS = ("original_name", "id")
+from polardb_bridge.table.fields import PICTURE, ROW_FIELDS
+from polardb_bridge.table.mapping import DOCUMENTED, TableMapping
 
 _FIELD = re.compile(r"\$(\w+)")
 # They show a text of the task, and nothing that is labeled.
 _DECORATION = {"Header", "Style", "View"}
 
 
-def image_field(label_config: str | None) -> str:
-    """The only field that the objects of a labeling interface show, beside those of ROW_FIELDS; `image` if none does.
+def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) -> str:
+    """The name of the picture in tasks; without meaning if rows hold none.
+
+    A picture alone, which nobody has given another name than `image`, has the one that the interface shows.
 
     Raises:
-        ReconfigureError: they show several, of which a row can fill one.
+        ReconfigureError: objects of the interface show a field that the mapping does not give.
     """
-    fields = sorted(_object_fields(label_config) - set(ROW_FIELDS))
-    if len(fields) > 1:
-        names = ", ".join(f"${field}" for field in fields)
+    shown = _object_fields(label_config) - set(ROW_FIELDS)
+    if list(mapping.data) == [PICTURE] and mapping.picture:
+        if len(shown) > 1:
+            raise ReconfigureError(
+                f"The labeling interface shows {_in_words(shown)}, and a row has one picture: name one field in it "
+                "($original_name and $id may stand beside it), or map the others, too.",
+                field="project",
+            )
+        return next(iter(shown), PICTURE)
+    if shown - set(mapping.data):
         raise ReconfigureError(
-            f"The labeling interface shows {names}, and a row has one picture: name one field in it "
-            "($original_name and $id may stand beside it).",
+            f"The labeling interface shows {_in_words(shown - set(mapping.data))}, and the mapping gives tasks "
+            f"{_in_words(mapping.data)}: map what is missing, or show these ($original_name and $id may stand beside "
+            "them).",
             field="project",
         )
-    return fields[0] if fields else DEFAULT_FIELD
+    return mapping.picture_field or PICTURE
+
+
+def _in_words(fields: Iterable[str]) -> str:
+    return ", ".join(f"${field}" for field in sorted(fields))
 
 
 def _object_fields(label_config: str | None) -> set[str]:

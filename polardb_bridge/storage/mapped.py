@@ -26,14 +26,23 @@ class MappedMixin(models.Model):
         table: str
 
     @property
+    def table_mapping(self) -> TableMapping:
+        return TableMapping.from_json(self.mapping)
+
+    @property
     def source_table(self) -> sa.Table:
         """The table, to read and write by; nobody has looked whether the database holds it."""
-        return source_table(self.table, TableMapping.from_json(self.mapping))
+        return source_table(self.table, self.table_mapping)
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether its rows hold pictures; else there are none to send, keep or verify."""
+        return self.table_mapping.picture is not None
 
     @property
     def key_column(self) -> str:
         """What the rows are known by, in lower case as servers compare it."""
-        return TableMapping.from_json(self.mapping).key.lower()
+        return self.table_mapping.key.lower()
 
     def complete_mapping(self, connection: sa.Connection) -> None:
         """What the mapping of a new storage leaves open, as the table has it (table/choosing.py); nothing is saved.

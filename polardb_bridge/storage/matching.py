@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.table.mapping import AskedMapping
 
 # Of a target that was saved before this was looked at.
 GOES_NOWHERE = "No source of this project reads the table that this target writes: results go nowhere."
-
-# What all storages of a table in a project have the same.
-_SHARED = ("key", "data")
 
 Storage = PolarDBExportStorage | PolarDBImportStorage
 
@@ -64,7 +62,7 @@ def follow_mapping(storage: Storage) -> None:
     """Where the project has storages of the same table, a new one reads and writes it by their mapping.
 
     Raises:
-        InvalidInputError: it asks for another key or picture than they have.
+        InvalidInputError: it asks for another key or other data than they have.
     """
     if storage.pk:
         return
@@ -72,13 +70,24 @@ def follow_mapping(storage: Storage) -> None:
         for other in kind.objects.filter(project=storage.project_id).defer("password").order_by("pk"):
             if not _is_same_table(storage, other):
                 continue
-            if any(storage.mapping.get(part, other.mapping.get(part)) != other.mapping.get(part) for part in _SHARED):
+            if _asks_for_another(storage, other):
                 raise InvalidInputError(
-                    f"Storage {other.pk} of this project has another key or picture in its mapping of this table: "
+                    f"Storage {other.pk} of this project has another key or other data in its mapping of this table: "
                     "leave the mapping out, or write the same.",
                     field="mapping",
                 )
             storage.mapping = storage.mapping or other.mapping
+
+
+def _asks_for_another(storage: Storage, other: Storage) -> bool:
+    """Whether its mapping says another key or other data than that of a storage that works."""
+    if storage.mapping.get("key", other.mapping.get("key")) != other.mapping.get("key"):
+        return True
+    asked = AskedMapping.from_json(storage.mapping).data
+    there = other.table_mapping.data
+    return asked is not None and not (
+        asked.keys() == there.keys() and all(field.is_like(there[name]) for name, field in asked.items())
+    )
 
 
 def goes_nowhere(storage: Storage) -> bool:

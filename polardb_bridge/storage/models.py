@@ -19,13 +19,14 @@ from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.clock import alive, is_recent
 from polardb_bridge.storage.hosts import resolved_ip
 from polardb_bridge.storage.identity import IdentityMixin
-from polardb_bridge.storage.image_field import DEFAULT_FIELD, image_field
+from polardb_bridge.storage.image_field import image_field
 from polardb_bridge.storage.links import is_ours, resolved
 from polardb_bridge.storage.mapped import MappedMixin
 from polardb_bridge.storage.removal import may_be_synced
 from polardb_bridge.storage.signals import export_sync_requested, import_sync_requested
 from polardb_bridge.table import privileges
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.fields import PICTURE
 from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.parameters import DEFAULT_PORT, ConnectionParameters, table_address
 from polardb_bridge.table.schema import table_warnings, validate_table
@@ -167,7 +168,7 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
     )
 
     image_field = models.CharField(
-        max_length=255, default=DEFAULT_FIELD, editable=False, help_text="Under which name tasks hold their pictures"
+        max_length=255, default=PICTURE, editable=False, help_text="Under which name tasks hold their pictures"
     )
     existing_annotations = models.CharField(
         max_length=16,
@@ -254,7 +255,7 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
 
     def validate_connection(self, client: Any = None) -> list[str]:
         warnings = super().validate_connection(client)
-        image_field(self.project.label_config)
+        image_field(self.project.label_config, self.table_mapping)
         return warnings
 
 

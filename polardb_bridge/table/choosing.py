@@ -5,27 +5,30 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
+from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.table.columns import INTEGERS, TIMES, FoundTable
-from polardb_bridge.table.mapping import DOCUMENTED, NOTHING_ASKED, RESULT_ROLES, AskedMapping, Picture, TableMapping
+from polardb_bridge.table.fields import UTC, Field, columns_of
+from polardb_bridge.table.mapping import DOCUMENTED, NOTHING_ASKED, RESULT_ROLES, AskedMapping, TableMapping
 
 
 def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
     """The mapping of `found`: columns that nobody has named are those of the documented names, where there are any.
 
     Raises:
-        InvalidInputError: nothing tells the key or the picture; says which columns there are.
+        InvalidInputError: nothing tells the key or what to label; says which columns there are.
     """
     key = asked.key or _only_key(found)
     if key is None:
         raise _choose(found, "key", "one column of integers that tells rows apart", "--key id, or key_column = 'id'")
-    picture = asked.picture
-    if picture is None and found.column(DOCUMENTED.image):
-        picture = Picture(DOCUMENTED.image, DOCUMENTED.encoding)
-    if picture is None:
-        example = "--map image=photo:bytes, or image = 'photo:bytes'"
-        raise _choose(found, "picture", "a column of pictures, as base64 or as bytes", example)
-    taken = {key.lower(), picture.column.lower()}
+    data = asked.data
+    if data is None and found.column("base64_data"):
+        data = DOCUMENTED.data
+    if data is None:
+        example = "--map image=photo:bytes, or map = 'text=body:text'"
+        raise _choose(found, "data", "the columns that tasks show, and what they hold", example)
+    data = {field: _with_zone(read, found) for field, read in data.items()}
+    taken = {key.lower(), *(read.column.lower() for read in data.values() if read.kind.is_picture)}
     name, version, results = asked.name, asked.version, dict(asked.results or {})
     if name is None:
         name = _there(found, DOCUMENTED.name, taken)
@@ -34,14 +37,14 @@ def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
         column = found.column(DOCUMENTED.version or "")
         version = _there(found, DOCUMENTED.version, taken) if column and column.type in TIMES else ""
     taken |= {version.lower()}
+    unread = taken | {column.lower() for column in columns_of(data)}
     for role in RESULT_ROLES:
-        if role not in results and (column_name := _there(found, role, taken)):
+        if role not in results and (column_name := _there(found, role, unread)):
             results[role] = column_name
     used = taken | {column_name.lower() for column_name in results.values()}
     return TableMapping(
         key=key,
-        image=picture.column,
-        encoding=picture.encoding,
+        data=data,
         name=name or None,
         version=version or None,
         results={role: results[role] for role in RESULT_ROLES if role in results},
@@ -54,11 +57,18 @@ def to_ask_for(mapping: TableMapping, found: FoundTable) -> AskedMapping:
     if mapping.is_documented:
         return NOTHING_ASKED
     asked = AskedMapping.from_json(mapping.to_json())
-    for part in ("key", "picture", "name", "version", "results"):
+    for part in ("key", "data", "name", "version", "results"):
         less = replace(asked, **{part: None})
         with suppress(InvalidInputError):  # nobody could guess that part
             asked = less if complete(less, found) == mapping else asked
     return asked
+
+
+def _with_zone(read: Field, found: FoundTable) -> Field:
+    """The same, with what the type of its column tells of times."""
+    column = found.column(read.column)
+    has_zone = read.kind is FieldKind.DATETIME and column is not None and column.type == "timestamp"
+    return replace(read, detail=UTC) if has_zone else read
 
 
 def _only_key(found: FoundTable) -> str | None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.type_api import TypeEngine
 
-from polardb_bridge.choices import ImageEncoding
+from polardb_bridge.choices import FieldKind
 from polardb_bridge.table.mapping import RESULT_ROLES, TableMapping, mapping_of
 from polardb_bridge.table.text import quoted
 
@@ -27,6 +27,15 @@ BYTES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
 _JSON = {"json", "mediumtext", "longtext"}
 TIMES = {"timestamp", "datetime"}
 _OTHERS_AS_TEXT = {"decimal", "float", "double", "date", "time", "year", "uuid", "inet4", "inet6"}
+_TYPES_OF_KINDS = {
+    FieldKind.BASE64: _TEXTS | _BYTES,
+    FieldKind.BYTES: _BYTES,
+    FieldKind.TEXT: _TEXTS | _BYTES | _JSON | INTEGERS | TIMES | _OTHERS_AS_TEXT,
+    FieldKind.URL: _TEXTS | _BYTES,
+    FieldKind.NUMBER: INTEGERS | {"decimal", "float", "double", "year"},
+    FieldKind.JSON: _JSON | _TEXTS - {"enum", "set"},
+    FieldKind.DATETIME: TIMES | {"date"},
+}
 
 _QUERY = sa.text(
     "SELECT t.TABLE_NAME, t.TABLE_TYPE, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.IS_NULLABLE,"
@@ -140,6 +149,12 @@ def problems_of(found: FoundTable, expected: sa.Table) -> list[str]:
             problems.append(f"column {column.name!r} is missing, or the account may not see it")
         elif there.type not in (_types_like(column.type) if mapping.is_documented else _types_for(column)):
             problems.append(f"column {column.name!r} is {there.full_type}, expected {column.type}")
+    for field in mapping.fields.values():
+        there = found.column(field.column)
+        if there is None:
+            problems.append(f"column {field.column!r} is missing, or the account may not see it")
+        elif there.type not in _TYPES_OF_KINDS[field.kind]:
+            problems.append(f"column {field.column!r} is {there.full_type}, which is not read as {field.kind}")
     key = expected.columns["id"].name
     if found.column(key) and not found.is_told_apart_by(key):
         problems.append(f"column {key!r} is not the primary key")
@@ -188,14 +203,16 @@ def writing_problems_of(found: FoundTable, mapping: TableMapping) -> list[str]:
 def reading_warnings(found: FoundTable, mapping: TableMapping) -> list[TableWarning]:
     """What surprises people who label the rows, or add some."""
     warnings = []
-    image = found.columns[mapping.image.lower()]
-    enough = _ENOUGH_BYTES if mapping.encoding is ImageEncoding.BYTES else _ENOUGH_CHARACTERS
-    if image.max_length is not None and image.max_length < enough:
-        best, unit = ("LONGBLOB", "bytes") if mapping.encoding is ImageEncoding.BYTES else ("LONGTEXT", "characters")
-        column = mapping.image if mapping.image.isidentifier() else quoted(mapping.image)
+    picture = mapping.picture
+    image = picture and found.columns[picture.column.lower()]
+    is_bytes = picture is not None and picture.kind is FieldKind.BYTES
+    enough = _ENOUGH_BYTES if is_bytes else _ENOUGH_CHARACTERS
+    if picture and image and image.max_length is not None and image.max_length < enough:
+        best, unit = ("LONGBLOB", "bytes") if is_bytes else ("LONGTEXT", "characters")
+        column = picture.column if picture.column.isidentifier() else quoted(picture.column)
         warnings.append(
             TableWarning(
-                f"Column {mapping.image!r} is {image.full_type}, which holds at most {image.max_length:,} {unit}: "
+                f"Column {picture.column!r} is {image.full_type}, which holds at most {image.max_length:,} {unit}: "
                 f"a larger image is refused, or cut off if the server is not strict. Use {best}: "
                 f"ALTER TABLE {quoted(found.name)} MODIFY COLUMN {column} {best}"
             )
@@ -203,15 +220,15 @@ def reading_warnings(found: FoundTable, mapping: TableMapping) -> list[TableWarn
     if mapping.version is None:
         warnings.append(
             TableWarning(
-                "No column tells when a row has changed: each sync has the server read all images to find those that "
-                "were replaced. Name a column that changes with the row, if there is one."
+                "No column tells when a row has changed: each sync has the server read all that tasks show to find "
+                "what was replaced. Name a column that changes with the row, if there is one."
             )
         )
     elif not found.columns[mapping.version.lower()].changes_with_row:
         warnings.append(
             TableWarning(
-                f"Column {mapping.version!r} does not change with its row: an image that is replaced later is not "  # noqa: S608
-                "noticed. Give it ON UPDATE CURRENT_TIMESTAMP, or set it whenever you replace an image."
+                f"Column {mapping.version!r} does not change with its row: what is replaced later is not noticed. "  # noqa: S608
+                "Give it ON UPDATE CURRENT_TIMESTAMP, or set it with each change."
             )
         )
     count = mapping.results.get("annotation_count")

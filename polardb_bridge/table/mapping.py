@@ -2,7 +2,7 @@
 
 A mapping is JSON on the storages of a table, and in their API:
 
-    {"key": "sku", "data": {"image": "photo:bytes"}, "name": "title", "version": "changed_at",
+    {"key": "sku", "data": {"image": "photo:bytes", "price": "price:number"}, "name": "title", "version": "changed_at",
      "result": {"annotation_data": "answer", "annotation_count": "answers"}, "held": ["last_seen"]}
 """
 
@@ -11,13 +11,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
 
-from polardb_bridge.choices import ImageEncoding
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.table.text import quoted
+from polardb_bridge.table.fields import (
+    PICTURE,
+    Field,
+    check_fields,
+    columns_of,
+    parse_field,
+    parse_fields,
+    pictures_in,
+    typed,
+    written,
+)
 
 # What results are made of, each in a column of its own. The first is the result itself.
 RESULT_ROLES = (
@@ -27,12 +37,9 @@ RESULT_ROLES = (
     "annotation_create_at",
     "annotation_update_at",
 )
-# The only thing of a row that is labeled: its picture, under whichever name the labeling interface shows it.
-PICTURE = "image"
 _MAX_COLUMN_LENGTH = 64
-# `photo`, `photo:bytes`, or with the column in backticks.
-_PICTURE = re.compile(r"(?:`((?:[^`]|``)+)`|([^`:]+))(?::(\w+))?", re.DOTALL)
 _RESULT = re.compile(r"(\w+)\s*=\s*(?:`((?:[^`]|``)+)`|([^`,=]*[^`,=\s]))\s*(?:,\s*|$)")
+_DOCUMENTED_DATA = {PICTURE: Field("base64_data")}
 _DOCUMENTED_RESULTS = {role: role for role in RESULT_ROLES}
 
 
@@ -40,27 +47,44 @@ _DOCUMENTED_RESULTS = {role: role for role in RESULT_ROLES}
 class TableMapping:
     """The columns of a source table by what they are for; by default those of the documented layout.
 
-    key: an integer that tells rows apart. image: the picture, stored as `encoding` says.
-    name: what is shown above it; None: the key. version: a time that changes with the picture; None: a digest tells.
+    key: an integer that tells rows apart. data: what tasks hold, by the names of their fields; at most one of these
+    is a picture that the row itself holds.
+    name: what is shown above it; None: the key. version: a time that changes with the row; None: a digest tells.
     results: column by role (`RESULT_ROLES`); what a table lacks is not written.
     held: other columns that an UPDATE changes by itself (ON UPDATE): ours leave them as they are.
     """
 
     key: str = "id"
-    image: str = "base64_data"
-    encoding: ImageEncoding = ImageEncoding.BASE64
+    data: Mapping[str, Field] = field(default_factory=_DOCUMENTED_DATA.copy)
     name: str | None = "original_name"
     version: str | None = "updated_at"
     results: Mapping[str, str] = field(default_factory=_DOCUMENTED_RESULTS.copy)
     held: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_fields(self.data)
         _check_columns([*self.by_role.values(), *self.held])
+        # What is only read may be read twice, such as a title that is also the name.
+        _check_columns([*self.results.values(), *columns_of(self.fields)])
 
     @property
     def is_documented(self) -> bool:
         """Whether this is the documented layout, of which every column must be there."""
         return self == DOCUMENTED
+
+    @cached_property
+    def picture_field(self) -> str | None:
+        """The name of the picture's field; None if rows hold no picture."""
+        return next(iter(pictures_in(self.data)), None)
+
+    @cached_property
+    def picture(self) -> Field | None:
+        return self.data[self.picture_field] if self.picture_field else None
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """What tasks hold beside the picture, in one order: not all databases keep that of JSON."""
+        return {name: each for name, each in sorted(self.data.items()) if not each.kind.is_picture}
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -70,7 +94,8 @@ class TableMapping:
     @property
     def by_role(self) -> dict[str, str]:
         """The columns that are read or written, each under the name that it has in the documented layout."""
-        read = {"id": self.key, "base64_data": self.image, "original_name": self.name, "updated_at": self.version}
+        picture = self.picture.column if self.picture else None
+        read = {"id": self.key, "base64_data": picture, "original_name": self.name, "updated_at": self.version}
         return {role: column for role, column in (read | dict(self.results)).items() if column is not None}
 
     def named(self, message: str) -> str:
@@ -85,7 +110,7 @@ class TableMapping:
             return {}
         return {
             "key": self.key,
-            "data": {PICTURE: str(Picture(self.image, self.encoding))},
+            "data": {name: str(each) for name, each in self.data.items()},
             "name": self.name,
             "version": self.version,
             "result": dict(self.results),
@@ -102,12 +127,11 @@ class TableMapping:
         if not value:
             return DOCUMENTED
         asked = AskedMapping.from_json(value)
-        if asked.key is None or asked.picture is None:
+        if asked.key is None or asked.data is None:
             raise InvalidInputError("A mapping needs its 'key' and its 'data'.", field="mapping")
         return cls(
             key=asked.key,
-            image=asked.picture.column,
-            encoding=asked.picture.encoding,
+            data=asked.data,
             name=asked.name or None,
             version=asked.version or None,
             results=asked.results or {},
@@ -116,41 +140,17 @@ class TableMapping:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """The column of a picture, and how it is stored; as text `column:encoding`."""
-
-    column: str
-    encoding: ImageEncoding = ImageEncoding.BASE64
-
-    def __str__(self) -> str:
-        return f"{typed(self.column)}:{self.encoding}"
-
-    @classmethod
-    def parse(cls, text: str) -> Picture:
-        """Read `column` or `column:encoding`; a column whose name has a colon stands in backticks.
-
-        Raises:
-            InvalidInputError: it is neither.
-        """
-        found = _PICTURE.fullmatch(text.strip())
-        encoding = (found[3] or ImageEncoding.BASE64) if found else ""
-        if not found or encoding not in ImageEncoding.values():
-            raise InvalidInputError(
-                f"{text!r} does not say where pictures are: write column:base64 or column:bytes, such as photo:bytes.",
-                field="mapping",
-            )
-        return cls((found[1] or "").replace("``", "`") or found[2].strip(), ImageEncoding(encoding))
-
-
-@dataclass(frozen=True)
 class AskedMapping:
     """What somebody has said of a mapping; None is left to the table (`choosing.complete`), empty means none."""
 
     key: str | None = None
-    picture: Picture | None = None
+    data: Mapping[str, Field] | None = None
     name: str | None = None
     version: str | None = None
     results: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self.data or {})
 
     @property
     def is_nothing(self) -> bool:
@@ -161,19 +161,23 @@ class AskedMapping:
         cls,
         *,
         key: str | None = None,
-        picture: str | None = None,
+        image: str | None = None,
+        fields: str | None = None,
         name: str | None = None,
         version: str | None = None,
         results: str | None = None,
     ) -> AskedMapping:
-        """From what options of statements and commands hold: see `Picture.parse` and `parse_results`.
+        """From what options of statements and commands hold: see `parse_fields` and `parse_results`.
+
+        image: of a picture alone, in place of `fields`; see `Field.parse`.
 
         Raises:
             InvalidInputError: one of them is malformed.
         """
+        data = parse_fields(fields) if fields else None
         return cls(
             key=key or None,
-            picture=None if picture is None else Picture.parse(picture),
+            data={PICTURE: parse_field(PICTURE, image)} if image is not None else data,
             name=name,
             version=version,
             results=None if results is None else parse_results(results),
@@ -181,10 +185,12 @@ class AskedMapping:
 
     def to_texts(self) -> dict[str, str | None]:
         """What `from_texts` reads."""
-        results = self.results
+        results, data = self.results, self.data or {}
+        is_image = list(data) == [PICTURE]
         return {
             "key": self.key,
-            "picture": None if self.picture is None else str(self.picture),
+            "image": str(data[PICTURE]) if is_image else None,
+            "fields": written(data) if data and not is_image else None,
             "name": self.name,
             "version": self.version,
             "results": None if results is None else ", ".join(f"{role}={typed(results[role])}" for role in results),
@@ -205,13 +211,13 @@ class AskedMapping:
         if not all(isinstance(each, dict) for each in maps) or not isinstance(held or [], list):
             raise _not_a_mapping()
         texts += [each for part in maps for each in part.values()] + list(held or [])
-        if not all(each is None or isinstance(each, str) for each in texts) or set(maps[0]) - {PICTURE}:
+        if not all(each is None or isinstance(each, str) for each in texts):
             raise _not_a_mapping()
         for role in maps[1]:
             check_role(role)
         return cls(
             key=value.get("key") or None,
-            picture=next((Picture.parse(text or "") for text in maps[0].values()), None),
+            data={name: parse_field(name, text or "") for name, text in maps[0].items()} or None,
             name=("" if value["name"] is None else value["name"]) if "name" in value else None,
             version=("" if value["version"] is None else value["version"]) if "version" in value else None,
             results=None if results is None else {role: column for role, column in results.items() if column},
@@ -247,11 +253,6 @@ def check_role(role: str) -> None:
             f"{role!r} is nothing that results have. Columns can be named for: {', '.join(RESULT_ROLES)}.",
             field="mapping",
         )
-
-
-def typed(column: str) -> str:
-    """A column's name as people type it: in backticks if it could be read as something else."""
-    return column if re.fullmatch(r"[^`:,=\s]+", column) else quoted(column)
 
 
 def _not_a_mapping() -> InvalidInputError:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
 import sqlalchemy as sa
 
-from polardb_bridge.choices import ImageEncoding
+from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.images import base64_text, decode
 from polardb_bridge.table.images.decode import DecodedImage
@@ -45,6 +45,12 @@ def read_image(
     return data, row[1] or 0
 
 
+def rows_with_image(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> set[int]:
+    """Those of these rows whose image is neither NULL nor empty, whatever it is."""
+    query = sa.select(table.c.id).where(table.c.id.in_(ids), sa.func.octet_length(table.c.base64_data) > 0)
+    return set(connection.scalars(query))
+
+
 def read_image_pieces(connection: sa.Connection, table: sa.Table, row_id: int, piece_bytes: int) -> Iterator[bytes]:
     """The stored text of one row's image in pieces; use a transaction, or they may be of two images.
 
@@ -67,7 +73,7 @@ def decode_image(table: sa.Table, stored: str | bytes | None) -> DecodedImage:
         RowError: there is none, or it cannot be shown (`images.decode.decode_image`).
     """
     with named(table):
-        if mapping_of(table).encoding is ImageEncoding.BYTES:
+        if _is_bytes(table):
             return decode.shown_image(_filled(stored))
         return decode.decode_image(stored)
 
@@ -79,7 +85,7 @@ def data_uri(table: sa.Table, stored: str | bytes | None) -> str:
         RowError: as `decode_image`.
     """
     with named(table):
-        if mapping_of(table).encoding is ImageEncoding.BYTES:
+        if _is_bytes(table):
             shown = decode.shown_image(_filled(stored))
             return f"data:{shown.media_type};base64,{base64.b64encode(shown.data).decode('ascii')}"
         return decode.data_uri(stored)
@@ -92,7 +98,7 @@ def write_pieces(table: sa.Table, pieces: Iterable[bytes], file: BinaryIO) -> De
         RowError: as `decode_image`.
     """
     with named(table):
-        if mapping_of(table).encoding is ImageEncoding.BYTES:
+        if _is_bytes(table):
             file.writelines(pieces)
         else:
             base64_text.decode_pieces(pieces, file)
@@ -106,6 +112,11 @@ def named(table: sa.Table) -> Iterator[None]:
         yield
     except RowError as error:
         raise type(error)(mapping_of(table).named(str(error))) from None
+
+
+def _is_bytes(table: sa.Table) -> bool:
+    picture = mapping_of(table).picture
+    return picture is not None and picture.kind is FieldKind.BYTES
 
 
 def _filled(stored: str | bytes | None) -> bytes:

@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from PIL import Image
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table.field_values import stored_size
 from polardb_bridge.table.images.container import container_size
 from polardb_bridge.table.images.decode import DECODING, DecodedImage
 from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Size
+from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.pictures import data_uri, decode_image, read_image
 from polardb_bridge.table.rows import name_column
 from polardb_bridge.table.stored import holds_result
@@ -37,9 +39,11 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class PreviewRow:
-    """One row. size: bytes of the stored text; media_type: as stored; updated_at: naive, UTC; None if it is no time.
+    """One row. size: bytes of the stored image, or of what there is in its place.
 
-    thumbnail is None if the image was not read or cannot be shown; problem then says why.
+    media_type: as stored. updated_at: naive, UTC; None if it is no time.
+
+    thumbnail is None if there is no image, or it was not read or cannot be shown; problem then says why.
     """
 
     id: int
@@ -54,11 +58,12 @@ class PreviewRow:
 
 def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) -> list[PreviewRow]:
     """The first `limit` rows by id, with thumbnails as far as MAX_ROW_BYTES and MAX_BYTES allow."""
+    has_image = mapping_of(table).picture is not None
     query = (
         sa.select(
             table.c.id,
             name_column(table).label("original_name"),
-            sa.func.coalesce(sa.func.octet_length(table.c.base64_data), 0).label("size"),
+            (_image_size(table) if has_image else stored_size(table)).label("size"),
             (table.c.mime_type if "mime_type" in table.c else sa.literal("")).label("mime_type"),
             (table.c.updated_at if "updated_at" in table.c else sa.null()).label("updated_at"),
             holds_result(table).label("is_annotated"),
@@ -70,7 +75,9 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
     bytes_left = MAX_BYTES
     for row in connection.execute(query).all():
         thumbnail, problem = None, ""
-        if row.size > min(MAX_ROW_BYTES, bytes_left):
+        if not has_image:
+            pass
+        elif row.size > min(MAX_ROW_BYTES, bytes_left):
             problem = "the image is too large for the preview"
         else:
             bytes_left -= row.size
@@ -92,6 +99,10 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
             )
         )
     return previews
+
+
+def _image_size(table: sa.Table) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.octet_length(table.c.base64_data), 0)
 
 
 def make_thumbnail(image: DecodedImage) -> Thumbnail:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.budget import DISCARD
+from polardb_bridge.table.field_values import MAX_FIELDS_BYTES, column_names, stored_size, stored_texts
 from polardb_bridge.table.mapping import TableMapping, mapping_of
 from polardb_bridge.table.stored import holds_result
 from polardb_bridge.table.text import utf8
@@ -60,16 +61,18 @@ ALL_KEYS = KeyRange()
 
 @dataclass(frozen=True)
 class SourceRow:
-    """One row with its image, as stored.
+    """One row with its image, and what else its task holds, as stored.
 
-    size: of the stored text, in bytes; what is larger than asked for is not read. digest: of all that a task holds of
-    the row, if asked for.
+    size: of the stored image, in bytes; what is larger than asked for is not read. digest: of all that a task holds of
+    the row, if asked for. texts: as `field_values.stored_texts`, if asked for, and if `texts_size` is not too much.
     """
 
     key: RowKey
     base64_data: str | bytes | None
     size: int
     digest: str = ""
+    texts: tuple[bytes | None, ...] = ()
+    texts_size: int = 0
 
 
 def read_key_page(
@@ -158,6 +161,8 @@ def read_rows(
     *,
     max_bytes: int | None = None,
     digests_after: int | None = None,
+    with_image: bool = True,
+    with_texts: bool = False,
 ) -> Generator[SourceRow, None, None]:
     """The rows of these ids with their images; memory holds one at a time. Missing ones are left out.
 
@@ -167,13 +172,15 @@ def read_rows(
     end (`contextlib.closing`) before the connection.
 
     max_bytes: larger images are not read. digests_after: rows newer than this, in seconds since 1970, and those of an
-    unknown time come with a digest.
+    unknown time come with a digest. with_image, with_texts: what is read.
     """
+    image = table.c.base64_data if with_image else None
+    reading = _Reading(table, image, max_bytes, digests_after, with_texts)
     for start in range(0, len(ids), IMAGES_BATCH_SIZE):
         batch = ids[start : start + IMAGES_BATCH_SIZE]
         done = 0
         try:
-            with closing(_stream(connection, table, batch, table.c.base64_data, max_bytes, digests_after)) as rows:
+            with closing(reading.stream(connection, batch)) as rows:
                 for row in rows:
                     done = row.key.id
                     yield row
@@ -181,49 +188,62 @@ def read_rows(
         except UnicodeDecodeError:
             # The driver refuses what is not in the column's character set. The bytes can still be read, and refused.
             rest = [row_id for row_id in batch if row_id > done]
-            yield from _stream(connection, table, rest, _bytes(table.c.base64_data), max_bytes, digests_after)
+            yield from replace(reading, image=_bytes(table.c.base64_data)).stream(connection, rest)
 
 
-def _stream(
-    connection: sa.Connection,
-    table: sa.Table,
-    ids: Sequence[int],
-    image: sa.ColumnElement[Any],
-    max_bytes: int | None,
-    digests_after: int | None,
-) -> Generator[SourceRow, None, None]:
-    size = sa.func.octet_length(table.c.base64_data)
-    small = sa.case((size <= MAX_STREAMED_BYTES, image))
-    query = sa.select(small, size, _digest_of_newer(table, digests_after), *_key_columns(table))
-    # One row a fetch: the reader decides how many it holds at once, by their bytes.
-    streaming = connection.execution_options(stream_results=True, max_row_buffer=1)
-    large = []
-    try:
-        for data, length, digest, *key in streaming.execute(query.where(table.c.id.in_(ids)).order_by(table.c.id)):
-            if MAX_STREAMED_BYTES < (length or 0) <= (max_bytes or length):
-                large.append(key[0])
-            else:
-                yield SourceRow(_key(mapping_of(table), *key), data, length or 0, digest or "")
-    except BaseException:
-        # Closing a half-read result would first fetch all the rest of it.
-        connection.invalidate()
-        raise
-    finally:
-        connection.execution_options(stream_results=False)
-    for row_id in large:
-        yield from _read_large_row(connection, table, row_id, image, digests_after)
+@dataclass(frozen=True)
+class _Reading:
+    """What `read_rows` reads of each row. image: None if it is left out."""
 
+    table: sa.Table
+    image: sa.ColumnElement[Any] | None
+    max_bytes: int | None
+    digests_after: int | None
+    with_texts: bool
 
-def _read_large_row(
-    connection: sa.Connection, table: sa.Table, row_id: int, image: sa.ColumnElement[Any], digests_after: int | None
-) -> Iterator[SourceRow]:
-    query = sa.select(image, _digest_of_newer(table, digests_after), *_key_columns(table))
-    # The client library keeps a buffer as large as the largest row for as long as a connection lives.
-    connection.info[DISCARD] = True
-    found = connection.execute(query.where(table.c.id == row_id)).first()
-    if found is not None:
-        data, digest, *key = found
-        yield SourceRow(_key(mapping_of(table), *key), data, len(data or ""), digest or "")
+    def stream(self, connection: sa.Connection, ids: Sequence[int]) -> Generator[SourceRow, None, None]:
+        table = self.table
+        # One row a fetch: the reader decides how many it holds at once, by their bytes.
+        streaming = connection.execution_options(stream_results=True, max_row_buffer=1)
+        query = self._query(MAX_STREAMED_BYTES).where(table.c.id.in_(ids)).order_by(table.c.id)
+        large = []
+        try:
+            for found in streaming.execute(query):
+                row = self._row(found)
+                is_read = row.size <= (self.max_bytes or row.size) and row.texts_size <= MAX_FIELDS_BYTES
+                if row.size + row.texts_size > MAX_STREAMED_BYTES and is_read:
+                    large.append(row.key.id)
+                else:
+                    yield row
+        except BaseException:
+            # Closing a half-read result would first fetch all the rest of it.
+            connection.invalidate()
+            raise
+        finally:
+            connection.execution_options(stream_results=False)
+        for row_id in large:
+            # The client library keeps a buffer as large as the largest row for as long as a connection lives.
+            connection.info[DISCARD] = True
+            for found in connection.execute(self._query(None).where(table.c.id == row_id)):
+                yield self._row(found)
+
+    def _query(self, max_bytes: int | None) -> sa.Select[Any]:
+        """max_bytes: of what is larger, only the size is read."""
+        size = sa.literal_column("0") if self.image is None else sa.func.octet_length(self.table.c.base64_data)
+        texts_size = stored_size(self.table) if self.with_texts else sa.literal_column("0")
+        contents = [sa.null() if self.image is None else self.image]
+        contents += stored_texts(self.table) if self.with_texts else []
+        if max_bytes is not None:
+            is_small = sa.func.coalesce(size, 0) + texts_size <= max_bytes
+            contents = [sa.case((is_small, content)) for content in contents]
+        digest = _digest_of_newer(self.table, self.digests_after)
+        return sa.select(size, texts_size, digest, *contents, *_key_columns(self.table))
+
+    def _row(self, found: Sequence[Any]) -> SourceRow:
+        size, texts_size, digest, image, *rest = found
+        count = len(mapping_of(self.table).fields) if self.with_texts else 0
+        key = _key(mapping_of(self.table), *rest[count:])
+        return SourceRow(key, image, size or 0, digest or "", tuple(rest[:count]), texts_size)
 
 
 def _bytes(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
@@ -245,10 +265,10 @@ def _digest(table: sa.Table) -> sa.ColumnElement[str]:
     By SHA2: newer servers have no SHA1 any more (MySQL 9.7).
     """
 
-    def part(column: sa.Column[str]) -> sa.ColumnElement[str]:
+    def part(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
         return sa.func.coalesce(sa.func.sha2(column, 256), "NULL")
 
-    columns = [table.c[role] for role in ("base64_data", "original_name") if role in table.c]
+    columns = [table.c[role] for role in ("base64_data", "original_name") if role in table.c] + column_names(table)
     whole = sa.func.sha2(sa.func.concat(*map(part, columns)), 256)
     return sa.func.left(whole, DIGEST_LENGTH)
 

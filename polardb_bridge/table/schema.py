@@ -7,7 +7,7 @@ import re
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from polardb_bridge.choices import ImageEncoding
+from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
 from polardb_bridge.table.columns import (
     FoundTable,
@@ -69,7 +69,7 @@ def source_table(name: str, mapping: TableMapping = DOCUMENTED) -> sa.Table:
     """A source table: one row an image, and its newest annotation once there is one.
 
     Its columns are known here by the names of the documented layout (`table.c.base64_data`), whatever the mapping calls
-    them; those that it does not have are missing.
+    them; those that it does not have are missing. What tasks hold beside a picture is read by `field_values`.
 
     Raises:
         InvalidInputError: `name` cannot be a table's name.
@@ -77,7 +77,7 @@ def source_table(name: str, mapping: TableMapping = DOCUMENTED) -> sa.Table:
     if mapping.is_documented:
         return _documented_table(name)
     types = {column.key: column.type for column in _documented_table("any").columns}
-    if mapping.encoding is ImageEncoding.BYTES:
+    if mapping.picture and mapping.picture.kind is FieldKind.BYTES:
         types["base64_data"] = mysql.LONGBLOB()
     return sa.Table(
         check_table_name(name),

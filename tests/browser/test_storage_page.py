@@ -176,7 +176,7 @@ def test_what_will_surprise_people_is_said_when_the_connection_is_tested(
     warnings = storage_page.page.locator("#polardb-warnings li")
     if direction == "Source":
         photos.execute(f"ALTER TABLE {account.table} MODIFY updated_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP")
-        mend, said = "MODIFY updated_at timestamp ON UPDATE CURRENT_TIMESTAMP", "an image that is replaced later is not"
+        mend, said = "MODIFY updated_at timestamp ON UPDATE CURRENT_TIMESTAMP", "what is replaced later is not"
     else:
         photos.execute(f"UPDATE {account.table} SET annotation_data = '[]'")
         photos.execute(f"ALTER TABLE {account.table} MODIFY annotation_data json NOT NULL")

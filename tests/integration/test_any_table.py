@@ -260,7 +260,7 @@ def test_a_statement_deploys_it(products: Things, user: Any) -> None:
     ("options", "message"),
     [
         ([], "cannot be used: column 'id' is missing"),
-        (["--key=sku"], "does not tell its picture: name a column of pictures.*It has: sku BIGINT.*photo LONGBLOB"),
+        (["--key=sku"], "does not tell its data: name the columns that tasks show.*It has: sku BIGINT.*photo LONGBLOB"),
         (["--map=image=photo:bytes"], "it has no column for results"),
         (["--map=image=phot:bytes", "--result-column=annotation_data=answer"], "column 'phot' is missing"),
         (["--map=image=title:bytes", "--result-column=annotation_data=answer"], r"column 'title' is VARCHAR\(80\)"),
@@ -269,8 +269,11 @@ def test_a_statement_deploys_it(products: Things, user: Any) -> None:
         (["--map=image=photo:bytes", "--result-column=label=answer"], "'label' is nothing that results have"),
         (["--key=answers", "--map=image=photo:bytes", "--result-column=annotation_data=answer"], "not the primary key"),
         (["--key=title", "--map=image=photo:bytes", "--result-column=annotation_data=answer"], "'title' is VARCHAR"),
-        (["--map=picture=photo:bytes"], "--map takes one field"),
-        (["--map=image=photo:gif"], "does not say where pictures are"),
+        (
+            ["--map=picture=photo:bytes", "--result-column=annotation_data=answer"],
+            r"shows \$image, and the mapping gives tasks \$picture",
+        ),
+        (["--map=image=photo:gif"], "does not say what is read, and how"),
         (["--map=image=photo:bytes", "--version-column=title", "--result-column=annotation_data=answer"], "'title'"),
     ],
 )
@@ -357,7 +360,7 @@ class TestApi:
             "/api/storages/export/polardb", {**form, "mapping": {**form["mapping"], "key": "lot"}}, format="json"
         )
         assert other.status_code == 400
-        assert "has another key or picture" in other.json()["validation_errors"]["mapping"][0]
+        assert "has another key or other data" in other.json()["validation_errors"]["mapping"][0]
 
     def test_a_mapping_stays_as_it_is(self, form: dict[str, Any], api: Any) -> None:
         made = api.post("/api/storages/polardb", form, format="json").json()

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polardb_bridge.characters import invisible
-from polardb_bridge.choices import ExistingAnnotations, ImageDelivery, ImageEncoding
+from polardb_bridge.choices import ExistingAnnotations, FieldKind, ImageDelivery
 from polardb_bridge.statements.errors import StatementError
 from polardb_bridge.statements.masking import masked
 from polardb_bridge.statements.parser import parse
@@ -26,7 +26,8 @@ from polardb_bridge.statements.syntax import (
     Statement,
     UpdateWhiteIps,
 )
-from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping, Picture
+from polardb_bridge.table.fields import Field
+from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping
 
 LONGEST_TIME_S = 0.05
 
@@ -40,7 +41,13 @@ columns = visible.map(str.strip)
 mappings = st.builds(
     AskedMapping,
     st.none() | columns,
-    st.none() | st.builds(Picture, columns, st.sampled_from(ImageEncoding)),
+    st.none()
+    | st.dictionaries(
+        st.sampled_from(["image", "text", "A_1"]),
+        st.builds(Field, columns, st.sampled_from([kind for kind in FieldKind if not kind.is_picture])),
+        min_size=1,
+    )
+    | st.builds(Field, columns, st.sampled_from(FieldKind)).map(lambda field: {"image": field}),
     st.none() | st.just("") | columns,
     st.none() | st.just("") | columns,
     st.none() | st.dictionaries(st.sampled_from(RESULT_ROLES), columns, min_size=1),

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polardb_bridge.choices import ImageEncoding
+from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.statements.parser import parse
 from polardb_bridge.statements.syntax import DeployModel
-from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping, Picture, TableMapping, parse_results
+from polardb_bridge.table.fields import Field
+from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping, TableMapping, parse_results
 from polardb_bridge.table.schema import source_table
 
 PRODUCTS = TableMapping(
     key="sku",
-    image="my:photo",
-    encoding=ImageEncoding.BYTES,
+    data={"image": Field("my:photo", FieldKind.BYTES), "title": Field("sku", FieldKind.TEXT)},
     name=None,
     version="changed at",
     results={"annotation_data": "answer, 1", "annotation_uid": "a`b"},
@@ -45,28 +45,6 @@ def test_columns_are_known_by_what_they_are_for() -> None:
         "annotation_data": "answer, 1",
         "annotation_uid": "a`b",
     }
-
-
-@pytest.mark.parametrize(
-    ("text", "column", "encoding"),
-    [
-        ("photo", "photo", "base64"),
-        (" photo:bytes ", "photo", "bytes"),
-        ("`a:b`:bytes", "a:b", "bytes"),
-        ("`a``b`", "a`b", "base64"),
-        ("zip code", "zip code", "base64"),
-        ("列", "列", "base64"),
-    ],
-)
-def test_a_picture_is_a_column_and_its_encoding(text: str, column: str, encoding: str) -> None:
-    assert Picture.parse(text) == Picture(column, ImageEncoding(encoding))
-    assert Picture.parse(str(Picture.parse(text))) == Picture.parse(text)
-
-
-@pytest.mark.parametrize("text", ["", ":bytes", "photo:gif", "photo:", "a:b:bytes", "`a:b", "``", "`a`b"])
-def test_what_names_no_picture_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="does not say where pictures are"):
-        Picture.parse(text)
 
 
 def test_result_columns_stand_beside_their_roles() -> None:
@@ -105,7 +83,6 @@ def test_other_roles_are_refused() -> None:
         {"keys": "id"},
         {"key": ["id"]},
         {"data": "photo"},
-        {"data": {"text": "title"}},
         {"data": {"image": 3}},
         {"result": ["answer"]},
         {"result": {"annotation_data": {}}},
@@ -126,24 +103,33 @@ def test_a_stored_mapping_is_whole() -> None:
 @pytest.mark.parametrize("name", ["", " id", "id\n", "a" * 65, "a\x00"])
 def test_names_that_nobody_can_see_are_refused(name: str) -> None:
     with pytest.raises(InvalidInputError, match="cannot be a column's name"):
-        TableMapping(key="id", image=name, name=None, version=None, results={})
+        TableMapping(key="id", data={"image": Field(name)}, name=None, version=None, results={})
 
 
 def test_a_column_has_one_use() -> None:
     with pytest.raises(InvalidInputError, match="'ID' has two uses"):
-        TableMapping(key="id", image="photo", name="ID", version=None, results={})
+        TableMapping(key="id", data={"image": Field("photo")}, name="ID", version=None, results={})
+
+
+def test_what_is_only_read_may_be_read_twice() -> None:
+    data = {"text": Field("body", FieldKind.TEXT), "title": Field("Title", FieldKind.TEXT)}
+    mapping = TableMapping(key="id", data=data, name="title", version=None, results={"annotation_data": "answer"})
+    assert "base64_data" not in source_table("things", mapping).c
+    with pytest.raises(InvalidInputError, match="'body' has two uses"):
+        TableMapping(key="id", data=data, name="title", version=None, results={"annotation_data": "BODY"})
 
 
 names = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=64)
 
 
-@given(names, names, st.sampled_from(ImageEncoding), st.dictionaries(st.sampled_from(RESULT_ROLES), names))
+@given(names, names, st.sampled_from(FieldKind), st.dictionaries(st.sampled_from(RESULT_ROLES), names))
 def test_a_statement_and_its_mapping_survive_being_written(
-    key: str, picture: str, encoding: ImageEncoding, results: dict[str, str]
+    key: str, column: str, kind: FieldKind, results: dict[str, str]
 ) -> None:
-    mapping = AskedMapping(key, Picture(picture, encoding), name="", version=None, results=results or None)
-    deploy = DeployModel("m", "d", "1", "things", mapping=mapping)
-    assert parse(str(deploy)) == [deploy]
+    for name in ("image", "other"):
+        mapping = AskedMapping(key, {name: Field(column, kind)}, name="", version=None, results=results or None)
+        deploy = DeployModel("m", "d", "1", "things", mapping=mapping)
+        assert parse(str(deploy)) == [deploy]
 
 
 def test_a_statement_names_columns() -> None:
@@ -153,5 +139,30 @@ def test_a_statement_names_columns() -> None:
     )
     assert isinstance(deploy, DeployModel)
     assert deploy.mapping == AskedMapping(
-        "sku", Picture("photo", ImageEncoding.BYTES), "", "changed at", {"annotation_data": "answer"}
+        "sku", {"image": Field("photo", FieldKind.BYTES)}, "", "changed at", {"annotation_data": "answer"}
     )
+
+
+def test_a_statement_maps_several_fields() -> None:
+    [deploy] = parse(
+        "DEPLOY MODEL d WITH (annotation_template_id=1, annotation_source='things',"
+        " map='image=photo:bytes, title=`my, title`:text')"
+    )
+    assert isinstance(deploy, DeployModel)
+    data = {"image": Field("photo", FieldKind.BYTES), "title": Field("my, title", FieldKind.TEXT)}
+    assert deploy.mapping == AskedMapping(data=data)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("map='a=b:text', image='photo'", "expected image or map, and not both"),
+        ("map='a'", "for map, expected fields and columns, .*'a' does not say what tasks hold"),
+        ("map='id=b:text'", "for map, .*'id' is what every task holds"),
+        ("map='a=b:bytes, c=d:base64'", "for map, .*The fields 'a' and 'c' are pictures"),
+        ("map=''", "for map, expected a string that is not empty"),
+    ],
+)
+def test_a_statement_with_other_fields_is_refused(options: str, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        parse(f"DEPLOY MODEL d WITH (annotation_template_id=1, annotation_source='things', {options})")

@@ -79,12 +79,12 @@ PATTERNS = (
       "if the server is not strict. Use LONGTEXT: {statement}"),
     _("Column {name} is {type}, which holds at most {length} bytes: a larger image is refused, or cut off "
       "if the server is not strict. Use LONGBLOB: {statement}"),
-    _("No column tells when a row has changed: each sync has the server read all images to find those that were "
+    _("No column tells when a row has changed: each sync has the server read all that tasks show to find what was "
       "replaced. Name a column that changes with the row, if there is one."),
     _("Column 'annotation_count' has no default, as in PolarDB's documentation: INSERTs that leave it out fail in "
       "strict mode (MySQL error 1364). This helps: {statement}"),
-    _("Column {name} does not change with its row: an image that is replaced later is not noticed. "
-      "Give it ON UPDATE CURRENT_TIMESTAMP, or set it whenever you replace an image."),
+    _("Column {name} does not change with its row: what is replaced later is not noticed. "
+      "Give it ON UPDATE CURRENT_TIMESTAMP, or set it with each change."),
     _("Column {name} is NOT NULL: if the last annotation of a row is deleted, its result stays there. Let it be NULL."),
     _("Deployment {name} is open to {networks}. Warning: that lets in the whole Internet."),
     _("Deployment {name} is open to {networks}."),

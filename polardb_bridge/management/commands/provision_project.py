@@ -5,24 +5,14 @@ from typing import Any
 from django.core.management.base import CommandParser
 from users.models import User
 
-from polardb_bridge.choices import ImageDelivery
+from polardb_bridge.choices import FieldKind, ImageDelivery
 from polardb_bridge.conf import command_database
 from polardb_bridge.deployments.projects import DEFAULT_NAME, provision_project
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.management.sync import sync_with_progress
 from polardb_bridge.storage.sync.lease import was_broken_off
-from polardb_bridge.table.mapping import PICTURE, RESULT_ROLES, AskedMapping
-
-
-def _picture(maps: list[str]) -> str | None:
-    """What `--map` says of the picture."""
-    if not maps:
-        return None
-    field, _, column = maps[0].partition("=")
-    if len(maps) > 1 or field.strip() != PICTURE:
-        raise InvalidInputError(f"--map takes one field, {PICTURE}, such as --map image=photo:bytes.", field="mapping")
-    return column
+from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping
 
 
 class Command(BridgeCommand):
@@ -54,12 +44,13 @@ class Command(BridgeCommand):
             "--map",
             action="append",
             default=[],
-            metavar="image=COLUMN[:ENCODING]",
-            help="the picture, stored as base64 (the default) or as bytes: image=photo:bytes",
+            metavar="FIELD=COLUMN:KIND",
+            help="what tasks hold, once a field: image=photo:bytes, text=body:text; "
+            f"kinds: {', '.join(FieldKind.values())}",
         )
-        group.add_argument("--name-column", metavar="COLUMN", help="what is shown above the picture; '': the key")
+        group.add_argument("--name-column", metavar="COLUMN", help="what is shown above the task; '': the key")
         group.add_argument(
-            "--version-column", metavar="COLUMN", help="a time that changes with the picture; '': there is none"
+            "--version-column", metavar="COLUMN", help="a time that changes with the row; '': there is none"
         )
         group.add_argument(
             "--result-column",
@@ -84,7 +75,7 @@ class Command(BridgeCommand):
             image_delivery=ImageDelivery(options["image_delivery"]),
             asked=AskedMapping.from_texts(
                 key=options["key"],
-                picture=_picture(options["map"]),
+                fields=", ".join(options["map"]),
                 name=options["name_column"],
                 version=options["version_column"],
                 results=None if options["result_column"] is None else ", ".join(options["result_column"]),

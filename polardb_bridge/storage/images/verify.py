@@ -63,6 +63,8 @@ def verify(
     Raises:
         BridgeError: the table cannot be read.
     """
+    if not storage.has_picture:
+        return VerifyReport()
     give_up = time.monotonic() + seconds
     state, _ = Verification.objects.get_or_create(storage=storage)
     if restart or state.after is None:
@@ -105,7 +107,9 @@ def _next(storage: PolarDBImportStorage, after: int | None) -> list[PolarDBImpor
 
 def _look(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLink]) -> dict[int, str]:
     """Why the images of rows cannot be shown, by row id; a missing row is none of them: the next sync sees to it."""
-    problems = {}
+    problems: dict[int, str] = {}
+    if not storage.has_picture:
+        return problems
     large = []
     row_ids = [link.row_id for link in links]
     table = storage.source_table

@@ -64,7 +64,7 @@ class ImageView(APIView):
     def get(self, request: Request, path: str = "") -> HttpResponseBase:
         link = ImageLink.parse(request.query_params.get("d", ""))
         found = _find(link, request) if link else None
-        if link is None or found is None:
+        if link is None or found is None or not found.storage.has_picture:
             return _refused(request, "There is no such image.", 404)
         # Whatever version was asked for, the row's present image is the answer.
         present = replace(

@@ -1,8 +1,9 @@
 """Tasks of the project that came from rows of this table, and that no storage has: they become this storage's.
 
 So it is after a storage was removed and added again, and in a copy of a project. Which row a task came from, its
-picture tells: an address of ours names storage and row, and a picture inside the task must be the row's own. A table
-may have moved to another server; the rows' names tell it from another table of that name.
+picture tells: an address of ours names storage and row, and a picture inside the task must be the row's own. So must
+all that a task holds where rows hold no picture. A table may have moved to another server; the rows' names tell it from
+another table of that name.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _START = 600
 
 
 class Orphan(NamedTuple):
-    """A task without storage. holds_picture: inside of it, and not by an address.
+    """A task without storage. holds_picture: inside of it, and not by an address; or what there is in its place.
 
     name: that its row must have; None if any will do.
     """
@@ -67,14 +68,21 @@ class Adoption:
         found = [(data, self._orphans.pop(data.row_id)) for data in new if data.row_id in self._orphans]
         pairs = [(data, orphan) for data, orphan in found if orphan.name in (None, data.original_name)]
         doubtful = {data.row_id: data for data, orphan in pairs if orphan.holds_picture}
-        pictures = self._pictures(doubtful, source, table) if doubtful else {}
-        held = Task.objects.annotate(picture=KeyTextTransform(self._storage.image_field, "data"))
+        pictures = self._pictures(doubtful, source, table) if doubtful and self._storage.has_picture else {}
         return [
             (data, orphan)
             for data, orphan in pairs
-            if not orphan.holds_picture
-            or held.filter(pk=orphan.task_id).values_list("picture", flat=True).first() == pictures.get(data.row_id)
+            if not orphan.holds_picture or self._holds(orphan.task_id, data, pictures.get(data.row_id))
         ]
+
+    def _holds(self, task_id: int, data: TaskData, picture: str | None) -> bool:
+        """Whether a task shows this picture, or all that a row without one holds."""
+        task = Task.objects.filter(pk=task_id)
+        if self._storage.has_picture:
+            held = KeyTextTransform(self._storage.image_field, "data")
+            return bool(task.annotate(picture=held).values_list("picture", flat=True).first() == picture)
+        shown = task.values_list("data", flat=True).first() or {}
+        return all(name in shown and shown[name] == value for name, value in data.fields.items())
 
     def _find(self) -> dict[int, Orphan]:
         """By row id; of several tasks of a row, one that is annotated."""
@@ -97,14 +105,14 @@ class Adoption:
             if link and link.storage_id in is_here:
                 named = None if is_here[link.storage_id] else name or ""
                 found.setdefault(link.row_id, Orphan(task_id, count > 0, holds_picture=False, name=named))
-            elif isinstance(row_id, int) and (picture or "").startswith("data:image/"):
+            elif isinstance(row_id, int) and (not storage.has_picture or (picture or "").startswith("data:image/")):
                 found.setdefault(row_id, Orphan(task_id, count > 0, holds_picture=True))
         return found
 
     def _pictures(self, rows: Mapping[int, TaskData], source: ConnectionParameters, table: sa.Table) -> dict[int, str]:
         """The rows' pictures as tasks hold them."""
         if self._storage.delivery_in_use != ImageDelivery.LINK:
-            return {row_id: data.image for row_id, data in rows.items()}
+            return {row_id: data.image or "" for row_id, data in rows.items()}
         pictures = {}
         with (
             connect(source) as connection,

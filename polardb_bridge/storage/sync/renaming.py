@@ -18,10 +18,10 @@ def follow_interface(storage: PolarDBImportStorage, lease: SyncLease) -> None:
     """Have the storage's tasks hold their pictures under the name that the labeling interface shows now.
 
     Raises:
-        ReconfigureError: it shows several.
+        ReconfigureError: it shows a field that the mapping does not give.
         BridgeError: the sync is no longer this process'.
     """
-    before, now = storage.image_field, image_field(storage.project.label_config)
+    before, now = storage.image_field, image_field(storage.project.label_config, storage.table_mapping)
     if before == now:
         return
     page = list(storage.links.order_by("pk").values_list("pk", "task_id")[:_BATCH_SIZE])

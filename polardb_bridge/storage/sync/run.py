@@ -164,6 +164,8 @@ def _of_all_processes(report: SyncReport, storage: PolarDBImportStorage) -> Sync
 
 def _decide_delivery(storage: PolarDBImportStorage, connection: sa.Connection, table: sa.Table) -> None:
     """Settle how images reach Label Studio: once, so that a table which grows does not end up with both ways."""
+    if not storage.has_picture:
+        return
     decided = storage.image_delivery
     if decided == ImageDelivery.AUTO:
         is_small = estimate_table_size(connection, table).bytes <= MAX_DATA_URI_TABLE_BYTES

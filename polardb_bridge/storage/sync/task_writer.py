@@ -17,7 +17,6 @@ from webhooks.utils import emit_webhooks_for_instance
 
 from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.label_studio.tasks import create_task_states, delete_tasks
-from polardb_bridge.storage.image_field import ROW_FIELDS
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.signals import tasks_adopted
 from polardb_bridge.storage.sync.changes import LinkedRow
@@ -25,7 +24,7 @@ from polardb_bridge.storage.sync.existing_results import ExistingResult, create_
 from polardb_bridge.storage.sync.lease import SyncLease
 from polardb_bridge.storage.sync.models import RefusedResult, RowMemory, SyncState
 from polardb_bridge.storage.sync.numbers import Numbers, next_number
-from polardb_bridge.storage.sync.task_data import TaskData
+from polardb_bridge.storage.sync.task_data import TaskData, task_fields
 
 META_KEY = "polardb"
 _REMOVED_BATCH_SIZE = 500
@@ -138,7 +137,7 @@ class Writer:
             RefusedResult.objects.filter(link__in=link_ids).delete()
 
     def refresh(self, batch: Sequence[tuple[TaskData, LinkedRow]]) -> int:
-        """Put the rows' present images and names into their tasks; annotations and other data stay. How many."""
+        """Put what the rows hold now into their tasks; annotations and other data stay. How many."""
         with transaction.atomic():
             self.lease.check()
             tasks = Task.objects.select_for_update().in_bulk([link.task_id for _, link in batch])
@@ -175,7 +174,7 @@ class Writer:
             removed = [link.task_id for link in batch if link.task_id not in worked_on]
             _mark_missing([link for link in batch if link.task_id in worked_on and not link.is_missing])
             if removed:
-                columns = dict.fromkeys((self.storage.image_field, *ROW_FIELDS))
+                columns = dict.fromkeys(task_fields(self.storage))
                 _summary(project).remove_data_columns([{"data": columns}] * len(removed))
                 delete_tasks(removed)
                 self._count("removed", len(removed))
