@@ -20,13 +20,15 @@ _DECORATION = {"Header", "Style", "View"}
 def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) -> str:
     """The name of the picture in tasks; without meaning if rows hold none.
 
-    A picture alone, which nobody has given another name than `image`, has the one that the interface shows.
+    A picture alone, which nobody has given another name than `image`, has the one that the interface shows, if that is
+    not shown as text.
 
     Raises:
         ReconfigureError: objects of the interface show a field that the mapping does not give.
     """
-    shown = _object_fields(label_config) - set(ROW_FIELDS)
-    if list(mapping.data) == [PICTURE] and mapping.picture:
+    objects = {field: tags for field, tags in _objects(label_config).items() if field not in ROW_FIELDS}
+    shown = set(objects)
+    if list(mapping.data) == [PICTURE] and mapping.picture and list(objects.values()) != [{"Text"}]:
         if len(shown) > 1:
             raise ReconfigureError(
                 f"The labeling interface shows {_in_words(shown)}, and a row has one picture: name one field in it "
@@ -48,12 +50,14 @@ def _in_words(fields: Iterable[str]) -> str:
     return ", ".join(f"${field}" for field in sorted(fields))
 
 
-def _object_fields(label_config: str | None) -> set[str]:
+def _objects(label_config: str | None) -> dict[str, set[str]]:
+    """By field, the tags of the objects that show it."""
     xml: Any = parse_config_to_xml(label_config or "<View/>")
-    shown = set()
+    shown: dict[str, set[str]] = {}
     for tag in xml.iter():
         # Controls, which point at an object, may take choices from the task.
         if not isinstance(tag.tag, str) or tag.tag in _DECORATION or not tag.get("name") or tag.get("toName"):
             continue
-        shown.update(_FIELD.findall(f"{tag.get('value', '')} {tag.get('valueList', '')}"))
+        for field in _FIELD.findall(f"{tag.get('value', '')} {tag.get('valueList', '')}"):
+            shown.setdefault(field, set()).add(tag.tag)
     return shown

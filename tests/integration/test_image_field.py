@@ -65,6 +65,11 @@ def test_several_fields_are_refused_with_their_names(config: str) -> None:
         image_field(config)
 
 
+def test_a_picture_is_not_shown_as_text() -> None:
+    with pytest.raises(ReconfigureError, match=r"shows \$text, and the mapping gives tasks \$image"):
+        image_field('<View><Text name="text" value="$text"/></View>')
+
+
 @pytest.mark.parametrize("delivery", ["link", "data_uri"])
 def test_tasks_follow_an_interface_that_is_changed_later(
     provisioned: Provisioned, source: Source, api: Any, delivery: str
