@@ -20,6 +20,9 @@ PICTURE = "image"
 ROW_FIELDS = ("original_name", "id")
 # Of a `datetime`: the column has a time zone, and its times are read in UTC.
 UTC = "utc"
+# As many as an interface can show; names of columns may repeat.
+MAX_FIELDS = 100
+_MAX_PREFIX_LENGTH = 500
 # Where an address can begin, and its host.
 ADDRESS = re.compile(r"(?:https?|s3|gs)://[^/?#\\\s]+", re.IGNORECASE)
 
@@ -115,6 +118,8 @@ def check_fields(fields: Mapping[str, Field]) -> None:
     Raises:
         InvalidInputError: it cannot.
     """
+    if len(fields) > MAX_FIELDS:
+        raise InvalidInputError(f"A task can hold {MAX_FIELDS} fields, and not {len(fields)}.", field="mapping")
     for name in fields:
         if name in ROW_FIELDS:
             raise InvalidInputError(
@@ -147,8 +152,8 @@ def columns_of(fields: Mapping[str, Field]) -> list[str]:
 def _checked_detail(kind: FieldKind, detail: str) -> str:
     if kind is FieldKind.DATETIME and detail.lower() in ("", UTC):
         return detail.lower()
-    is_address = ADDRESS.match(detail) and detail.isprintable() and not {"?", "#"} & set(detail)
-    if not detail or (kind is FieldKind.URL and is_address):
+    is_prefix = kind is FieldKind.URL and len(detail) <= _MAX_PREFIX_LENGTH and ADDRESS.match(detail)
+    if not detail or (is_prefix and detail.isprintable() and not {"?", "#"} & set(detail)):
         return detail
     raise InvalidInputError(
         f"{kind}({detail}) is not possible: what may stand there is the beginning of addresses, as in "

@@ -59,6 +59,7 @@ def test_what_names_no_column_is_refused(text: str) -> None:
         "photo:url(https:///media)",
         "photo:url(https://a/b?c=)",
         "photo:url(https://a/b#c)",
+        f"photo:url(https://a/{'b' * 500})",
         "photo:url(https://a/\u202eb)",
         "made:datetime(CET)",
         "made:text(utc)",
@@ -110,6 +111,13 @@ def test_a_row_has_one_picture() -> None:
     assert parse_fields("a=b:bytes, c=d:url")
     with pytest.raises(InvalidInputError, match="'a' and 'c' are pictures that are stored in the row"):
         parse_fields("a=b:bytes, c=d:base64")
+
+
+def test_a_task_has_a_hundred_fields_at_most() -> None:
+    fields = [f"f{number}=body:text" for number in range(101)]
+    assert len(parse_fields(", ".join(fields[:-1]))) == 100
+    with pytest.raises(InvalidInputError, match="A task can hold 100 fields, and not 101"):
+        parse_fields(", ".join(fields))
 
 
 def of(kind: str, stored: str | bytes | None, detail: str = "") -> Any:
