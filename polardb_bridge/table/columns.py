@@ -28,12 +28,12 @@ _JSON = {"json", "mediumtext", "longtext"}
 TIMES = {"timestamp", "datetime"}
 _OTHERS_AS_TEXT = {"decimal", "float", "double", "date", "time", "year", "uuid", "inet4", "inet6"}
 _TYPES_OF_KINDS = {
-    FieldKind.BASE64: _TEXTS | _BYTES,
-    FieldKind.BYTES: _BYTES,
-    FieldKind.TEXT: _TEXTS | _BYTES | _JSON | INTEGERS | TIMES | _OTHERS_AS_TEXT,
-    FieldKind.URL: _TEXTS | _BYTES,
+    FieldKind.BASE64: TEXTS | BYTES,
+    FieldKind.BYTES: BYTES,
+    FieldKind.TEXT: TEXTS | BYTES | _JSON | INTEGERS | TIMES | _OTHERS_AS_TEXT,
+    FieldKind.URL: TEXTS | BYTES,
     FieldKind.NUMBER: INTEGERS | {"decimal", "float", "double", "year"},
-    FieldKind.JSON: _JSON | _TEXTS - {"enum", "set"},
+    FieldKind.JSON: _JSON | TEXTS - {"enum", "set"},
     FieldKind.DATETIME: TIMES | {"date"},
 }
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from polardb_bridge.choices import ImageEncoding
+from polardb_bridge.choices import FieldKind
 from polardb_bridge.table.choosing import complete
 from polardb_bridge.table.columns import BYTES, INTEGERS, TEXTS, TIMES, Column, FoundTable
+from polardb_bridge.table.fields import PICTURE, Field
 from polardb_bridge.table.images.base64_text import first_bytes
 from polardb_bridge.table.images.identify import image_format, other_kind
-from polardb_bridge.table.mapping import AskedMapping, Picture, TableMapping
+from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping, TableMapping
 from polardb_bridge.table.text import quoted
 
 LOOKED_AT_ROWS = 20
@@ -32,14 +33,16 @@ _ADDRESSES = ("http://", "https://", "s3://", "gs://", "//")
 class SeenColumn:
     """A column and what the rows looked at hold in it, in words: "pictures (PNG)", "text", "nothing".
 
-    encoding: how its pictures are stored; None if it has none. rows: how many of those looked at hold what it says.
+    kind: how a field of tasks can be read from it; None if it cannot be told, or holds nothing to label.
+    rows: how many of those looked at hold what it says. length: of a text, on average, as far as it was read.
     """
 
     name: str
     column: Column
     holds: str
     rows: int = 0
-    encoding: ImageEncoding | None = None
+    kind: FieldKind | None = None
+    length: float = 0
 
 
 @dataclass(frozen=True)
@@ -53,19 +56,29 @@ class Inspection:
     @property
     def proposal(self) -> AskedMapping:
         """What the rows suggest and the catalogue alone would not (`choosing.complete`)."""
-        pictures = [column for column in self.seen if column.encoding]
-        best = max(pictures, key=lambda column: column.rows, default=None)
         return AskedMapping(
-            picture=Picture(best.name, best.encoding) if best and best.encoding else None,
+            data=self._data(),
             name=next((name for name in _NAMES if self._is_text(name)), None),
             version=next((seen.name for seen in self.seen if _follows_the_row(seen.column)), None),
         )
+
+    def _data(self) -> dict[str, Field] | None:
+        """A picture, an address, or the longest text: the first of these that there is."""
+        free = [seen for seen in self.seen if seen.kind and not seen.column.is_key and seen.name not in RESULT_ROLES]
+        pictures = [seen for seen in free if seen.kind and seen.kind.is_picture]
+        addresses = [seen for seen in free if seen.kind is FieldKind.URL]
+        texts = [seen for seen in free if seen.kind is FieldKind.TEXT]
+        for field, candidates in ((PICTURE, pictures), (PICTURE, addresses), ("text", texts)):
+            best = max(candidates, key=lambda seen: (seen.length, seen.rows), default=None)
+            if best and best.kind:
+                return {field: Field(best.name, best.kind)}
+        return None
 
     def mapping(self) -> TableMapping:
         """The proposal, completed.
 
         Raises:
-            InvalidInputError: the table has no key, or no picture was seen.
+            InvalidInputError: the table has no key, or nothing to label was seen.
         """
         return complete(self.proposal, self.found)
 
@@ -106,26 +119,28 @@ def _start_of(name: str, column: Column) -> sa.ColumnElement[bytes | None]:
 def _seen(name: str, column: Column, values: Sequence[bytes]) -> SeenColumn:
     if not values:
         return SeenColumn(name, column, "nothing")
-    if column.type not in BYTES | TEXTS | {"json"}:
+    is_text = column.type in TEXTS
+    if not is_text and column.type not in BYTES | {"json"}:
         return SeenColumn(name, column, _by_type(column), len(values))
-    kinds = [_kind(value, is_text=column.type not in BYTES) for value in values]
-    likeliest = max(kinds, key=kinds.count)
-    holds, encoding = likeliest
-    formats = sorted({kind.split()[1].strip("()") for kind, found in kinds if found and found == encoding})
-    if encoding and len(formats) > 1:
-        holds = f"pictures ({', '.join(formats)})"
-    rows = sum(found == encoding if encoding else kind == holds for kind, found in kinds)
-    return SeenColumn(name, column, holds, rows, encoding)
+    seen = [_kind(value, is_text=column.type not in BYTES) for value in values]
+    holds, kind = max(seen, key=seen.count)
+    formats = sorted({words for words, found in seen if found is kind})
+    if kind and kind.is_picture and len(formats) > 1:
+        holds = f"pictures ({', '.join(words.removeprefix('pictures (').rstrip(')') for words in formats)})"
+    rows = sum(found is kind if kind else words == holds for words, found in seen)
+    length = sum(len(value.decode(errors="replace")) for value in values) / len(values) if kind is FieldKind.TEXT else 0
+    return SeenColumn(name, column, holds, rows, kind, length)
 
 
-def _kind(value: bytes, *, is_text: bool) -> tuple[str, ImageEncoding | None]:
-    """What a value is by its first bytes, and how it holds a picture, if it does."""
+def _kind(value: bytes, *, is_text: bool) -> tuple[str, FieldKind | None]:
+    """What a value is by its first bytes, and how a field of tasks would be read from it."""
     if found := image_format(value[:32]):
-        return f"pictures ({found})", ImageEncoding.BYTES
+        return f"pictures ({found})", FieldKind.BYTES
     if found := image_format(first_bytes(value)):
-        return f"pictures ({found})", ImageEncoding.BASE64
+        return f"pictures ({found})", FieldKind.BASE64
     if is_text:
-        return _kind_of_text(value), None
+        words = _kind_of_text(value)
+        return words, {"addresses": FieldKind.URL, "text": FieldKind.TEXT}.get(words)
     for start in range(1, min(_MAX_HEADER_BYTES, len(value))):
         if found := image_format(value[start : start + 32]):
             return f"pictures ({found}) behind {start} other bytes", None

@@ -76,7 +76,7 @@ def test_what_it_proposes_labels_the_table(source: Source, user: Any, capsys: py
     assert tasks == {7: "no. 7", 8: "no. 8", 2**60: f"no. {2**60}"}
     deploy = deployed(statement)
     assert deploy.mapping.version == "changed_at"
-    assert str(deploy.mapping.picture) == "photo:bytes"
+    assert (deploy.mapping.to_texts()["image"]) == "photo:bytes"
 
 
 def test_columns_are_told_by_their_rows(source: Source, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,7 +119,7 @@ def test_bytes_that_are_no_picture(
     add(source, "files", id=1, content=value)
     found, answer = seen(capsys, "files")
     assert found["content"] == holds
-    assert "does not tell its picture" in answer["problem"]
+    assert "does not tell its data" in answer["problem"]
 
 
 @pytest.mark.parametrize(
@@ -169,3 +169,22 @@ def test_odd_tables(source: Source, capsys: pytest.CaptureFixture[str]) -> None:
     assert (deploy.name, deploy.source) == ("gr__e-1", "größe-1")
     with pytest.raises(CommandError, match="There is no table 'not_there'"):
         call_command("inspect_table", "not_there")
+
+
+def test_a_table_without_pictures(source: Source, capsys: pytest.CaptureFixture[str]) -> None:
+    source.execute(
+        "CREATE TABLE reviews (id INT PRIMARY KEY, title VARCHAR(90), body TEXT, shop VARCHAR(20),"
+        " annotation_data LONGTEXT)"
+    )
+    for number in (1, 2):
+        add(source, "reviews", id=number, title="So so", body="It arrived late, and works.", shop="Basel")
+    arguments, statement = proposed(run(capsys, "reviews"))
+    assert arguments[-4:] == ["--name-column", "title", "--map", "text=body:text"]
+    assert deployed(statement).mapping.to_texts()["fields"] == "text=body:text"
+
+
+def test_addresses_are_pictures_where_there_are_no_others(source: Source, capsys: pytest.CaptureFixture[str]) -> None:
+    source.execute("CREATE TABLE shop (id INT PRIMARY KEY, about TEXT, img VARCHAR(90), annotation_data LONGTEXT)")
+    add(source, "shop", id=1, about="A long text about a cat.", img="https://a.example/cat.jpg")
+    arguments, _ = proposed(run(capsys, "shop"))
+    assert "image=img:url" in arguments

@@ -15,8 +15,9 @@ from polardb_bridge.statements.syntax import MODEL, DeployModel
 from polardb_bridge.table.choosing import to_ask_for
 from polardb_bridge.table.columns import TableWarning
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.fields import typed
 from polardb_bridge.table.inspection import Inspection, inspect
-from polardb_bridge.table.mapping import PICTURE, AskedMapping, TableMapping, typed
+from polardb_bridge.table.mapping import AskedMapping, TableMapping
 from polardb_bridge.table.preview import PreviewRow, read_preview_rows
 from polardb_bridge.table.schema import labeling_warnings, open_table, source_table, validate_table
 
@@ -75,12 +76,14 @@ class Command(BridgeCommand):
         if rows:
             self.stdout.write("\nThe first tasks:")
         for row in rows:
-            self.stdout.write(f"  {row.id}  {row.original_name}  {_picture(row)}")
+            self.stdout.write(f"  {row.id}  {row.original_name}  {_shown(row)}")
 
 
-def _picture(row: PreviewRow) -> str:
-    if row.thumbnail is None:
+def _shown(row: PreviewRow) -> str:
+    if row.problem:
         return f"no picture: {row.problem}"
+    if row.thumbnail is None:
+        return f"{row.size:,} bytes as stored"
     return f"{row.thumbnail.media_type}, {row.size:,} bytes as stored"
 
 
@@ -91,12 +94,12 @@ def _command(name: str, asked: AskedMapping) -> str:
         (option, prefix + text)
         for option, prefix, text in (
             ("--key", "", texts["key"]),
-            ("--map", f"{PICTURE}=", texts["picture"]),
             ("--name-column", "", texts["name"]),
             ("--version-column", "", texts["version"]),
         )
         if text is not None
     ]
+    options += [("--map", f"{field}={read}") for field, read in (asked.data or {}).items()]
     for role, column in (asked.results or {}).items():
         options.append(("--result-column", f"{role}={typed(column)}"))
     written = (f"{option} {shlex.quote(value)}" for option, value in options)
@@ -127,5 +130,5 @@ def _as_json(
         "problem": problem,
         "mapping": None if mapping is None or problem else mapping.to_json(),
         "warnings": list(warnings),
-        "tasks": [{"id": row.id, "original_name": row.original_name, "picture": _picture(row)} for row in rows],
+        "tasks": [{"id": row.id, "original_name": row.original_name, "shown": _shown(row)} for row in rows],
     }
