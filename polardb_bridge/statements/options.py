@@ -12,6 +12,7 @@ from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.statements.names import MAX_NAME_LENGTH, is_name, name_rule
 from polardb_bridge.statements.tokens import Kind, Token
 from polardb_bridge.table.fields import PICTURE, parse_field, parse_fields
+from polardb_bridge.table.keys import parse_columns, typed_columns
 from polardb_bridge.table.mapping import parse_results
 from polardb_bridge.table.schema import check_table_name
 
@@ -104,6 +105,17 @@ def _fields(token: Token) -> str:
     return value
 
 
+def _key(token: Token) -> str:
+    value = _column(token)
+    if token.kind is not Kind.STRING:
+        return typed_columns([value])
+    try:
+        parse_columns(value)
+    except InvalidInputError:
+        raise WrongValueError("a column, or several with commas, such as 'tenant_id,id'") from None
+    return value
+
+
 def _result_columns(token: Token) -> str:
     value = _visible(_filled_text(token))
     try:
@@ -140,7 +152,7 @@ DEPLOY_OPTIONS: Readers = {
     "title": _filled_text,
     "image_delivery": _one_of(ImageDelivery),
     "existing_annotations": _one_of(ExistingAnnotations),
-    "key_column": _column,
+    "key_column": _key,
     "image": _picture,
     "map": _fields,
     "name_column": _column_or_none,

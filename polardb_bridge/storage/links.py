@@ -3,7 +3,8 @@
 The path starts with `/data/` and the address ends in an image extension, so Label Studio's SDK (and every ML backend
 that uses its `get_local_path`) downloads it like Label Studio's own files. The version, with the
 revision of a task that was refreshed (`<version>-<revision>`), changes with the image: caches that never ask again
-still see the new one.
+still see the new one. A key that is no number stands there as `~` and its UTF-8 in URL-safe base64: whatever it holds,
+the address has letters, digits and `-_~` only.
 
 Tasks hold it without the path below which Label Studio is served (LABEL_STUDIO_HOST): that is put before it when a task
 is read, and may change.
@@ -11,16 +12,23 @@ is read, and may change.
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 
 from django.conf import settings
 
+from polardb_bridge.table.keys import Key
+
 PATH = "data/polardb/"
 _IN_TASKS = f"/{PATH}?d="
 # Some hosts and paths: tasks of earlier versions hold the path of their time.
 _MAX_BEFORE = 500
-_IMAGE = re.compile(r"([0-9]{1,9})/(-?[0-9]{1,19})/([0-9]{1,18})(?:-([0-9]{1,9}))?\.jpg")
+# Of MAX_KEY_LENGTH characters.
+_MAX_ENCODED = 2731
+_IMAGE = re.compile(
+    rf"([0-9]{{1,9}})/(?:(-?[0-9]{{1,19}})|~([A-Za-z0-9_-]{{0,{_MAX_ENCODED}}}))/([0-9]{{1,18}})(?:-([0-9]{{1,9}}))?\.jpg"
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class ImageLink:
     """Which image. version: the row's (table/rows.py). revision: how often its task was refreshed."""
 
     storage_id: int
-    row_id: int
+    row_id: Key
     version: int
     revision: int = 0
 
@@ -36,18 +44,36 @@ class ImageLink:
     def url(self) -> str:
         """As tasks hold it."""
         revision = f"-{self.revision}" if self.revision else ""
-        return f"{_IN_TASKS}{self.storage_id}/{self.row_id}/{self.version}{revision}.jpg"
+        return f"{_IN_TASKS}{self.storage_id}/{self.row}/{self.version}{revision}.jpg"
+
+    @property
+    def row(self) -> str:
+        """The key as addresses have it."""
+        if isinstance(self.row_id, int):
+            return str(self.row_id)
+        return "~" + base64.urlsafe_b64encode(self.row_id.encode()).decode("ascii").rstrip("=")
 
     @classmethod
     def parse(cls, text: str) -> ImageLink | None:
-        """Read the `d` of a url; None if it is not of that form. Numbers only, so nothing else gets through."""
+        """Read the `d` of a url; None if it is not of that form, so that nothing else gets through."""
         match = _IMAGE.fullmatch(text)
-        return cls(*map(int, match.groups(default="0"))) if match else None
+        if match is None:
+            return None
+        storage_id, number, encoded, version, revision = match.groups()
+        try:
+            row_id = int(number) if number else _decoded(encoded)
+        except ValueError:
+            return None
+        return cls(int(storage_id), row_id, int(version), int(revision or 0))
 
     @classmethod
     def of_url(cls, url: str) -> ImageLink | None:
         """Read an address that a task holds, of whatever host and path; None if it is none of ours."""
         return cls.parse(url.partition(_IN_TASKS)[2]) if is_ours(url) else None
+
+
+def _decoded(text: str) -> str:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
 
 
 def is_ours(url: str) -> bool:

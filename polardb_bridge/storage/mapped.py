@@ -10,6 +10,7 @@ from django.db import models
 from polardb_bridge.table.choosing import complete
 from polardb_bridge.table.mapping import AskedMapping, TableMapping
 from polardb_bridge.table.schema import open_table, source_table
+from polardb_bridge.table.text import quoted
 
 
 class MappedMixin(models.Model):
@@ -41,8 +42,9 @@ class MappedMixin(models.Model):
 
     @property
     def key_column(self) -> str:
-        """What the rows are known by, in lower case as servers compare it."""
-        return self.table_mapping.key.lower()
+        """What the rows are known by, in lower case as servers compare it: a column's name, or several in backticks."""
+        names = [name.lower() for name in self.table_mapping.key_columns]
+        return names[0] if len(names) == 1 else ",".join(map(quoted, names))
 
     def complete_mapping(self, connection: sa.Connection) -> None:
         """What the mapping of a new storage leaves open, as the table has it (table/choosing.py); nothing is saved.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.table.mapping import AskedMapping
@@ -70,7 +72,7 @@ def follow_mapping(storage: Storage) -> None:
         for other in kind.objects.filter(project=storage.project_id).defer("password").order_by("pk"):
             if not _is_same_table(storage, other):
                 continue
-            if _asks_for_another(storage, other):
+            if not _is_like(storage, other):
                 raise InvalidInputError(
                     f"Storage {other.pk} of this project has another key or other data in its mapping of this table: "
                     "leave the mapping out, or write the same.",
@@ -79,15 +81,21 @@ def follow_mapping(storage: Storage) -> None:
             storage.mapping = storage.mapping or other.mapping
 
 
-def _asks_for_another(storage: Storage, other: Storage) -> bool:
-    """Whether its mapping says another key or other data than that of a storage that works."""
-    if storage.mapping.get("key", other.mapping.get("key")) != other.mapping.get("key"):
+def _is_like(storage: Storage, other: Storage) -> bool:
+    """Whether its mapping asks for no other key and no other data than that of another storage of the table."""
+    asked = AskedMapping.from_json(storage.mapping or {})
+    there = other.table_mapping
+    # In any order: the index of the table has one.
+    if asked.key is not None and _names(asked.key) != _names(there.key_columns):
+        return False
+    if asked.data is None:
         return True
-    asked = AskedMapping.from_json(storage.mapping).data
-    there = other.table_mapping.data
-    return asked is not None and not (
-        asked.keys() == there.keys() and all(field.is_like(there[name]) for name, field in asked.items())
-    )
+    fields = there.data
+    return asked.data.keys() == fields.keys() and all(read.is_like(fields[name]) for name, read in asked.data.items())
+
+
+def _names(columns: Iterable[str]) -> set[str]:
+    return {name.lower() for name in columns}
 
 
 def goes_nowhere(storage: Storage) -> bool:

@@ -20,6 +20,7 @@ from polardb_bridge.storage.clock import alive, is_recent
 from polardb_bridge.storage.hosts import resolved_ip
 from polardb_bridge.storage.identity import IdentityMixin
 from polardb_bridge.storage.image_field import image_field
+from polardb_bridge.storage.keyed import IS_TEXT, KeyedMixin
 from polardb_bridge.storage.links import is_ours, resolved
 from polardb_bridge.storage.mapped import MappedMixin
 from polardb_bridge.storage.removal import may_be_synced
@@ -271,14 +272,12 @@ class PolarDBExportStorage(PolarDBStorageMixin, ExportStorage):
         export_sync_requested.send(sender=type(self), storage=self)
 
 
-class PolarDBImportStorageLink(ImportStorageLink):
-    """Which row a task came from.
+class PolarDBImportStorageLink(KeyedMixin, ImportStorageLink):
+    """Which row a task came from, by its key as it was spelled at the last sync.
 
-    key: the row's id as text, for Label Studio. version: the row's (table/rows.py) that the task shows. is_missing: the
-    row was missing at the last sync.
+    version: the row's (table/rows.py) that the task shows. is_missing: the row was missing at the last sync.
     """
 
-    row_id = models.BigIntegerField()
     version = models.BigIntegerField(default=0)
     is_missing = models.BooleanField(default=False)
     storage = models.ForeignKey(PolarDBImportStorage, on_delete=models.CASCADE, related_name="links")
@@ -286,4 +285,7 @@ class PolarDBImportStorageLink(ImportStorageLink):
     has_result = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_one_task_per_row_id")]
+        constraints = [
+            models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_one_task_per_row_id"),
+            models.UniqueConstraint(fields=["storage", "key"], condition=IS_TEXT, name="polardb_one_task_per_key"),
+        ]

@@ -10,10 +10,12 @@ from typing import Any
 from django.db import transaction
 
 from polardb_bridge.errors import BridgeError, InvalidInputError
+from polardb_bridge.storage.keyed import key_from
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.owners import Storage, owner_besides
 from polardb_bridge.storage.sync.models import KnownTable
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.keys import Key, shown_key
 from polardb_bridge.table.parameters import DEFAULT_PORT, ConnectionParameters
 from polardb_bridge.table.versions import read_versions
 
@@ -173,15 +175,16 @@ def _count_rows(after: Storage, *, allow_missing: bool) -> int:
     """
     if not isinstance(after, PolarDBImportStorage):
         return 0
-    expected = list(after.links.filter(is_missing=False).order_by("row_id").values_list("row_id", flat=True))
-    missing: list[int] = []
+    links = after.links.filter(is_missing=False).order_by("row_id", "key")
+    expected = [key_from(*fields) for fields in links.values_list("row_id", "key")]
+    missing: list[Key] = []
     with connect(after.connection_parameters()) as connection:
         for start in range(0, len(expected), _ROWS_BATCH_SIZE):
             part = expected[start : start + _ROWS_BATCH_SIZE]
             found = read_versions(connection, after.source_table, part)
             missing += [row_id for row_id in part if row_id not in found]
     if missing and not allow_missing:
-        rows = ", ".join(map(str, missing[:_LISTED])) + (", …" if len(missing) > _LISTED else "")
+        rows = ", ".join(map(shown_key, missing[:_LISTED])) + (", …" if len(missing) > _LISTED else "")
         raise InvalidInputError(
             f"{len(missing)} of the {len(expected)} rows of its tasks are not in {after.table_address} (id {rows}), "
             "and the next sync would remove their tasks. Copy them first, or add --allow-missing."

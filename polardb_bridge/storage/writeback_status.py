@@ -16,6 +16,7 @@ from django.utils import timezone
 from tasks.models import Task
 
 from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.table.keys import shown_key
 
 # A change that is older than this and still not in its row is worth a look.
 LATE_AFTER_S = 300.0
@@ -128,10 +129,10 @@ def problems(storage: PolarDBExportStorage, limit: int = MAX_LISTED) -> list[str
     What is parked; and what others have locked for longer than a transaction should take.
     """
     found = listed(storage.pending_writebacks.all())
-    values = found.values_list("row_id", "task_id", "parked_reason", "locked_since")[:limit]
+    values = found.values_list("row_key", "task_id", "parked_reason", "locked_since")[:limit]
     return [
-        f"{f'row {row_id} (task {task_id})' if row_id is not None else f'task {task_id}'}: {why(reason, since)}"
-        for row_id, task_id, reason, since in values
+        f"{f'row {shown_key(key)} (task {task_id})' if key else f'task {task_id}'}: {why(reason, since)}"
+        for key, task_id, reason, since in values
     ]
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.table.columns import INTEGERS, TIMES, FoundTable
+from polardb_bridge.table.columns import TIMES, FoundTable
 from polardb_bridge.table.fields import UTC, Field, columns_of
+from polardb_bridge.table.keys import KeyKind, kind_of
 from polardb_bridge.table.mapping import DOCUMENTED, NOTHING_ASKED, RESULT_ROLES, AskedMapping, TableMapping
 
 
@@ -18,9 +19,7 @@ def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
     Raises:
         InvalidInputError: nothing tells the key or what to label; says which columns there are.
     """
-    key = asked.key or _only_key(found)
-    if key is None:
-        raise _choose(found, "key", "one column of integers that tells rows apart", "--key id, or key_column = 'id'")
+    key, kinds = _key(asked.key or found.key, found)
     data = asked.data
     if data is None and found.column("base64_data"):
         data = DOCUMENTED.data
@@ -28,7 +27,10 @@ def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
         example = "--map image=photo:bytes, or map = 'text=body:text'"
         raise _choose(found, "data", "the columns that tasks show, and what they hold", example)
     data = {field: _with_zone(read, found) for field, read in data.items()}
-    taken = {key.lower(), *(read.column.lower() for read in data.values() if read.kind.is_picture)}
+    taken = {
+        *(name.lower() for name in key),
+        *(read.column.lower() for read in data.values() if read.kind.is_picture),
+    }
     name, version, results = asked.name, asked.version, dict(asked.results or {})
     if name is None:
         name = _there(found, DOCUMENTED.name, taken)
@@ -43,7 +45,8 @@ def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
             results[role] = column_name
     used = taken | {column_name.lower() for column_name in results.values()}
     return TableMapping(
-        key=key,
+        key=key[0] if len(key) == 1 else key,
+        kinds=kinds,
         data=data,
         name=name or None,
         version=version or None,
@@ -71,10 +74,23 @@ def _with_zone(read: Field, found: FoundTable) -> Field:
     return replace(read, detail=UTC) if has_zone else read
 
 
-def _only_key(found: FoundTable) -> str | None:
-    """The primary key, if it is one column of integers."""
-    key = found.key
-    return key[0] if len(key) == 1 and found.columns[key[0]].type in INTEGERS else None
+def _key(names: tuple[str, ...], found: FoundTable) -> tuple[tuple[str, ...], tuple[KeyKind, ...]]:
+    """The columns of a key in the order of their index, by which pages are read; and what they hold.
+
+    What is missing or does not tell rows apart, `columns.problems_of` says.
+    """
+    example = "--key id, or key_column = 'id'; several with commas"
+    if not names:
+        raise _choose(found, "key", "what tells rows apart", example)
+    order = found.told_apart_by(names) or ()
+    names = tuple(sorted(names, key=lambda name: order.index(name.lower()) if order else 0))
+    types = [column.type if (column := found.column(name)) else "" for name in names]
+    kinds = [kind_of(each) for each in types]
+    for name, each, kind in zip(names, types, kinds, strict=True):
+        if each and kind is None:
+            needed = f"something else than {name!r}, as a column of type {each} does not tell rows apart for certain"
+            raise _choose(found, "key", needed, example)
+    return names, tuple(kind or KeyKind.INTEGER for kind in kinds)
 
 
 def _there(found: FoundTable, name: str | None, taken: set[str]) -> str:

@@ -6,7 +6,7 @@ privilege on the table as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,14 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.type_api import TypeEngine
 
 from polardb_bridge.choices import FieldKind
+from polardb_bridge.table.key_columns import KeyType
+from polardb_bridge.table.keys import KeyKind, typed_columns, types_of
 from polardb_bridge.table.mapping import RESULT_ROLES, TableMapping, mapping_of
 from polardb_bridge.table.text import quoted
 
 UID_LENGTH = 36
 
-INTEGERS = {"tinyint", "smallint", "mediumint", "int", "bigint"}
+INTEGERS = types_of(KeyKind.INTEGER) - {"year"}
 TEXTS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"}
 BYTES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
 # MariaDB has no type of its own for JSON.
@@ -45,11 +47,11 @@ _QUERY = sa.text(
     " ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME"
     " WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME = :name ORDER BY c.ORDINAL_POSITION"
 )
-# Columns that have a unique index of their own, on the whole of them.
+# The columns of unique indexes, in their order; NULL for an expression. The primary key first.
 _UNIQUE_QUERY = sa.text(
-    "SELECT MAX(COLUMN_NAME) FROM information_schema.STATISTICS"
+    "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS"
     " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :name AND NON_UNIQUE = 0"
-    " GROUP BY INDEX_NAME HAVING COUNT(*) = 1 AND MAX(SUB_PART) IS NULL"
+    " ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX"
 )
 # What a MEDIUMTEXT holds: no photo is larger.
 _ENOUGH_CHARACTERS = 16_777_215
@@ -69,7 +71,7 @@ class TableWarning(str):
 class Column:
     """type: its name alone, in lower case; full_type: with lengths. max_length: of text, in characters.
 
-    is_key: of the primary key. is_unique: no two rows have the same here, and none has NULL.
+    is_key: of the primary key.
     """
 
     type: str
@@ -78,7 +80,6 @@ class Column:
     is_generated: bool
     changes_with_row: bool
     is_key: bool
-    is_unique: bool
     max_length: int | None
     character_set: str | None
     has_default: bool
@@ -86,24 +87,30 @@ class Column:
 
 @dataclass(frozen=True)
 class FoundTable:
-    """A table or view, with the columns that the account may see, by name in lower case."""
+    """A table or view, with the columns that the account may see, by name in lower case.
+
+    unique: the columns of which the server lets no two rows have the same, and none NULL; the primary key first.
+    """
 
     name: str
     is_view: bool
     columns: dict[str, Column]
+    unique: tuple[tuple[str, ...], ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column of that name, in whatever case it is written."""
         return self.columns.get(name.lower())
 
     @property
-    def key(self) -> list[str]:
-        return [name for name, column in self.columns.items() if column.is_key]
+    def key(self) -> tuple[str, ...]:
+        """The primary key; empty if there is none."""
+        names = tuple(name for name, column in self.columns.items() if column.is_key)
+        return next((each for each in self.unique if set(each) == set(names)), names)
 
-    def is_told_apart_by(self, name: str) -> bool:
-        """Whether the column alone tells the rows apart, and the server sees to it."""
-        column = self.column(name)
-        return column is not None and (column.is_unique or self.key == [name.lower()])
+    def told_apart_by(self, names: Iterable[str]) -> tuple[str, ...] | None:
+        """These columns, if they alone tell the rows apart and the server sees to it, in the order of its index."""
+        wanted = {name.lower() for name in names}
+        return next((each for each in (self.key, *self.unique) if each and set(each) == wanted), None)
 
 
 def find_table(connection: sa.Connection, name: str) -> FoundTable | None:
@@ -113,16 +120,24 @@ def find_table(connection: sa.Connection, name: str) -> FoundTable | None:
     rows = [row for row in rows if row[0] == name] or rows
     if not rows:
         return None
-    unique = {str(column).lower() for column in connection.scalars(_UNIQUE_QUERY, {"name": rows[0][0]})}
-    columns = {
-        str(row[2]).lower(): _column(row[3:], is_unique=str(row[2]).lower() in unique)
-        for row in rows
-        if row[2] is not None
-    }
-    return FoundTable(name=str(rows[0][0]), is_view="VIEW" in rows[0][1], columns=columns)
+    columns = {str(row[2]).lower(): _column(row[3:]) for row in rows if row[2] is not None}
+    unique = _unique(connection, str(rows[0][0]), columns)
+    return FoundTable(name=str(rows[0][0]), is_view="VIEW" in rows[0][1], columns=columns, unique=unique)
 
 
-def _column(values: Sequence[object], *, is_unique: bool) -> Column:
+def _unique(connection: sa.Connection, name: str, columns: Mapping[str, Column]) -> tuple[tuple[str, ...], ...]:
+    indexes: dict[str, list[str]] = {}
+    for index, column, part in connection.execute(_UNIQUE_QUERY, {"name": name}):
+        # A part of a column, or an expression: nothing that a column alone is compared by.
+        indexes.setdefault(index, []).append("" if part or column is None else str(column).lower())
+    return tuple(
+        tuple(names)
+        for names in indexes.values()
+        if all(each in columns and not columns[each].is_nullable for each in names)
+    )
+
+
+def _column(values: Sequence[object]) -> Column:
     kind, full_type, nullable, max_length, character_set, extra, expression, key, default = values
     return Column(
         type=str(kind).lower(),
@@ -131,7 +146,6 @@ def _column(values: Sequence[object], *, is_unique: bool) -> Column:
         is_generated=bool(expression),
         changes_with_row="on update" in str(extra).lower(),
         is_key=key == "PRI",
-        is_unique=is_unique and nullable != "YES",
         max_length=None if max_length is None else int(str(max_length)),
         character_set=None if character_set is None else str(character_set),
         # A column that can be NULL has NULL for its default; some catalogues do not tell that from none.
@@ -155,14 +169,17 @@ def problems_of(found: FoundTable, expected: sa.Table) -> list[str]:
             problems.append(f"column {field.column!r} is missing, or the account may not see it")
         elif there.type not in _TYPES_OF_KINDS[field.kind]:
             problems.append(f"column {field.column!r} is {there.full_type}, which is not read as {field.kind}")
-    key = expected.columns["id"].name
-    if found.column(key) and not found.is_told_apart_by(key):
-        problems.append(f"column {key!r} is not the primary key")
+    key = mapping.key_columns
+    if all(map(found.column, key)) and not found.told_apart_by(key):
+        what = f"column {key[0]!r} is" if len(key) == 1 else f"columns {typed_columns(key)} are"
+        problems.append(f"{what} not the primary key")
     return problems
 
 
 def _types_for(column: sa.Column[Any]) -> set[str]:
     """The types that can have the use of `column` in a table that nobody made for labeling."""
+    if isinstance(column.type, KeyType):
+        return types_of(column.type.kind)
     if column.key == "original_name":
         return INTEGERS | TEXTS | TIMES | _OTHERS_AS_TEXT
     if isinstance(column.type, mysql.LONGBLOB):

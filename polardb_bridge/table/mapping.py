@@ -4,6 +4,8 @@ A mapping is JSON on the storages of a table, and in their API:
 
     {"key": "sku", "data": {"image": "photo:bytes", "price": "price:number"}, "name": "title", "version": "changed_at",
      "result": {"annotation_data": "answer", "annotation_count": "answers"}, "held": ["last_seen"]}
+
+`key` may be a list of columns; `kinds` says what they hold, unless it is one of integers.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from polardb_bridge.table.fields import (
     typed,
     written,
 )
+from polardb_bridge.table.keys import KeyKind, key_from_json, key_roles, key_to_json, parse_columns, typed_columns
 
 # What results are made of, each in a column of its own. The first is the result itself.
 RESULT_ROLES = (
@@ -47,19 +50,20 @@ _DOCUMENTED_RESULTS = {role: role for role in RESULT_ROLES}
 class TableMapping:
     """The columns of a source table by what they are for; by default those of the documented layout.
 
-    key: an integer that tells rows apart. data: what tasks hold, by the names of their fields; at most one of these
-    is a picture that the row itself holds.
+    key: what tells rows apart; kinds: what its columns hold. data: what tasks hold, by the names of their fields; at
+    most one of these is a picture that the row itself holds.
     name: what is shown above it; None: the key. version: a time that changes with the row; None: a digest tells.
     results: column by role (`RESULT_ROLES`); what a table lacks is not written.
     held: other columns that an UPDATE changes by itself (ON UPDATE): ours leave them as they are.
     """
 
-    key: str = "id"
+    key: str | tuple[str, ...] = "id"
     data: Mapping[str, Field] = field(default_factory=_DOCUMENTED_DATA.copy)
     name: str | None = "original_name"
     version: str | None = "updated_at"
     results: Mapping[str, str] = field(default_factory=_DOCUMENTED_RESULTS.copy)
     held: tuple[str, ...] = ()
+    kinds: tuple[KeyKind, ...] = (KeyKind.INTEGER,)
 
     def __post_init__(self) -> None:
         check_fields(self.data)
@@ -87,6 +91,10 @@ class TableMapping:
         return {name: each for name, each in sorted(self.data.items()) if not each.kind.is_picture}
 
     @property
+    def key_columns(self) -> tuple[str, ...]:
+        return (self.key,) if isinstance(self.key, str) else self.key
+
+    @property
     def kept(self) -> tuple[str, ...]:
         """What our UPDATEs leave as it is, and name, since it would change by itself."""
         return (*([self.version] if self.version else []), *self.held)
@@ -94,9 +102,10 @@ class TableMapping:
     @property
     def by_role(self) -> dict[str, str]:
         """The columns that are read or written, each under the name that it has in the documented layout."""
+        key: dict[str, str | None] = dict(zip(key_roles(self.kinds), self.key_columns, strict=True))
         picture = self.picture.column if self.picture else None
-        read = {"id": self.key, "base64_data": picture, "original_name": self.name, "updated_at": self.version}
-        return {role: column for role, column in (read | dict(self.results)).items() if column is not None}
+        read = {"base64_data": picture, "original_name": self.name, "updated_at": self.version}
+        return {role: column for role, column in (key | read | dict(self.results)).items() if column is not None}
 
     def named(self, message: str) -> str:
         """A message about the documented columns, with the names that this table has for them."""
@@ -109,7 +118,8 @@ class TableMapping:
         if self.is_documented:
             return {}
         return {
-            "key": self.key,
+            "key": key_to_json(self.key_columns),
+            **({} if self.kinds == DOCUMENTED.kinds else {"kinds": [kind.value for kind in self.kinds]}),
             "data": {name: str(each) for name, each in self.data.items()},
             "name": self.name,
             "version": self.version,
@@ -130,12 +140,13 @@ class TableMapping:
         if asked.key is None or asked.data is None:
             raise InvalidInputError("A mapping needs its 'key' and its 'data'.", field="mapping")
         return cls(
-            key=asked.key,
+            key=asked.key[0] if len(asked.key) == 1 else asked.key,
             data=asked.data,
             name=asked.name or None,
             version=asked.version or None,
             results=asked.results or {},
             held=tuple(value.get("held") or ()),
+            kinds=tuple(map(KeyKind, value.get("kinds") or ())) or DOCUMENTED.kinds,
         )
 
 
@@ -143,7 +154,7 @@ class TableMapping:
 class AskedMapping:
     """What somebody has said of a mapping; None is left to the table (`choosing.complete`), empty means none."""
 
-    key: str | None = None
+    key: tuple[str, ...] | None = None
     data: Mapping[str, Field] | None = None
     name: str | None = None
     version: str | None = None
@@ -167,7 +178,7 @@ class AskedMapping:
         version: str | None = None,
         results: str | None = None,
     ) -> AskedMapping:
-        """From what options of statements and commands hold: see `parse_fields` and `parse_results`.
+        """From what options of statements and commands hold: `parse_columns`, `parse_fields` and `parse_results`.
 
         image: of a picture alone, in place of `fields`; see `Field.parse`.
 
@@ -176,7 +187,7 @@ class AskedMapping:
         """
         data = parse_fields(fields) if fields else None
         return cls(
-            key=key or None,
+            key=parse_columns(key) if key else None,
             data={PICTURE: parse_field(PICTURE, image)} if image is not None else data,
             name=name,
             version=version,
@@ -188,7 +199,7 @@ class AskedMapping:
         results, data = self.results, self.data or {}
         is_image = list(data) == [PICTURE]
         return {
-            "key": self.key,
+            "key": typed_columns(self.key) if self.key else None,
             "image": str(data[PICTURE]) if is_image else None,
             "fields": written(data) if data and not is_image else None,
             "name": self.name,
@@ -203,10 +214,10 @@ class AskedMapping:
         Raises:
             InvalidInputError: it is no such JSON.
         """
-        if not isinstance(value, dict) or set(value) - {"key", "data", "name", "version", "result", "held"}:
+        if not isinstance(value, dict) or set(value) - {"key", "kinds", "data", "name", "version", "result", "held"}:
             raise _not_a_mapping()
         data, results, held = value.get("data"), value.get("result"), value.get("held")
-        texts = [value.get(part) for part in ("key", "name", "version")]
+        texts = [value.get(part) for part in ("name", "version")]
         maps = [part or {} for part in (data, results)]
         if not all(isinstance(each, dict) for each in maps) or not isinstance(held or [], list):
             raise _not_a_mapping()
@@ -216,7 +227,7 @@ class AskedMapping:
         for role in maps[1]:
             check_role(role)
         return cls(
-            key=value.get("key") or None,
+            key=key_from_json(value.get("key")),
             data={name: parse_field(name, text or "") for name, text in maps[0].items()} or None,
             name=("" if value["name"] is None else value["name"]) if "name" in value else None,
             version=("" if value["version"] is None else value["version"]) if "version" in value else None,

@@ -32,6 +32,8 @@ def statement_bytes(statement: str, parameters: Sequence[Any]) -> int:
 def _literal_bytes(value: Any) -> int:
     if isinstance(value, str):
         return text_bytes(value) + len("''")
+    if isinstance(value, bytes):
+        return 2 * len(value) + len("_binary''")
     return _DATETIME_BYTES if isinstance(value, datetime) else len(str(value))
 
 

@@ -13,13 +13,15 @@ from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.images import base64_text, decode
 from polardb_bridge.table.images.decode import DecodedImage
+from polardb_bridge.table.key_columns import key_of
+from polardb_bridge.table.keys import Key
 from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.rows import StaleRowError
 from polardb_bridge.table.versions import as_version, version_column
 
 
 def read_image(
-    connection: sa.Connection, table: sa.Table, row_id: int, max_bytes: int, *, since_version: int = 0
+    connection: sa.Connection, table: sa.Table, row_id: Key, max_bytes: int, *, since_version: int = 0
 ) -> tuple[str | bytes | None, int]:
     """The stored text of one row's image, unless it has more than `max_bytes`, and how many it has.
 
@@ -29,7 +31,7 @@ def read_image(
     """
     size = sa.func.octet_length(table.c.base64_data)
     text = sa.case((size <= max_bytes, table.c.base64_data))
-    query = sa.select(text, size, version_column(table)).where(table.c.id == row_id)
+    query = sa.select(text, size, version_column(table)).where(key_of(table).is_(row_id))
     try:
         row = connection.execute(query).first()
     except UnicodeDecodeError as error:
@@ -45,13 +47,15 @@ def read_image(
     return data, row[1] or 0
 
 
-def rows_with_image(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> set[int]:
+def rows_with_image(connection: sa.Connection, table: sa.Table, keys: Sequence[Key]) -> set[Key]:
     """Those of these rows whose image is neither NULL nor empty, whatever it is."""
-    query = sa.select(table.c.id).where(table.c.id.in_(ids), sa.func.octet_length(table.c.base64_data) > 0)
-    return set(connection.scalars(query))
+    key = key_of(table)
+    query = sa.select(*key.columns).where(key.among(keys), sa.func.octet_length(table.c.base64_data) > 0)
+    found = [key.read(row) for row in connection.execute(query)]
+    return {*found, *key.as_asked(connection, keys, found).values()}
 
 
-def read_image_pieces(connection: sa.Connection, table: sa.Table, row_id: int, piece_bytes: int) -> Iterator[bytes]:
+def read_image_pieces(connection: sa.Connection, table: sa.Table, row_id: Key, piece_bytes: int) -> Iterator[bytes]:
     """The stored text of one row's image in pieces; use a transaction, or they may be of two images.
 
     The server reads the whole of it for each piece.
@@ -59,7 +63,7 @@ def read_image_pieces(connection: sa.Connection, table: sa.Table, row_id: int, p
     first = 1
     while True:
         piece = sa.func.substr(sa.cast(table.c.base64_data, sa.LargeBinary()), first, piece_bytes)
-        data: bytes | None = connection.scalar(sa.select(piece).where(table.c.id == row_id))
+        data: bytes | None = connection.scalar(sa.select(piece).where(key_of(table).is_(row_id)))
         if not data:
             return
         yield data

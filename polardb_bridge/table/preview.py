@@ -15,9 +15,11 @@ from polardb_bridge.table.field_values import stored_size
 from polardb_bridge.table.images.container import container_size
 from polardb_bridge.table.images.decode import DECODING, DecodedImage
 from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Size
+from polardb_bridge.table.key_columns import key_of
+from polardb_bridge.table.keys import Key, problem_of
 from polardb_bridge.table.mapping import mapping_of
+from polardb_bridge.table.names import name_column, name_or_key
 from polardb_bridge.table.pictures import data_uri, decode_image, read_image
-from polardb_bridge.table.rows import name_column
 from polardb_bridge.table.stored import holds_result
 from polardb_bridge.table.text import shown
 
@@ -46,7 +48,7 @@ class PreviewRow:
     thumbnail is None if there is no image, or it was not read or cannot be shown; problem then says why.
     """
 
-    id: int
+    id: Key
     original_name: str
     size: int
     media_type: str
@@ -57,39 +59,41 @@ class PreviewRow:
 
 
 def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) -> list[PreviewRow]:
-    """The first `limit` rows by id, with thumbnails as far as MAX_ROW_BYTES and MAX_BYTES allow."""
+    """The first `limit` rows by key, with thumbnails as far as MAX_ROW_BYTES and MAX_BYTES allow."""
     has_image = mapping_of(table).picture is not None
+    key = key_of(table)
     query = (
         sa.select(
-            table.c.id,
+            *key.columns,
             name_column(table).label("original_name"),
             (_image_size(table) if has_image else stored_size(table)).label("size"),
             (table.c.mime_type if "mime_type" in table.c else sa.literal("")).label("mime_type"),
             (table.c.updated_at if "updated_at" in table.c else sa.null()).label("updated_at"),
             holds_result(table).label("is_annotated"),
         )
-        .order_by(table.c.id)
+        .order_by(*key.columns)
         .limit(limit)
     )
     previews = []
     bytes_left = MAX_BYTES
     for row in connection.execute(query).all():
-        thumbnail, problem = None, ""
-        if not has_image:
+        row_id = key.read(row[: key.width])
+        thumbnail, problem = None, problem_of(row_id)
+        if problem or not has_image:
             pass
         elif row.size > min(MAX_ROW_BYTES, bytes_left):
             problem = "the image is too large for the preview"
         else:
             bytes_left -= row.size
             try:
-                text, _ = read_image(connection, table, row.id, MAX_ROW_BYTES)
+                text, _ = read_image(connection, table, row_id, MAX_ROW_BYTES)
                 thumbnail = make_thumbnail(decode_image(table, text))
             except RowError as error:
                 problem = str(error)
         previews.append(
             PreviewRow(
-                row.id,
-                shown((row.original_name or b"").decode(errors="replace")),
+                row_id,
+                shown((name_or_key(table, row.original_name, row_id) or b"").decode(errors="replace")),
                 row.size,
                 row.mime_type,
                 row.updated_at,
@@ -142,23 +146,25 @@ def _check_size(size: Size, limit: int) -> None:
 class ShownPicture:
     """A row's image as browsers show it. image: a `data:` URI; empty if it cannot be shown; problem then says why."""
 
-    row_id: int
+    row_id: Key
     original_name: str
     image: str = ""
     problem: str = ""
 
 
-def read_next_picture(connection: sa.Connection, table: sa.Table, after: int | None) -> ShownPicture | None:
+def read_next_picture(connection: sa.Connection, table: sa.Table, after: Key | None) -> ShownPicture | None:
     """The image of the row with the next id, or of the first one behind the last; None if there is no row."""
-    query = sa.select(table.c.id, name_column(table).label("original_name")).order_by(table.c.id).limit(1)
-    row = connection.execute(query if after is None else query.where(table.c.id > after)).first()
+    key = key_of(table)
+    query = sa.select(*key.columns, name_column(table).label("original_name")).order_by(*key.columns).limit(1)
+    row = connection.execute(query if after is None else query.where(key.after(after))).first()
     if row is None:
         return read_next_picture(connection, table, None) if after is not None else None
-    name = shown((row.original_name or b"").decode(errors="replace"))
+    row_id = key.read(row[: key.width])
+    name = shown((name_or_key(table, row.original_name, row_id) or b"").decode(errors="replace"))
     try:
-        text, size = read_image(connection, table, row.id, MAX_ROW_BYTES)
+        text, size = read_image(connection, table, row_id, MAX_ROW_BYTES)
         if size > MAX_ROW_BYTES:
-            return ShownPicture(row.id, name, problem="the image is too large for the preview")
-        return ShownPicture(row.id, name, data_uri(table, text))
+            return ShownPicture(row_id, name, problem="the image is too large for the preview")
+        return ShownPicture(row_id, name, data_uri(table, text))
     except RowError as error:
-        return ShownPicture(row.id, name, problem=str(error))
+        return ShownPicture(row_id, name, problem=str(error))

@@ -6,13 +6,16 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.table import session
-from polardb_bridge.table.mapping import mapping_of
+from polardb_bridge.table.key_columns import key_of
+from polardb_bridge.table.keys import Key, shown_key
+from polardb_bridge.table.mapping import RESULT_ROLES, mapping_of
 from polardb_bridge.table.packets import max_statement_bytes, statement_bytes, text_bytes
 from polardb_bridge.table.text import identifier, unchanged
 
@@ -20,6 +23,8 @@ _MAX_STATEMENT_ROWS = 100
 _MAX_STATEMENT_BYTES = 1024 * 1024
 # At most: of a row without its data, and of a statement without its rows.
 _ROW_BYTES, _FRAME_BYTES = 600, 4000
+# How often a statement has the key of a row, at most: once a column, and to find it.
+_KEYS_A_ROW = len(RESULT_ROLES) + 1
 # What a row without a result holds; its times stay.
 _OF_NO_RESULT = {"annotation_data": "NULL", "annotation_count": "0", "annotation_uid": "NULL"}
 
@@ -34,7 +39,7 @@ class RowResult:
     version: the row's that its task shows, 0 if that is not known.
     """
 
-    row_id: int
+    row_id: Key
     data: list[Any] | None
     count: int
     uid: str | None
@@ -43,16 +48,16 @@ class RowResult:
     version: int = 0
 
 
-def write_results(connection: sa.Connection, table: sa.Table, results: Sequence[RowResult]) -> set[int]:
+def write_results(connection: sa.Connection, table: sa.Table, results: Sequence[RowResult]) -> set[Key]:
     """Write `results` into their rows; the same call again changes nothing more.
 
     Returns:
-        The row ids that the table does not have.
+        The keys that the table does not have.
 
     Raises:
         RowError: one of the results is larger than the server takes in a statement.
     """
-    missing: set[int] = set()
+    missing: set[Key] = set()
     for values in _parts(connection, [_values(result) for result in results]):
         missing |= _update(connection, table, values)
     return missing
@@ -62,7 +67,7 @@ def write_results(connection: sa.Connection, table: sa.Table, results: Sequence[
 class _Values:
     """A result as its columns take it (`mapping.RESULT_ROLES`): JSON text; naive times in UTC."""
 
-    row_id: int
+    row_id: Key
     annotation_data: str | None
     annotation_count: int
     annotation_uid: str | None
@@ -72,7 +77,8 @@ class _Values:
     @property
     def size(self) -> int:
         """About the bytes of a statement that are this row's, and no fewer."""
-        return _ROW_BYTES + text_bytes(self.annotation_data or "")
+        key = 0 if isinstance(self.row_id, int) else _KEYS_A_ROW * text_bytes(self.row_id)
+        return _ROW_BYTES + key + text_bytes(self.annotation_data or "")
 
 
 def _values(result: RowResult) -> _Values:
@@ -95,7 +101,7 @@ def _parts(connection: sa.Connection, all_values: Sequence[_Values]) -> Iterator
         most = min(most, max_statement_bytes(connection, whole) - _FRAME_BYTES)
     part: list[_Values] = []
     total = 0
-    for values in sorted(all_values, key=lambda values: values.row_id):
+    for values in sorted(all_values, key=attrgetter("row_id")):
         size = values.size
         if part and (len(part) == _MAX_STATEMENT_ROWS or total + size > most):
             yield part
@@ -115,14 +121,14 @@ def check_writable(connection: sa.Connection, table: sa.Table) -> None:
     names = {role: identifier(connection, column) for role, column in mapping_of(table).results.items()}
     assignments = [f"{name} = {_OF_NO_RESULT.get(role, name)}" for role, name in names.items()]
     assignments += unchanged(connection, mapping_of(table).kept)
-    key = identifier(connection, table.c.id.name)
+    no_row = " AND ".join(f"{identifier(connection, column.name)} IS NULL" for column in key_of(table).columns)
     connection.exec_driver_sql(
         f"UPDATE {identifier(connection, table.name)} SET {', '.join(assignments)} "  # noqa: S608
-        f"WHERE {key} = 0 AND 1 = 0"
+        f"WHERE {no_row} AND 1 = 0"
     )
 
 
-def lock_free_rows(connection: sa.Connection, table: sa.Table, row_ids: Sequence[int]) -> tuple[set[int], set[int]]:
+def lock_free_rows(connection: sa.Connection, table: sa.Table, row_ids: Sequence[Key]) -> tuple[set[Key], set[Key]]:
     """Lock those of these rows that nobody else has locked, until the transaction ends; and those that others have.
 
     Rows that the table does not have are in neither.
@@ -130,17 +136,25 @@ def lock_free_rows(connection: sa.Connection, table: sa.Table, row_ids: Sequence
     Raises:
         RetryableError: the server cannot tell; MySQL can from 8.0.1 on, MariaDB from 10.6 on.
     """
-    wanted = sa.select(table.c.id).where(table.c.id.in_(row_ids))
-    free = set(connection.scalars(wanted.with_for_update(skip_locked=True)))
-    return free, set(connection.scalars(wanted)) - free
+    wanted = sa.select(*key_of(table).columns).where(key_of(table).among(row_ids))
+    free = _there(connection, table, wanted.with_for_update(skip_locked=True), row_ids)
+    return free, _there(connection, table, wanted, row_ids) - free
 
 
-def _update(connection: sa.Connection, table: sa.Table, values: Sequence[_Values]) -> set[int]:
+def _there(connection: sa.Connection, table: sa.Table, query: sa.Select[Any], row_ids: Sequence[Key]) -> set[Key]:
+    """Those of `row_ids` whose rows `query` finds."""
+    key = key_of(table)
+    found = [key.read(row) for row in connection.execute(query)]
+    asked = key.as_asked(connection, row_ids, found)
+    return {asked.get(row_id, row_id) for row_id in found}
+
+
+def _update(connection: sa.Connection, table: sa.Table, values: Sequence[_Values]) -> set[Key]:
     """One UPDATE for all rows: a round trip a row would make remote servers slow.
 
     `CASE id WHEN … THEN …` works on every version; PolarDB (MySQL 8.0.13) has no `VALUES` table to join with.
     """
-    key = identifier(connection, table.c.id.name)
+    key = key_of(table)
     parameters: list[Any] = []
 
     def case(role: str, otherwise: str) -> str:
@@ -148,28 +162,29 @@ def _update(connection: sa.Connection, table: sa.Table, values: Sequence[_Values
         chosen = [(row_id, value) for row_id, value in chosen if value is not None]
         if not chosen:
             return otherwise
-        parameters.extend(part for pair in chosen for part in pair)
-        return f"CASE {key} {'WHEN %s THEN %s ' * len(chosen)}ELSE {otherwise} END"
+        for row_id, value in chosen:
+            parameters.extend((*key.bound([row_id]), value))
+        return key.case_sql(connection, len(chosen), "%s", otherwise)
 
     names = {role: identifier(connection, column) for role, column in mapping_of(table).results.items()}
     assignments = [f"{name} = {case(role, _OF_NO_RESULT.get(role, name))}" for role, name in names.items()]
     # The version tells when the image changed, and other columns are none of ours.
     assignments += unchanged(connection, mapping_of(table).kept)
-    wanted = sorted({v.row_id for v in values})
-    places = ", ".join(["%s"] * len(wanted))
+    wanted = list(dict.fromkeys(v.row_id for v in values))  # sorted by `_parts`
+    bound = key.bound(wanted)
     # Names are checked and quoted, values are bound.
     update = (
         f"UPDATE {identifier(connection, table.name)} SET {', '.join(assignments)} "  # noqa: S608
-        f"WHERE {key} IN ({places}) AND {session.IS_SET_UP}"
+        f"WHERE {key.among_sql(connection, len(wanted))} AND {session.IS_SET_UP}"
     )
-    _check_size(connection, update, [*parameters, *wanted], values)
-    done = connection.exec_driver_sql(update, (*parameters, *wanted))
+    _check_size(connection, update, [*parameters, *bound], values)
+    done = connection.exec_driver_sql(update, (*parameters, *bound))
     if done.rowcount == len(wanted):  # SQLAlchemy asks the server for matched rows (CLIENT_FOUND_ROWS)
         return set()
-    there = set(connection.scalars(sa.select(table.c.id).where(table.c.id.in_(wanted))))
+    there = _there(connection, table, sa.select(*key.columns).where(key.among(wanted)), wanted)
     if there and not done.rowcount:
         session.set_up_again(connection)
-        connection.exec_driver_sql(update, (*parameters, *wanted))
+        connection.exec_driver_sql(update, (*parameters, *bound))
     return set(wanted) - there
 
 
@@ -180,8 +195,8 @@ def _check_size(connection: sa.Connection, statement: str, parameters: list[Any]
     limit = max_statement_bytes(connection, size)
     if size > limit:
         raise RowError(
-            f"The result of row {values[0].row_id} takes {size:,} bytes in a statement, and the server accepts "
-            f"{limit:,}: raise max_allowed_packet there."
+            f"The result of row {shown_key(values[0].row_id)} takes {size:,} bytes in a statement, and the server "
+            f"accepts {limit:,}: raise max_allowed_packet there."
         )
 
 

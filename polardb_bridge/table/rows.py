@@ -6,7 +6,6 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -14,17 +13,17 @@ import sqlalchemy as sa
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.budget import DISCARD
 from polardb_bridge.table.field_values import MAX_FIELDS_BYTES, column_names, stored_size, stored_texts
-from polardb_bridge.table.mapping import TableMapping, mapping_of
+from polardb_bridge.table.key_columns import key_of
+from polardb_bridge.table.keys import MAX_INTEGER_KEY, Key, is_text, problem_of
+from polardb_bridge.table.mapping import mapping_of
+from polardb_bridge.table.names import name_column, name_or_key, name_problem
 from polardb_bridge.table.stored import holds_result
-from polardb_bridge.table.text import utf8
 from polardb_bridge.table.versions import as_version, version_column
 
 # Keys are small; images are streamed, so that a statement's rows are never in memory as a whole.
 KEYS_BATCH_SIZE = 10_000
 IMAGES_BATCH_SIZE = 200
 MAX_STREAMED_BYTES = 4 * 1024 * 1024
-# Our database holds ids as signed integers of 64 bits, as all of Label Studio's do.
-MAX_ROW_ID = 2**63 - 1
 DIGEST_LENGTH = 40
 # Digests of so many rows in one statement: as many as take about this long, far below the driver's timeout.
 _DIGESTS_SECONDS = 2.0
@@ -38,10 +37,11 @@ class StaleRowError(RowError):
 class RowKey(NamedTuple):
     """Which row, and its name.
 
-    version: as `versions.as_version`. is_annotated: it holds a result. problem: why it cannot be a task, if so.
+    id: its key (table/keys.py). version: as `versions.as_version`. is_annotated: it holds a result. problem: why it
+    cannot be a task, if so.
     """
 
-    id: int
+    id: Key
     original_name: str
     version: int
     is_annotated: bool = False
@@ -50,10 +50,14 @@ class RowKey(NamedTuple):
 
 @dataclass(frozen=True)
 class KeyRange:
-    """Row ids greater than `after`, up to and including `until`; unbounded if None."""
+    """Keys that come after `after`, up to and including `until`, by the order of the table; unbounded if None.
 
-    after: int | None = None
+    until: of integers only. skip: leave out so many rows behind `after`, whose keys cannot be asked for.
+    """
+
+    after: Key | None = None
     until: int | None = None
+    skip: int = 0
 
 
 ALL_KEYS = KeyRange()
@@ -78,77 +82,77 @@ class SourceRow:
 def read_key_page(
     connection: sa.Connection, table: sa.Table, within: KeyRange = ALL_KEYS, with_results: bool = False
 ) -> list[RowKey]:
-    """The keys of the first rows of a range by id, a page at most; the heavy column is not touched.
+    """The keys of the first rows of a range in their order, a page at most; the heavy column is not touched.
 
     with_results: find out which rows hold a result, too.
     """
+    key = key_of(table)
     columns = [*_key_columns(table), *([holds_result(table)] if with_results else [])]
-    query = sa.select(*columns).order_by(table.c.id).limit(KEYS_BATCH_SIZE)
+    query = sa.select(*columns).order_by(*key.columns).limit(KEYS_BATCH_SIZE)
+    if within.skip:
+        query = query.offset(within.skip)
     if within.after is not None:
-        query = query.where(table.c.id > within.after)
+        query = query.where(key.after(within.after))
     if within.until is not None:
-        query = query.where(table.c.id <= within.until)
-    return [_key(mapping_of(table), *row) for row in connection.execute(query)]
+        query = query.where(key.columns[0] <= within.until)
+    return [_key(table, row) for row in connection.execute(query)]
 
 
-def read_keys(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> dict[int, RowKey]:
-    """The keys of the rows of these ids, by id; missing ones are left out."""
-    found: dict[int, RowKey] = {}
+def behind(within: KeyRange, page: Sequence[RowKey]) -> KeyRange:
+    """The range behind a page of `within` that is not empty."""
+    for number, row in enumerate(reversed(page)):
+        if is_text(row.id):
+            return KeyRange(row.id, within.until, skip=number)
+    return KeyRange(within.after, within.until, within.skip + len(page))
+
+
+def count_rows(connection: sa.Connection, table: sa.Table) -> int:
+    """How many rows there are; the server goes through an index for it."""
+    return int(connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0)
+
+
+def read_keys(connection: sa.Connection, table: sa.Table, ids: Sequence[Key]) -> dict[Key, RowKey]:
+    """The keys of the rows of these ids, as they are spelled now, by id; missing ones are left out."""
+    found: dict[Key, RowKey] = {}
     for start in range(0, len(ids), _MAX_DIGESTS):
-        query = sa.select(*_key_columns(table)).where(table.c.id.in_(ids[start : start + _MAX_DIGESTS]))
-        found |= {row[0]: _key(mapping_of(table), *row) for row in connection.execute(query)}
+        part = ids[start : start + _MAX_DIGESTS]
+        query = sa.select(*_key_columns(table)).where(key_of(table).among(part))
+        rows = [_key(table, row) for row in connection.execute(query)]
+        asked = key_of(table).as_asked(connection, part, [row.id for row in rows])
+        found |= {asked.get(row.id, row.id): row for row in rows}
     return found
 
 
 def _key_columns(table: sa.Table) -> list[Any]:
-    return [table.c.id, name_column(table), version_column(table)]
+    return [*key_of(table).columns, name_column(table), version_column(table)]
 
 
-def name_column(table: sa.Table) -> sa.ColumnElement[Any]:
-    """What is shown above a row's picture, in UTF-8: its name; where nobody has promised one, the key in its place."""
-    key: sa.ColumnElement[bytes] = sa.cast(table.c.id, sa.LargeBinary())
-    if "original_name" not in table.c:
-        return key
-    name = utf8(table.c.original_name)
-    return name if mapping_of(table).is_documented else sa.func.coalesce(name.element, key)
-
-
-def _key(
-    mapping: TableMapping, row_id: int, name: bytes | None, time: int | Decimal | None, is_annotated: int | None = 0
-) -> RowKey:
-    version = as_version(time)
+def _key(table: sa.Table, row: Sequence[Any]) -> RowKey:
+    """Of `_key_columns`, and whether the row holds a result."""
+    width = key_of(table).width
+    row_id, (name, time, *rest) = key_of(table).read(row[:width]), row[width:]
+    version, is_annotated = as_version(time), bool(rest and rest[0])
+    name = name_or_key(table, name, row_id)
     try:
         text = name.decode()  # type: ignore[union-attr]
     except (AttributeError, UnicodeDecodeError):
         text = "\x00"
-    if "\x00" in text or row_id > MAX_ROW_ID:
+    if "\x00" in text or problem_of(row_id):
         text = (name or b"").decode(errors="backslashreplace")
-        return RowKey(row_id, text, version, bool(is_annotated), mapping.named(_problem_of(row_id, name)))
-    return RowKey(row_id, text, version, bool(is_annotated))
-
-
-def _problem_of(row_id: int, name: bytes | None) -> str:
-    problem = "original_name has a NUL character"
-    if row_id > MAX_ROW_ID:
-        problem = f"the id is larger than {MAX_ROW_ID}, which Label Studio's database cannot hold"
-    elif name is None:
-        problem = "original_name is NULL"
-    else:
-        try:
-            name.decode()
-        except UnicodeDecodeError as error:
-            problem = f"original_name is not valid text: byte {error.start + 1} is not UTF-8"
-    return problem
+        return RowKey(
+            row_id, text, version, is_annotated, mapping_of(table).named(problem_of(row_id) or name_problem(name))
+        )
+    return RowKey(row_id, text, version, is_annotated)
 
 
 def cut_into_ranges(connection: sa.Connection, table: sa.Table, rows: int) -> list[KeyRange]:
-    """Ranges of keys with `rows` rows each, the last with what is left; together they cover all ids there can be."""
+    """Ranges of integer keys with `rows` rows each, the last with what is left; together they cover all keys."""
     query = sa.select(table.c.id).order_by(table.c.id).offset(rows - 1).limit(1)
     ranges: list[KeyRange] = []
     after: int | None = None
     while True:
         last = connection.scalar(query if after is None else query.where(table.c.id > after))
-        if last is None or last > MAX_ROW_ID:
+        if last is None or last > MAX_INTEGER_KEY:
             return [*ranges, KeyRange(after, None)]
         ranges.append(KeyRange(after, last))
         after = last
@@ -157,7 +161,7 @@ def cut_into_ranges(connection: sa.Connection, table: sa.Table, rows: int) -> li
 def read_rows(
     connection: sa.Connection,
     table: sa.Table,
-    ids: Sequence[int],
+    ids: Sequence[Key],
     *,
     max_bytes: int | None = None,
     digests_after: int | None = None,
@@ -166,7 +170,8 @@ def read_rows(
 ) -> Generator[SourceRow, None, None]:
     """The rows of these ids with their images; memory holds one at a time. Missing ones are left out.
 
-    By id, in parts of IMAGES_BATCH_SIZE; large ones come at the end of their part.
+    In the order of their keys, in parts of IMAGES_BATCH_SIZE; large ones come at the end of their part, and so do those
+    whose key is spelled otherwise than here.
 
     The rows are streamed: use `connection` for nothing else before the last one, and close what is not read to its
     end (`contextlib.closing`) before the connection.
@@ -178,16 +183,16 @@ def read_rows(
     reading = _Reading(table, image, max_bytes, digests_after, with_texts)
     for start in range(0, len(ids), IMAGES_BATCH_SIZE):
         batch = ids[start : start + IMAGES_BATCH_SIZE]
-        done = 0
+        done: set[Key] = set()
         try:
             with closing(reading.stream(connection, batch)) as rows:
                 for row in rows:
-                    done = row.key.id
+                    done.add(row.key.id)
                     yield row
                     del row
         except UnicodeDecodeError:
             # The driver refuses what is not in the column's character set. The bytes can still be read, and refused.
-            rest = [row_id for row_id in batch if row_id > done]
+            rest = [row_id for row_id in batch if row_id not in done]
             yield from replace(reading, image=_bytes(table.c.base64_data)).stream(connection, rest)
 
 
@@ -201,17 +206,21 @@ class _Reading:
     digests_after: int | None
     with_texts: bool
 
-    def stream(self, connection: sa.Connection, ids: Sequence[int]) -> Generator[SourceRow, None, None]:
-        table = self.table
+    def stream(self, connection: sa.Connection, ids: Sequence[Key]) -> Generator[SourceRow, None, None]:
+        key = key_of(self.table)
         # One row a fetch: the reader decides how many it holds at once, by their bytes.
         streaming = connection.execution_options(stream_results=True, max_row_buffer=1)
-        query = self._query(MAX_STREAMED_BYTES).where(table.c.id.in_(ids)).order_by(table.c.id)
-        large = []
+        query = self._query(MAX_STREAMED_BYTES).where(key.among(ids)).order_by(*key.columns)
+        asked = set(ids)
+        large: list[Key] = []
+        respelled: list[Key] = []
         try:
             for found in streaming.execute(query):
                 row = self._row(found)
                 is_read = row.size <= (self.max_bytes or row.size) and row.texts_size <= MAX_FIELDS_BYTES
-                if row.size + row.texts_size > MAX_STREAMED_BYTES and is_read:
+                if row.key.id not in asked:
+                    respelled.append(row.key.id)
+                elif row.size + row.texts_size > MAX_STREAMED_BYTES and is_read:
                     large.append(row.key.id)
                 else:
                     yield row
@@ -224,8 +233,11 @@ class _Reading:
         for row_id in large:
             # The client library keeps a buffer as large as the largest row for as long as a connection lives.
             connection.info[DISCARD] = True
-            for found in connection.execute(self._query(None).where(table.c.id == row_id)):
+            for found in connection.execute(self._query(None).where(key.is_(row_id))):
                 yield self._row(found)
+        by_spelling = key.as_asked(connection, asked, respelled)
+        for row in self.stream(connection, list(by_spelling)) if by_spelling else ():
+            yield replace(row, key=row.key._replace(id=by_spelling[row.key.id]))
 
     def _query(self, max_bytes: int | None) -> sa.Select[Any]:
         """max_bytes: of what is larger, only the size is read."""
@@ -242,7 +254,7 @@ class _Reading:
     def _row(self, found: Sequence[Any]) -> SourceRow:
         size, texts_size, digest, image, *rest = found
         count = len(mapping_of(self.table).fields) if self.with_texts else 0
-        key = _key(mapping_of(self.table), *rest[count:])
+        key = _key(self.table, rest[count:])
         return SourceRow(key, image, size or 0, digest or "", tuple(rest[:count]), texts_size)
 
 
@@ -273,14 +285,17 @@ def _digest(table: sa.Table) -> sa.ColumnElement[str]:
     return sa.func.left(whole, DIGEST_LENGTH)
 
 
-def read_digests(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> Iterator[tuple[RowKey, str]]:
+def read_digests(connection: sa.Connection, table: sa.Table, ids: Sequence[Key]) -> Iterator[tuple[RowKey, str]]:
     """The rows of these ids, each with a digest of what it holds; only the server reads the images."""
-    query = sa.select(_digest(table), *_key_columns(table)).order_by(table.c.id)
+    key = key_of(table)
+    query = sa.select(*_key_columns(table), _digest(table)).order_by(*key.columns)
     count, start = _MIN_DIGESTS, 0
     while start < len(ids):
         begun = time.monotonic()
-        found = connection.execute(query.where(table.c.id.in_(ids[start : start + count]))).all()
-        yield from ((_key(mapping_of(table), *key), digest) for digest, *key in found)
+        part = ids[start : start + count]
+        found = [(_key(table, row[:-1]), row[-1]) for row in connection.execute(query.where(key.among(part)))]
+        asked = key.as_asked(connection, part, [row.id for row, _ in found])
+        yield from ((row._replace(id=asked.get(row.id, row.id)), digest) for row, digest in found)
         start += count
         took = time.monotonic() - begun
         count = min(2 * count, _MAX_DIGESTS) if took < _DIGESTS_SECONDS / 2 else count

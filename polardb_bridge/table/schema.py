@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
@@ -18,6 +19,8 @@ from polardb_bridge.table.columns import (
     writing_problems_of,
     writing_warnings,
 )
+from polardb_bridge.table.key_columns import KeyType
+from polardb_bridge.table.keys import KeyKind, key_roles
 from polardb_bridge.table.mapping import DOCUMENTED, TableMapping, mapping_of
 
 TEMPLATE_TABLE = "annotation_template"
@@ -76,14 +79,16 @@ def source_table(name: str, mapping: TableMapping = DOCUMENTED) -> sa.Table:
     """
     if mapping.is_documented:
         return _documented_table(name)
-    types = {column.key: column.type for column in _documented_table("any").columns}
+    types: dict[str, sa.types.TypeEngine[Any]] = {c.key: c.type for c in _documented_table("any").columns}
+    keys = dict(zip(key_roles(mapping.kinds), mapping.kinds, strict=True))
+    types |= {role: KeyType(kind) for role, kind in keys.items() if kind is not KeyKind.INTEGER or len(keys) > 1}
     if mapping.picture and mapping.picture.kind is FieldKind.BYTES:
         types["base64_data"] = mysql.LONGBLOB()
     return sa.Table(
         check_table_name(name),
         sa.MetaData(),
         *(
-            sa.Column(column, types[role], key=role, primary_key=role == "id")
+            sa.Column(column, types[role], key=role, primary_key=role in keys, autoincrement=False)
             for role, column in mapping.by_role.items()
         ),
         info={"mapping": mapping},

@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from polardb_bridge.table.json_values import UnusableJsonError, parse_json
+from polardb_bridge.table.key_columns import key_of
+from polardb_bridge.table.keys import Key
 from polardb_bridge.table.mapping import RESULT_ROLES, mapping_of
 from polardb_bridge.table.results import RowResult, to_json
 from polardb_bridge.table.text import identifier, utf8
@@ -33,7 +35,7 @@ class StoredResult:
     roles: what the table has columns for; the rest is None.
     """
 
-    row_id: int
+    row_id: Key
     data: Any
     count: int | None
     uid: str | None
@@ -84,18 +86,20 @@ def holds_result(table: sa.Table) -> sa.ColumnElement[bool]:
     return sa.or_(sa.false(), *tells)
 
 
-def read_results(connection: sa.Connection, table: sa.Table, row_ids: Sequence[int]) -> dict[int, StoredResult]:
+def read_results(connection: sa.Connection, table: sa.Table, row_ids: Sequence[Key]) -> dict[Key, StoredResult]:
     """What the rows of these ids hold, by row id; rows that are not there are left out."""
     # As bytes: the type would parse it, and could not tell JSON's null from NULL; not all of it is valid text.
-    columns = [utf8(table.c[role]) if role in _TEXTS else table.c[role] for role in mapping_of(table).results]
-    query = sa.select(table.c.id, *columns).where(table.c.id.in_(row_ids))
-    return {
-        row.id: _stored(row.id, {role: getattr(row, role) for role in mapping_of(table).results})
-        for row in connection.execute(query)
-    }
+    roles = list(mapping_of(table).results)
+    columns = [utf8(table.c[role]) if role in _TEXTS else table.c[role] for role in roles]
+    key = key_of(table)
+    query = sa.select(*key.columns, *columns).where(key.among(row_ids))
+    found = {key.read(row[: key.width]): row[key.width :] for row in connection.execute(query)}
+    asked = key.as_asked(connection, row_ids, list(found))
+    by_asked = ((asked.get(row_id, row_id), values) for row_id, values in found.items())
+    return {row_id: _stored(row_id, dict(zip(roles, values, strict=True))) for row_id, values in by_asked}
 
 
-def _stored(row_id: int, values: Mapping[str, Any]) -> StoredResult:
+def _stored(row_id: Key, values: Mapping[str, Any]) -> StoredResult:
     uid = values.get("annotation_uid")
     created_at, updated_at = (
         time and time.replace(tzinfo=timezone.utc)
@@ -131,7 +135,7 @@ class KeptResult:
     version: int
 
 
-def read_kept(connection: sa.Connection, table: sa.Table, results: Collection[RowResult]) -> dict[int, KeptResult]:
+def read_kept(connection: sa.Connection, table: sa.Table, results: Collection[RowResult]) -> dict[Key, KeptResult]:
     """What the rows of `results`, just written, hold, by row id; rows that are not there are left out.
 
     Every write waits for this: one statement as it is, and no JSON is parsed that comes back as it was written.
@@ -146,17 +150,24 @@ def read_kept(connection: sa.Connection, table: sa.Table, results: Collection[Ro
         f"CAST(CONVERT({columns[role]} USING utf8mb4) AS BINARY)" if role in _TEXTS else columns[role]
         for role in compared
     ]
+    key = key_of(table)
     query = (
-        f"SELECT {', '.join([columns['id'], version, *values])} "  # noqa: S608  # names are checked and quoted
-        f"FROM {identifier(connection, table.name)} WHERE {columns['id']} IN ({', '.join(['%s'] * len(results))})"
+        f"SELECT {', '.join([*key.selected_sql(connection), version, *values])} "  # noqa: S608  # checked and quoted
+        f"FROM {identifier(connection, table.name)} WHERE {key.among_sql(connection, len(results))}"
     )
     by_row = {result.row_id: result for result in results}
+    found = {
+        key.read_sql(row[: key.width]): row[key.width :]
+        for row in connection.exec_driver_sql(query, tuple(key.bound(by_row)))
+    }
+    asked = key.as_asked(connection, by_row, list(found))
+    kept = {asked.get(row_id, row_id): (as_version(time), held) for row_id, (time, *held) in found.items()}
     return {
         row_id: KeptResult(
-            mapping.results.get(_differing_role(by_row[row_id], dict(zip(compared, held, strict=True))), ""),
-            as_version(time),
+            mapping.results.get(_differing_role(by_row[row_id], dict(zip(compared, held, strict=True))), ""), version
         )
-        for row_id, time, *held in connection.exec_driver_sql(query, tuple(by_row))
+        for row_id, (version, held) in kept.items()
+        if row_id in by_row
     }
 
 

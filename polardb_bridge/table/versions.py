@@ -8,6 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from polardb_bridge.table.key_columns import key_of
+from polardb_bridge.table.keys import Key
+
 _MICROSECONDS = 1_000_000
 
 
@@ -25,12 +28,15 @@ def as_version(time: int | Decimal | None) -> int:
 
 
 def read_versions(
-    connection: sa.Connection, table: sa.Table, ids: Sequence[int], *, lock: bool = False
-) -> dict[int, int]:
+    connection: sa.Connection, table: sa.Table, ids: Sequence[Key], *, lock: bool = False
+) -> dict[Key, int]:
     """The versions of the rows of these ids; missing ones are left out.
 
     lock: nobody else changes the rows until the transaction ends.
     """
-    query = sa.select(table.c.id, version_column(table)).where(table.c.id.in_(ids))
+    key = key_of(table)
+    query = sa.select(*key.columns, version_column(table)).where(key.among(ids))
     query = query.with_for_update() if lock else query
-    return {row_id: as_version(time) for row_id, time in connection.execute(query)}
+    found = {key.read(values): as_version(time) for *values, time in connection.execute(query)}
+    asked = key.as_asked(connection, ids, list(found))
+    return {asked.get(row_id, row_id): version for row_id, version in found.items()}

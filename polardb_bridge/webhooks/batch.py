@@ -18,6 +18,7 @@ from polardb_bridge.errors import (
 )
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.table.connection import begin
+from polardb_bridge.table.keys import Key, order_of, shown_key
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.results import RowResult, check_writable, lock_free_rows, write_results
 from polardb_bridge.table.versions import read_versions
@@ -99,7 +100,7 @@ class Batch:
         """Write the rows that nobody else holds, and put off the others, without waiting for any."""
         by_row = {result.row_id: task_id for task_id, result in results.items()}
 
-        def write(connection: sa.Connection) -> tuple[set[int], Results, set[int], Readback]:
+        def write(connection: sa.Connection) -> tuple[set[Key], Results, set[Key], Readback]:
             _, held = lock_free_rows(connection, self.table, list(by_row))
             free = {task: result for task, result in results.items() if result.row_id not in held}
             return held, free, *self._write_rows(connection, free)
@@ -126,7 +127,7 @@ class Batch:
             [(task_id, result)] = results.items()
             self._put_off(task_id, result.row_id, "" if isinstance(error, LockedError) else str(error))
             return
-        pairs = sorted(results.items(), key=lambda pair: pair[1].row_id)
+        pairs = sorted(results.items(), key=lambda pair: order_of(pair[1].row_id))
         for half in (dict(pairs[: len(pairs) // 2]), dict(pairs[len(pairs) // 2 :])):
             try:
                 self._write_together(half)
@@ -146,7 +147,7 @@ class Batch:
         with begin(self.parameters) as connection:
             return write(connection)
 
-    def _write_rows(self, connection: sa.Connection, results: Results) -> tuple[set[int], Readback]:
+    def _write_rows(self, connection: sa.Connection, results: Results) -> tuple[set[Key], Readback]:
         """Write rows, and look at them; the ids of those that the table does not have."""
         ids = [result.row_id for result in results.values()]
         before = read_versions(connection, self.table, ids, lock=True) if self.is_moving else None
@@ -155,14 +156,14 @@ class Batch:
         self.lease.check()
         return missing, back
 
-    def _is_written(self, results: Results, missing: Iterable[int], back: Readback) -> None:
+    def _is_written(self, results: Results, missing: Iterable[Key], back: Readback) -> None:
         gone = set(missing)
         take_versions(
             {task: back.moved[result.row_id] for task, result in results.items() if result.row_id in back.moved}
         )
         for task_id, result in results.items():
             if result.row_id in gone:
-                self._put_off(task_id, result.row_id, MISSING_ROW.format(row_id=result.row_id))
+                self._put_off(task_id, result.row_id, MISSING_ROW.format(row_id=shown_key(result.row_id)))
                 continue
             if result.data is not None:
                 self.with_result.append(task_id)
@@ -174,13 +175,13 @@ class Batch:
         if len(results) > 1:
             logger.info("Write-back: storage %s, %s rows written", self.storage.pk, len(results) - len(gone))
 
-    def _put_off(self, task_id: int, row_id: int, reason: str = "") -> None:
+    def _put_off(self, task_id: int, row_id: Key, reason: str = "") -> None:
         self.unwritable[task_id] = Unwritable(row_id, reason)
         self._log(logging.WARNING if reason else logging.INFO, task_id, row_id, reason or "locked by others")
 
-    def _log(self, level: int, task_id: int, row_id: int, what: str) -> None:
+    def _log(self, level: int, task_id: int, row_id: Key, what: str) -> None:
         logger.log(
             level,
             "Write-back: storage %s, task %s, row %s, attempt %s: %s",
-            *(self.storage.pk, task_id, row_id, self.attempt, what),
+            *(self.storage.pk, task_id, shown_key(row_id), self.attempt, what),
         )

@@ -9,8 +9,10 @@ from django.db.models import TextField
 from django.db.models.functions import Cast, Length
 from tasks.models import Annotation
 
+from polardb_bridge.storage.keyed import key_from
 from polardb_bridge.storage.matching import sources_of
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
+from polardb_bridge.table.keys import Key
 from polardb_bridge.table.results import RowResult
 from polardb_bridge.webhooks import sequence
 
@@ -83,11 +85,12 @@ def _groups(annotation_ids: list[int]) -> Iterator[list[int]]:
 class _Row(NamedTuple):
     """Which row a task came from, and the version of it that the task shows."""
 
-    row_id: int
+    row_id: Key
     version: int
 
 
 def _rows(storage: PolarDBExportStorage, task_ids: Sequence[int]) -> dict[int, _Row]:
     sources = [source.pk for source in sources_of(storage)]
     links = PolarDBImportStorageLink.objects.filter(task_id__in=task_ids, storage__in=sources)
-    return {task_id: _Row(*row) for task_id, *row in links.values_list("task_id", "row_id", "version")}
+    found = links.values_list("task_id", "version", "row_id", "key")
+    return {task_id: _Row(key_from(row_id, key), version) for task_id, version, row_id, key in found}

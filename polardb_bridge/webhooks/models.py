@@ -10,6 +10,7 @@ from django.utils import timezone
 from tasks.models import Annotation, Task
 
 from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.table.keys import MAX_KEY_LENGTH
 
 
 def _relation(to: type[models.Model], related_name: str) -> Any:
@@ -48,7 +49,8 @@ class PendingWriteback(models.Model):
     lease: the WritebackLease of the delivery that works on it, if that one lives.
     not_before: until then it is left to a worker, if there is a queue; then serving processes take it too.
     parked_reason: why its row alone cannot be written; a person may have to look at it. locked_since: since when others
-    hold the row. Of both: row_id, and attempts, how often that was found in a row; the next one is at retry_at.
+    hold the row. Of both: row_key, empty if it is not known, and attempts, how often that was found in a row; the next
+    one is at retry_at.
     """
 
     storage = _relation(PolarDBExportStorage, "pending_writebacks")
@@ -59,7 +61,7 @@ class PendingWriteback(models.Model):
     lease = models.UUIDField(null=True)
     parked_reason = models.TextField(blank=True, default="")
     locked_since = models.DateTimeField(null=True)
-    row_id = models.BigIntegerField(null=True)
+    row_key = models.CharField(max_length=MAX_KEY_LENGTH, blank=True, default="")
     attempts = models.PositiveIntegerField(default=0)
     retry_at = models.DateTimeField(null=True)
 

@@ -17,6 +17,7 @@ from tasks.models import Task
 
 from polardb_bridge.choices import ImageDelivery
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
+from polardb_bridge.table.keys import Key
 from polardb_bridge.webhooks import clock, delays, leases, sequence
 from polardb_bridge.webhooks.leases import Lease
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackMark
@@ -165,7 +166,7 @@ def is_at_work(storage: PolarDBExportStorage) -> bool:
 class Unwritable:
     """Why a row alone could not be written. reason: empty if others hold it."""
 
-    row_id: int
+    row_id: Key
     reason: str = ""
 
 
@@ -199,7 +200,7 @@ def _put_off(pending: PendingWriteback, why: Unwritable) -> None:
     now = clock.now()
     PendingWriteback.objects.filter(pk=pending.pk).update(
         lease=None,
-        row_id=why.row_id,
+        row_key=str(why.row_id),
         parked_reason=why.reason,
         locked_since=(pending.locked_since or now) if is_locked else None,
         attempts=attempts,

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.storage.models import PolarDBImportStorageLink
 from polardb_bridge.storage.sync.models import RowMemory
+from polardb_bridge.table.keys import Key
 from polardb_bridge.table.results import RowResult
 from polardb_bridge.table.rows import read_digests
 from polardb_bridge.table.stored import KeptResult, read_kept
@@ -35,12 +36,12 @@ class Moved:
 class Readback:
     """By row id: the column that holds something else than was written; and rows whose version was moved."""
 
-    columns: dict[int, str] = field(default_factory=dict)
-    moved: dict[int, Moved] = field(default_factory=dict)
+    columns: dict[Key, str] = field(default_factory=dict)
+    moved: dict[Key, Moved] = field(default_factory=dict)
 
 
 def read_back(
-    connection: sa.Connection, table: sa.Table, results: Collection[RowResult], before: Mapping[int, int] | None
+    connection: sa.Connection, table: sa.Table, results: Collection[RowResult], before: Mapping[Key, int] | None
 ) -> Readback:
     """Look at the rows of `results`, in the transaction that has written them.
 
@@ -60,10 +61,10 @@ def read_back(
 def _moved(
     connection: sa.Connection,
     table: sa.Table,
-    shown: Mapping[int, int],
-    kept: Mapping[int, KeptResult],
-    before: Mapping[int, int] | None,
-) -> dict[int, Moved]:
+    shown: Mapping[Key, int],
+    kept: Mapping[Key, KeptResult],
+    before: Mapping[Key, int] | None,
+) -> dict[Key, Moved]:
     """Rows that were of the version that their tasks show until this transaction wrote them."""
     newer = [row_id for row_id, found in kept.items() if shown[row_id] not in (0, found.version)]
     if not newer:

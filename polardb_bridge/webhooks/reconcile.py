@@ -24,6 +24,7 @@ from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportSto
 from polardb_bridge.storage.owners import named, owner_besides
 from polardb_bridge.storage.primary import connect_at_primary
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.keys import Key
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.stored import StoredResult, Unreadable, read_results
 from polardb_bridge.webhooks import outbox, sequence
@@ -48,7 +49,7 @@ class ReconcileReport:
     foreign: results that others wrote into rows of tasks that nobody has labeled in Label Studio; left alone.
     goes_nowhere: no source of the project reads the table, so that there was nothing to compare. owner: whose the table
     is, if another target writes it, too: nothing was compared, or each would write over the other's results, for ever.
-    listed: the first of them, each as (row id, what).
+    listed: the first of them, each as (key, what).
     """
 
     checked: int = 0
@@ -58,9 +59,9 @@ class ReconcileReport:
     foreign: int = 0
     goes_nowhere: bool = False
     owner: str = ""
-    listed: list[tuple[int, str]] = field(default_factory=list)
+    listed: list[tuple[Key, str]] = field(default_factory=list)
 
-    def add(self, row_id: int, what: str) -> None:
+    def add(self, row_id: Key, what: str) -> None:
         setattr(self, what, getattr(self, what) + 1)
         if len(self.listed) < MAX_LISTED:
             self.listed.append((row_id, what))
@@ -108,7 +109,7 @@ def _compare(
     report.checked += len(links)
     for link in links:
         if found[link.task_id].what:
-            report.add(link.row_id, found[link.task_id].what)
+            report.add(link.row_key, found[link.task_id].what)
     return [task_id for task_id, verdict in found.items() if verdict.is_to_be_written]
 
 
@@ -124,7 +125,7 @@ def _judge(
     storage: PolarDBExportStorage, links: list[PolarDBImportStorageLink], connecting: Connecting
 ) -> dict[int, _Verdict]:
     """By task, how its row compares with Label Studio."""
-    rows = {link.task_id: link.row_id for link in links}
+    rows = {link.task_id: link.row_key for link in links}
     stored = _read(storage, list(rows.values()), connecting)
     expected: dict[int, bool] = {}
     cleared: set[int] = set()
@@ -145,7 +146,7 @@ def _judge(
     pending = outbox.dirty([storage], list(rows))
     verdicts = {}
     for link in links:
-        found = stored.get(link.row_id)
+        found = stored.get(link.row_key)
         verdict = _Verdict()
         if found is None:
             # Its mark will say so to people who look for what is not delivered.
@@ -160,7 +161,7 @@ def _judge(
     return verdicts
 
 
-def _read(storage: PolarDBExportStorage, row_ids: list[int], connecting: Connecting) -> dict[int, StoredResult]:
+def _read(storage: PolarDBExportStorage, row_ids: list[Key], connecting: Connecting) -> dict[Key, StoredResult]:
     with connecting(writing_parameters(storage)) as connection:
         try:
             return read_results(connection, storage.source_table, row_ids)

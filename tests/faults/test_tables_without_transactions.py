@@ -58,7 +58,7 @@ def test_a_refused_row_stands_alone(project: LabelingProject, storage: Any, sour
     report = deliver(storage)
     assert (report.written, report.parked, report.error) == (2, 1, "")
     assert labels(project, source) == ["cat", None, "cat"]
-    assert "not this one" in PendingWriteback.objects.get(row_id=2).parked_reason
+    assert "not this one" in PendingWriteback.objects.get(row_key="2").parked_reason
     source.execute("DROP TRIGGER refuse")
     PendingWriteback.objects.update(retry_at=None)
     assert_delivered(project, storage, source)

@@ -268,7 +268,11 @@ def test_a_statement_deploys_it(products: Things, user: Any) -> None:
         (["--map=image=photo:bytes", "--result-column=annotation_data=photo"], "'photo' has two uses"),
         (["--map=image=photo:bytes", "--result-column=label=answer"], "'label' is nothing that results have"),
         (["--key=answers", "--map=image=photo:bytes", "--result-column=annotation_data=answer"], "not the primary key"),
-        (["--key=title", "--map=image=photo:bytes", "--result-column=annotation_data=answer"], "'title' is VARCHAR"),
+        (
+            ["--key=title", "--map=image=photo:bytes", "--result-column=annotation_data=answer"],
+            "'title' is not the primary",
+        ),
+        (["--key=photo", "--map=image=photo:bytes"], "than 'photo', as a column of type longblob does not tell"),
         (
             ["--map=picture=photo:bytes", "--result-column=annotation_data=answer"],
             r"shows \$image, and the mapping gives tasks \$picture",

@@ -16,7 +16,7 @@ from polardb_bridge.storage.sync.plan import plan_sync
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.connection import begin
-from polardb_bridge.table.rows import MAX_ROW_ID
+from polardb_bridge.table.keys import MAX_INTEGER_KEY
 from polardb_bridge.webhooks.reconcile import reconcile
 from support.labeling import Provisioned
 from support.source_data import TABLE, Source, base64_text, image_bytes, region
@@ -70,9 +70,9 @@ def assert_listed(storage: PolarDBImportStorage, row_id: int, problem: str, *, t
 
 
 def test_an_id_that_no_database_of_label_studio_holds(storage: PolarDBImportStorage, source: Source) -> None:
-    put(source, MAX_ROW_ID)
-    put(source, MAX_ROW_ID + 1)
-    assert_listed(storage, MAX_ROW_ID + 1, "larger than 9223372036854775807", tasks=[1, 9, MAX_ROW_ID])
+    put(source, MAX_INTEGER_KEY)
+    put(source, MAX_INTEGER_KEY + 1)
+    assert_listed(storage, MAX_INTEGER_KEY + 1, "larger than 9223372036854775807", tasks=[1, 9, MAX_INTEGER_KEY])
     planned = plan_sync(storage)
     assert (planned.created, planned.failed) == (0, 1)
 
@@ -84,7 +84,7 @@ def test_many_ids_that_no_database_of_label_studio_holds_in_a_shared_sync(
 
     monkeypatch.setenv("POLARDB_SHARED_SYNC_ROWS", "4")
     for number in range(5):
-        put(source, MAX_ROW_ID + 1 + number)
+        put(source, MAX_INTEGER_KEY + 1 + number)
     storage.info_set_queued()
     jobs.run(storage.pk, ask_helpers=lambda wanted: None)
     storage.refresh_from_db()

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.connection import begin, connect, dispose
+from polardb_bridge.table.keys import Key
 from polardb_bridge.table.packets import text_bytes
 from polardb_bridge.table.results import RowResult, to_json, write_results
 from polardb_bridge.table.schema import source_table
@@ -23,7 +24,7 @@ def result(row_id: int, data: Any, count: int = 1) -> RowResult:
     return RowResult(row_id, data, count, "uid-1", WHEN, WHEN)
 
 
-def write(source: Source, *results: RowResult) -> set[int]:
+def write(source: Source, *results: RowResult) -> set[Key]:
     with begin(source.parameters) as connection:
         return write_results(connection, source_table(TABLE), results)
 

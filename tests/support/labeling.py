@@ -13,6 +13,7 @@ from polardb_bridge.deployments.projects import ProvisionedProject, provision_pr
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import begin, dispose
+from polardb_bridge.table.keys import Key
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.webhooks.delivery import deliver_due
 from support.source_data import TABLE, Source
@@ -36,17 +37,17 @@ def provision(parameters: ConnectionParameters, name: str = "animals", owner: An
 
 @dataclass
 class LabelingProject:
-    """A synced project; tasks by row id."""
+    """A synced project; tasks by key."""
 
     provisioned: Provisioned
     api: Any
-    tasks: dict[int, Any]
+    tasks: dict[Any, Any]
 
     @property
     def export_storage(self) -> PolarDBExportStorage:
         return self.provisioned.export_storage
 
-    def submit(self, row_id: int, *regions: dict[str, Any], **fields: Any) -> int:
+    def submit(self, row_id: Key, *regions: dict[str, Any], **fields: Any) -> int:
         """Submit an annotation of the row's task; its id."""
         answer = self.api.post(
             f"/api/tasks/{self.tasks[row_id].pk}/annotations/", {"result": list(regions), **fields}, format="json"

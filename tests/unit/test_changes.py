@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from polardb_bridge.storage.sync.changes import LinkedRow, compare
+from polardb_bridge.storage.sync.changes import compare
+from polardb_bridge.storage.sync.compared import LinkedRow
 from polardb_bridge.table.rows import RowKey
 
 

@@ -81,7 +81,7 @@ def test_other_roles_are_refused() -> None:
         "photo",
         None,
         {"keys": "id"},
-        {"key": ["id"]},
+        {"keys": ["id"]},
         {"data": "photo"},
         {"data": {"image": 3}},
         {"result": ["answer"]},
@@ -122,12 +122,17 @@ def test_what_is_only_read_may_be_read_twice() -> None:
 names = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=64)
 
 
-@given(names, names, st.sampled_from(FieldKind), st.dictionaries(st.sampled_from(RESULT_ROLES), names))
+@given(
+    st.lists(names, min_size=1, max_size=3),
+    names,
+    st.sampled_from(FieldKind),
+    st.dictionaries(st.sampled_from(RESULT_ROLES), names),
+)
 def test_a_statement_and_its_mapping_survive_being_written(
-    key: str, column: str, kind: FieldKind, results: dict[str, str]
+    key: list[str], column: str, kind: FieldKind, results: dict[str, str]
 ) -> None:
     for name in ("image", "other"):
-        mapping = AskedMapping(key, {name: Field(column, kind)}, name="", version=None, results=results or None)
+        mapping = AskedMapping(tuple(key), {name: Field(column, kind)}, name="", version=None, results=results or None)
         deploy = DeployModel("m", "d", "1", "things", mapping=mapping)
         assert parse(str(deploy)) == [deploy]
 
@@ -139,7 +144,7 @@ def test_a_statement_names_columns() -> None:
     )
     assert isinstance(deploy, DeployModel)
     assert deploy.mapping == AskedMapping(
-        "sku", {"image": Field("photo", FieldKind.BYTES)}, "", "changed at", {"annotation_data": "answer"}
+        ("sku",), {"image": Field("photo", FieldKind.BYTES)}, "", "changed at", {"annotation_data": "answer"}
     )
 
 

@@ -155,7 +155,7 @@ def failed(project: Project, *, everything: bool = False) -> Sheet:
             Column("failure", _("What failed")),
             Column("reason", _("Reason")),
         ),
-        tuple((row.row_id, row.task_id, row.name, _failure(row), in_page_language(row.reason)) for row in shown),
+        tuple((row.key, row.task_id, row.name, _failure(row), in_page_language(row.reason)) for row in shown),
         note=_("{count} more are in the CSV file.").format(count=hidden) if hidden else "",
     )
 

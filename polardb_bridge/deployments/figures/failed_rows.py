@@ -12,10 +12,11 @@ from projects.models import Project
 from polardb_bridge.storage.images.unreadable import UnreadableImage
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.writeback_status import listed, why
+from polardb_bridge.table.keys import parse_shown
 from polardb_bridge.webhooks.models import PendingWriteback
 
-# As sync/report.py writes them.
-_LISTED = re.compile(r"row (?P<row>-?\d+) \((?P<name>.*?)\): (?P<reason>.*)", re.DOTALL)
+# As sync/report.py writes them, behind the key.
+_LISTED = re.compile(r"\((?P<name>.*?)\): (?P<reason>.*)", re.DOTALL)
 
 
 class Failure(str, Enum):
@@ -28,9 +29,12 @@ class Failure(str, Enum):
 
 @dataclass(frozen=True)
 class FailedRow:
-    """row_id: None for a line that stands for others which the sync did not list. task_id: None if it has no task."""
+    """key: of the row, as text; None for a line that stands for others which the sync did not list.
 
-    row_id: int | None
+    task_id: None if it has no task.
+    """
+
+    key: str | None
     task_id: int | None
     name: str
     failure: Failure
@@ -47,17 +51,18 @@ def _unread(project: Project) -> Iterator[FailedRow]:
         if storage.status == storage.Status.FAILED:
             continue  # it is one message, about the table
         for line in (storage.traceback or "").splitlines():
-            row = _LISTED.fullmatch(line)
+            key, rest = parse_shown(line) or (None, "")
+            row = _LISTED.fullmatch(rest)
             if row:
-                yield FailedRow(int(row["row"]), None, row["name"], Failure.READ, row["reason"])
+                yield FailedRow(key, None, row["name"], Failure.READ, row["reason"])
             else:
                 yield FailedRow(None, None, "", Failure.READ, line)
 
 
 def _unshown(project: Project) -> Iterator[FailedRow]:
-    found = UnreadableImage.objects.filter(link__task__project=project).order_by("link__row_id")
+    found = UnreadableImage.objects.filter(link__task__project=project).order_by("link__row_id", "link__key")
     for row, task, name, problem in found.values_list(
-        "link__row_id", "link__task", "link__task__data__original_name", "problem"
+        "link__key", "link__task", "link__task__data__original_name", "problem"
     ):
         yield FailedRow(row, task, str(name or ""), Failure.SHOW, problem)
 
@@ -65,6 +70,6 @@ def _unshown(project: Project) -> Iterator[FailedRow]:
 def _unwritten(project: Project) -> Iterator[FailedRow]:
     found = listed(PendingWriteback.objects.filter(storage__project=project))
     for row, task, name, reason, since in found.values_list(
-        "row_id", "task", "task__data__original_name", "parked_reason", "locked_since"
+        "row_key", "task", "task__data__original_name", "parked_reason", "locked_since"
     ):
-        yield FailedRow(row, task, str(name or ""), Failure.WRITE, why(reason, since))
+        yield FailedRow(row or None, task, str(name or ""), Failure.WRITE, why(reason, since))

@@ -39,7 +39,9 @@ class Command(BridgeCommand):
             "Which columns of the table are what, if it is not of the documented layout. What is left out are columns "
             "of the documented names, where the table has them, and its primary key.",
         )
-        group.add_argument("--key", metavar="COLUMN", help="integers that tell rows apart")
+        group.add_argument(
+            "--key", metavar="COLUMN[,COLUMN]", help="what tells rows apart: one column, or several with commas"
+        )
         group.add_argument(
             "--map",
             action="append",

@@ -10,6 +10,7 @@ from polardb_bridge.storage.lookup import find_export_storage
 from polardb_bridge.storage.matching import GOES_NOWHERE
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.storage.writeback_status import writeback_status
+from polardb_bridge.table.keys import shown_key
 from polardb_bridge.webhooks.delivery import deliver_everything
 from polardb_bridge.webhooks.reconcile import reconcile
 
@@ -46,7 +47,7 @@ class Command(BridgeCommand):
                         "Remove one of the two targets."
                     )
                 for row_id, what in report.listed:
-                    self.stdout.write(f"row {row_id}: {what}")
+                    self.stdout.write(f"row {shown_key(row_id)}: {what}")
                 self.stdout.write(
                     f"Storage {storage.pk} ({storage.table_address}): {report.checked} rows compared, "
                     f"{report.different} differ, {report.pending} pending, {report.missing} missing, "

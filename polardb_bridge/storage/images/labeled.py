@@ -18,6 +18,7 @@ from django.utils import timezone
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.images.verify import verify_links
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.table.keys import shown_key
 from polardb_bridge.table.rows import IMAGES_BATCH_SIZE
 
 logger = logging.getLogger(__name__)
@@ -73,15 +74,15 @@ def look(storage: PolarDBImportStorage) -> None:
 
 def _look(storage: PolarDBImportStorage, marks: list[LabeledImage]) -> bool:
     tasks = {mark.task_id for mark in marks}
-    links = list(PolarDBImportStorageLink.objects.filter(storage=storage.pk, task__in=tasks).order_by("row_id"))
+    links = list(PolarDBImportStorageLink.objects.filter(storage=storage.pk, task__in=tasks).order_by("pk"))
     try:
         problems = verify_links(storage, links)
     except BridgeError as error:
         logger.info("Images of new results of storage %s cannot be looked at now: %s", storage.pk, error)
         return False
-    for row_id, problem in problems.items():
+    for key, problem in problems.items():
         logger.warning(
-            "Storage %s: row %s has a result, but its image cannot be shown: %s", storage.pk, row_id, problem
+            "Storage %s: row %s has a result, but its image cannot be shown: %s", storage.pk, shown_key(key), problem
         )
     LabeledImage.objects.filter(pk__in=[mark.pk for mark in marks]).delete()
     return True

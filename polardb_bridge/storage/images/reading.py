@@ -17,6 +17,7 @@ from polardb_bridge.storage.primary import connect_to_primary
 from polardb_bridge.table.budget import DISCARD
 from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.images.decode import DecodedImage
+from polardb_bridge.table.keys import Key
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.pictures import decode_image, read_image, read_image_pieces, write_pieces
 from polardb_bridge.table.rows import StaleRowError
@@ -53,7 +54,7 @@ class LargeImage:
                 yield data
 
 
-def read(storage: PolarDBImportStorage, row_id: int, since_version: int = 0) -> DecodedImage | LargeImage:
+def read(storage: PolarDBImportStorage, row_id: Key, since_version: int = 0) -> DecodedImage | LargeImage:
     """The present image of a row; one that is older than `since_version` only if the primary has no newer one.
 
     Raises:
@@ -72,7 +73,7 @@ def read(storage: PolarDBImportStorage, row_id: int, since_version: int = 0) -> 
 
 
 def _read(
-    storage: PolarDBImportStorage, row_id: int, limit: TimeLimit, since_version: int = 0
+    storage: PolarDBImportStorage, row_id: Key, limit: TimeLimit, since_version: int = 0
 ) -> DecodedImage | LargeImage:
     parameters, table = storage.connection_parameters(), storage.source_table
     hasty = replace(parameters, timeout_s=TIMEOUT_S)
@@ -94,7 +95,7 @@ def _allowed_s(size: int) -> float:
 
 
 def _read_large(
-    parameters: ConnectionParameters, table: sa.Table, row_id: int, limit: TimeLimit
+    parameters: ConnectionParameters, table: sa.Table, row_id: Key, limit: TimeLimit
 ) -> DecodedImage | LargeImage:
     if not _turn.acquire(timeout=FIRST_BYTE_TIME_LIMIT_S):
         raise RetryableError("Other large images are being read. Try again soon.")

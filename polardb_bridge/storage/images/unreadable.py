@@ -13,7 +13,9 @@ from django.db import models
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from polardb_bridge.storage.keyed import key_from
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.table.keys import Key, shown_key
 
 MAX_LISTED = 20
 
@@ -35,14 +37,14 @@ class UnreadableImage(models.Model):
 class UnreadableRow:
     """A row of a task. is_labeled: it has a submitted result all the same."""
 
-    row_id: int
+    row_id: Key
     task_id: int
     problem: str
     is_labeled: bool
 
     def __str__(self) -> str:
         labeled = "; it has a result all the same" if self.is_labeled else ""
-        return f"row {self.row_id} (task {self.task_id}): {self.problem}{labeled}"
+        return f"row {shown_key(self.row_id)} (task {self.task_id}): {self.problem}{labeled}"
 
 
 def remember(link: PolarDBImportStorageLink, problem: str) -> None:
@@ -68,11 +70,16 @@ def labeled(storage: PolarDBImportStorage) -> QuerySet[UnreadableImage]:
 
 
 def rows(storage: PolarDBImportStorage, limit: int | None = None) -> list[UnreadableRow]:
-    """The first of them, or all: those with a result, then the others, by row id."""
+    """The first of them, or all: those with a result, then the others, by key."""
     is_labeled = models.Q(link__task__total_annotations__gt=0)
-    found = of_storage(storage).order_by(models.Case(models.When(is_labeled, 0), default=1), "link__row_id")[:limit]
-    values = found.values_list("link__row_id", "link__task_id", "problem", "link__task__total_annotations")
-    return [UnreadableRow(row_id, task_id, problem, count > 0) for row_id, task_id, problem, count in values]
+    found = of_storage(storage).order_by(
+        models.Case(models.When(is_labeled, 0), default=1), "link__row_id", "link__key"
+    )[:limit]
+    values = found.values_list("link__row_id", "link__key", "link__task_id", "problem", "link__task__total_annotations")
+    return [
+        UnreadableRow(key_from(row_id, key), task_id, problem, count > 0)
+        for row_id, key, task_id, problem, count in values
+    ]
 
 
 def as_json(storage: PolarDBImportStorage) -> dict[str, Any]:

@@ -16,12 +16,13 @@ from polardb_bridge.storage.images.reading import MAX_BYTES_IN_MEMORY, LargeImag
 from polardb_bridge.storage.images.unreadable import UnreadableImage, UnreadableRow, rows
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.keys import Key
 from polardb_bridge.table.pictures import decode_image
 from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, read_rows
 
 
 class Verification(models.Model):
-    """How far the verification of a storage has come. after: the row id up to which it has looked; None at its end.
+    """How far the verification of a storage has come. after: the link up to which it has looked; None at its end.
 
     finished_at: when one last came to its end.
     """
@@ -86,8 +87,8 @@ def verify(
     return VerifyReport(checked, True, rows(storage))
 
 
-def verify_links(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLink]) -> dict[int, str]:
-    """The same for the rows of these links of `storage` alone; why images cannot be shown, by row id.
+def verify_links(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLink]) -> dict[Key, str]:
+    """The same for the rows of these links of `storage` alone; why images cannot be shown, by key.
 
     Raises:
         BridgeError: the table cannot be read.
@@ -99,19 +100,19 @@ def verify_links(storage: PolarDBImportStorage, links: Sequence[PolarDBImportSto
 
 
 def _next(storage: PolarDBImportStorage, after: int | None) -> list[PolarDBImportStorageLink]:
-    links = PolarDBImportStorageLink.objects.filter(storage=storage.pk).order_by("row_id")
+    links = PolarDBImportStorageLink.objects.filter(storage=storage.pk).order_by("pk")
     if after is not None:
-        links = links.filter(row_id__gt=after)
+        links = links.filter(pk__gt=after)
     return list(links[:IMAGES_BATCH_SIZE])
 
 
-def _look(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLink]) -> dict[int, str]:
-    """Why the images of rows cannot be shown, by row id; a missing row is none of them: the next sync sees to it."""
-    problems: dict[int, str] = {}
+def _look(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLink]) -> dict[Key, str]:
+    """Why the images of rows cannot be shown, by key; a missing row is none of them: the next sync sees to it."""
+    problems: dict[Key, str] = {}
     if not storage.has_picture:
         return problems
-    large = []
-    row_ids = [link.row_id for link in links]
+    large: list[Key] = []
+    row_ids = [link.row_key for link in links]
     table = storage.source_table
     with (
         connect(storage.connection_parameters()) as connection,
@@ -136,10 +137,14 @@ def _look(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLin
     return problems
 
 
-def _keep(links: Sequence[PolarDBImportStorageLink], problems: dict[int, str]) -> None:
+def _keep(links: Sequence[PolarDBImportStorageLink], problems: dict[Key, str]) -> None:
     UnreadableImage.objects.filter(link__in=[link.pk for link in links]).delete()
     UnreadableImage.objects.bulk_create(
-        [UnreadableImage(link_id=link.pk, problem=problems[link.row_id]) for link in links if link.row_id in problems],
+        [
+            UnreadableImage(link_id=link.pk, problem=problems[link.row_key])
+            for link in links
+            if link.row_key in problems
+        ],
         update_conflicts=True,  # whoever opens a task meanwhile finds the same
         unique_fields=["link"],
         update_fields=["problem"],

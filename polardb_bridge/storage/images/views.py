@@ -22,11 +22,13 @@ from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.images.cache import ImageCache
 from polardb_bridge.storage.images.placeholder import drawn
 from polardb_bridge.storage.images.reading import LargeImage, read
+from polardb_bridge.storage.keyed import with_keys
 from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync.models import KnownTable
 from polardb_bridge.table.horizon import Horizon
 from polardb_bridge.table.images.decode import DecodedImage
+from polardb_bridge.table.keys import shown_key
 
 logger = logging.getLogger(__name__)
 
@@ -80,9 +82,9 @@ class ImageView(APIView):
             unreadable.remember(found, str(error))
             # Label Studio's editor shows nothing but a 200, and says otherwise that CORS is the reason. Programs must
             # not take the picture of a sentence for the row's.
-            return _refused(request, f"Row {link.row_id}: {error}.", 404, status_for_pages=200)
+            return _refused(request, f"Row {shown_key(link.row_id)}: {error}.", 404, status_for_pages=200)
         except BridgeError as error:
-            logger.warning("Image of row %s of storage %s: %s", link.row_id, link.storage_id, error)
+            logger.warning("Image of row %s of storage %s: %s", shown_key(link.row_id), link.storage_id, error)
             answer = _refused(request, "The database of this image does not answer. Try again soon.", 503)
             answer["Retry-After"] = str(RETRY_AFTER_S)
             return answer
@@ -96,7 +98,7 @@ class ImageView(APIView):
 
 
 def _find(link: ImageLink, request: Request) -> PolarDBImportStorageLink | None:
-    links = PolarDBImportStorageLink.objects.filter(row_id=link.row_id).order_by("pk")
+    links = with_keys(PolarDBImportStorageLink.objects.order_by("pk"), [link.row_id])
     links = links.select_related("storage__project__organization", "storage__sync_state", "memory", "unreadable")
     found = links.filter(storage=link.storage_id).first()
     if found is None:
@@ -126,7 +128,7 @@ def _is_in_doubt(found: PolarDBImportStorageLink) -> bool:
 
 
 def _etag(link: ImageLink) -> str:
-    return f'"{link.storage_id}-{link.row_id}-{link.version}-{link.revision}"'
+    return f'"{link.storage_id}-{link.row}-{link.version}-{link.revision}"'
 
 
 def _digest(image: DecodedImage | LargeImage) -> str:

@@ -25,13 +25,15 @@ from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportSto
 from polardb_bridge.storage.sync.models import KnownTable
 from polardb_bridge.storage.sync.task_data import MAX_DATA_URI_BYTES, TaskData
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.key_columns import key_of
+from polardb_bridge.table.keys import Key, order_of
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.pictures import data_uri
-from polardb_bridge.table.rows import read_rows
+from polardb_bridge.table.rows import read_keys, read_rows
 
 LINKS = "polardb_io_storages_polardbimportstoragelink"
-# Of a picture or its address: as much as an address has.
-_START = 600
+# Of a picture or its address: as much as an address has, with a key of MAX_KEY_LENGTH.
+_START = 4000
 
 
 class Orphan(NamedTuple):
@@ -51,7 +53,7 @@ class Adoption:
 
     def __init__(self, storage: PolarDBImportStorage) -> None:
         self._storage = storage
-        self._orphans: dict[int, Orphan] | None = None
+        self._orphans: dict[Key, Orphan] | None = None
 
     def choose(
         self, new: Sequence[TaskData], source: ConnectionParameters, table: sa.Table
@@ -62,7 +64,7 @@ class Adoption:
             BridgeError: the table cannot be read.
         """
         if self._orphans is None:
-            self._orphans = self._find()
+            self._orphans = self._spelled_now(self._find(), source, table)
         if not self._orphans:
             return []
         found = [(data, self._orphans.pop(data.row_id)) for data in new if data.row_id in self._orphans]
@@ -84,7 +86,7 @@ class Adoption:
         shown = task.values_list("data", flat=True).first() or {}
         return all(name in shown and shown[name] == value for name, value in data.fields.items())
 
-    def _find(self) -> dict[int, Orphan]:
+    def _find(self) -> dict[Key, Orphan]:
         """By row id; of several tasks of a row, one that is annotated."""
         storage = self._storage
         tasks = Task.objects.filter(project=storage.project_id)
@@ -95,28 +97,39 @@ class Adoption:
         here = (storage.host.lower(), storage.port)
         is_here = {pk: (host.lower(), port) == here for pk, host, port in known.values_list("pk", "host", "port")}
         start = Substr(KeyTextTransform(storage.image_field, "data"), Value(1), Value(_START))
-        found: dict[int, Orphan] = {}
+        kind = int if key_of(storage.source_table).is_integer else str
+        found: dict[Key, Orphan] = {}
         orphans = (
             tasks.filter(**{f"{LINKS}__isnull": True}).annotate(picture=start).order_by("-total_annotations", "pk")
         )
         columns = ("pk", "total_annotations", "data__id", "data__original_name", "picture")
         for task_id, count, row_id, name, picture in orphans.values_list(*columns):
             link = ImageLink.of_url(picture or "")
-            if link and link.storage_id in is_here:
+            if link and link.storage_id in is_here and isinstance(link.row_id, kind):
                 named = None if is_here[link.storage_id] else name or ""
                 found.setdefault(link.row_id, Orphan(task_id, count > 0, holds_picture=False, name=named))
-            elif isinstance(row_id, int) and (not storage.has_picture or (picture or "").startswith("data:image/")):
+            elif isinstance(row_id, kind) and (not storage.has_picture or (picture or "").startswith("data:image/")):
                 found.setdefault(row_id, Orphan(task_id, count > 0, holds_picture=True))
         return found
 
-    def _pictures(self, rows: Mapping[int, TaskData], source: ConnectionParameters, table: sa.Table) -> dict[int, str]:
+    def _spelled_now(
+        self, orphans: dict[Key, Orphan], source: ConnectionParameters, table: sa.Table
+    ) -> dict[Key, Orphan]:
+        """The same by the keys that the rows have now."""
+        if not orphans or key_of(table).is_integer:
+            return orphans
+        with connect(source) as connection:
+            rows = read_keys(connection, table, list(orphans))
+        return {row.id: orphans[asked] for asked, row in rows.items()}
+
+    def _pictures(self, rows: Mapping[Key, TaskData], source: ConnectionParameters, table: sa.Table) -> dict[Key, str]:
         """The rows' pictures as tasks hold them."""
         if self._storage.delivery_in_use != ImageDelivery.LINK:
             return {row_id: data.image or "" for row_id, data in rows.items()}
         pictures = {}
         with (
             connect(source) as connection,
-            closing(read_rows(connection, table, sorted(rows), max_bytes=MAX_DATA_URI_BYTES)) as stored,
+            closing(read_rows(connection, table, sorted(rows, key=order_of), max_bytes=MAX_DATA_URI_BYTES)) as stored,
         ):
             for row in stored:
                 with suppress(RowError):

@@ -3,46 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
 from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.sync.by_key import IsWanted, RowsReader, find_by_key
+from polardb_bridge.storage.sync.compared import Changes, LinkedRow
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.keys import MAX_INTEGER_KEY
 from polardb_bridge.table.name_filter import compile_name_filter
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import ALL_KEYS, MAX_ROW_ID, KeyRange, RowKey, read_digests, read_key_page
-
-
-class LinkedRow(NamedTuple):
-    """A row that has a task. version, digest, revision: when the task was created or refreshed; is_missing: so it was.
-
-    digest: only if the row can have changed since and kept its version. revision: None before the first refresh.
-    """
-
-    row_id: int
-    task_id: int
-    version: int
-    is_missing: bool
-    digest: str | None = None
-    revision: int | None = None
-
-
-@dataclass
-class Changes:
-    """new: rows without task. changed: rows that differ from their task. missing: tasks without row.
-
-    in_doubt: rows of the same version as their task that can differ all the same. bad: rows that cannot be tasks.
-    """
-
-    new: list[RowKey] = field(default_factory=list)
-    changed: list[tuple[RowKey, LinkedRow]] = field(default_factory=list)
-    missing: list[LinkedRow] = field(default_factory=list)
-    in_doubt: list[tuple[RowKey, LinkedRow]] = field(default_factory=list)
-    bad: list[RowKey] = field(default_factory=list)
-    unchanged: int = 0
+from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey, behind, read_digests
 
 
 def find_changes(
@@ -56,26 +29,34 @@ def find_changes(
     Raises:
         BridgeError: the table cannot be read.
     """
-    links = PolarDBImportStorageLink.objects.filter(storage_id=storage.pk)
-    linked = links.values_list("row_id", "task_id", "version", "is_missing", "memory__digest", "memory__revision")
     matches = compile_name_filter(storage.regex_filter) if storage.regex_filter else None
 
     def is_wanted(key: RowKey) -> bool:
         return not (storage.only_unannotated and key.is_annotated) and not (matches and not matches(key.original_name))
 
-    def between(after: int | None, until: int | None) -> Iterable[LinkedRow]:
+    results_matter = storage.only_unannotated or storage.existing_annotations != ExistingAnnotations.IGNORE
+    reader = RowsReader(source, table, results_matter)
+    if reader.key.is_integer:
+        yield from _by_order(storage, reader, within, is_wanted)
+    else:
+        yield from find_by_key(storage, reader, is_wanted)
+
+
+def _by_order(
+    storage: PolarDBImportStorage, reader: RowsReader, within: KeyRange, is_wanted: IsWanted
+) -> Iterator[Changes]:
+    """Of integer keys: rows and links of a page, both in their order."""
+    links = PolarDBImportStorageLink.objects.filter(storage_id=storage.pk)
+    linked = links.values_list("row_id", "task_id", "version", "is_missing", "memory__digest", "memory__revision")
+
+    def between(after: Any, until: int | None) -> Iterable[LinkedRow]:
         found = linked if after is None else linked.filter(row_id__gt=after)
         return (LinkedRow(*row) for row in (found if until is None else found.filter(row_id__lte=until)))
 
-    after = read_after = within.after
-    results_matter = storage.only_unannotated or storage.existing_annotations != ExistingAnnotations.IGNORE
-    while True:
-        with connect(source) as connection:
-            keys = read_key_page(connection, table, KeyRange(read_after, within.until), with_results=results_matter)
-        if not keys:
-            break
-        read_after = keys[-1].id
-        last = min(read_after, MAX_ROW_ID)
+    after = within.after
+    while keys := reader.page(within):
+        within = behind(within, keys)
+        last = min(int(keys[-1].id), MAX_INTEGER_KEY)
         changes = compare(keys, between(after, last))
         # After the links: a row is dismissed before its link goes, and people delete tasks while a sync runs.
         dismissed = _dismissed(storage, [*changes.new, *changes.bad])
@@ -87,7 +68,7 @@ def find_changes(
 
 
 def _dismissed(storage: PolarDBImportStorage, keys: Iterable[RowKey]) -> set[int]:
-    ids = [key.id for key in keys if key.id <= MAX_ROW_ID]
+    ids = [int(key.id) for key in keys if int(key.id) <= MAX_INTEGER_KEY]
     if not ids or not storage.pk:
         return set()
     rows = storage.dismissed_rows.filter(row_id__range=(min(ids), max(ids)))
@@ -99,17 +80,7 @@ def compare(keys: Iterable[RowKey], links: Iterable[LinkedRow]) -> Changes:
     changes = Changes()
     linked = {link.row_id: link for link in links}
     for key in keys:
-        link = linked.pop(key.id, None)
-        if key.problem:
-            changes.bad.append(key)
-        elif link is None:
-            changes.new.append(key)
-        elif link.is_missing or link.version != key.version:
-            changes.changed.append((key, link))
-        elif link.digest or not key.version:
-            changes.in_doubt.append((key, link))
-        else:
-            changes.unchanged += 1
+        changes.add(key, linked.pop(key.id, None))
     changes.missing.extend(linked.values())
     return changes
 

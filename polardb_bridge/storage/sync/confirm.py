@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.primary import connect_to_primary
-from polardb_bridge.storage.sync.changes import Changes, LinkedRow
+from polardb_bridge.storage.sync.compared import Changes, LinkedRow
+from polardb_bridge.table.keys import Key, order_of
 from polardb_bridge.table.rows import RowKey, read_digests, read_keys
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def confirm(changes: Changes, storage: PolarDBImportStorage) -> None:
     suspects = [(key, link) for key, link in changes.changed if link.is_missing or key.version <= link.version]
     if not suspects and not changes.missing:
         return
-    row_ids = sorted([*(link.row_id for link in changes.missing), *(key.id for key, _ in suspects)])
+    row_ids = sorted([*(link.row_id for link in changes.missing), *(key.id for key, _ in suspects)], key=order_of)
     try:
         keys, digests = _read(storage, row_ids, suspects)
     except BridgeError as error:
@@ -46,8 +47,8 @@ def confirm(changes: Changes, storage: PolarDBImportStorage) -> None:
 
 
 def _read(
-    storage: PolarDBImportStorage, row_ids: Sequence[int], suspects: Sequence[_Pair]
-) -> tuple[Mapping[int, RowKey], Mapping[int, str]]:
+    storage: PolarDBImportStorage, row_ids: Sequence[Key], suspects: Sequence[_Pair]
+) -> tuple[Mapping[Key, RowKey], Mapping[Key, str]]:
     same_version = [key.id for key, link in suspects if link.digest and key.version == link.version]
     with connect_to_primary(storage) as (connection, table):
         keys = read_keys(connection, table, row_ids)
@@ -55,8 +56,10 @@ def _read(
     return keys, digests
 
 
-def _is_confirmed(key: RowKey, link: LinkedRow, keys: Mapping[int, RowKey], digests: Mapping[int, str]) -> bool:
+def _is_confirmed(key: RowKey, link: LinkedRow, keys: Mapping[Key, RowKey], digests: Mapping[Key, str]) -> bool:
     present = keys.get(key.id)
     if present is None or present.version != key.version:
         return False
+    if key.id != link.row_id:
+        return present.id == key.id  # its key is spelled anew
     return key.id not in digests or link.is_missing or digests[key.id] != link.digest

@@ -7,6 +7,7 @@ from collections import defaultdict
 from django.db.models import Count, QuerySet
 from tasks.models import Task
 
+from polardb_bridge.storage.keyed import KeyFields
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync.models import DismissedRow
 
@@ -19,16 +20,17 @@ def dismiss(tasks: QuerySet[Task]) -> None:
     Who deletes all tasks of a storage at once begins anew, and dismisses none. The last one of several that were
     deleted one by one is dismissed as the others were.
     """
-    rows: dict[int, list[int]] = defaultdict(list)
-    for storage_id, row_id in PolarDBImportStorageLink.objects.filter(task__in=tasks).values_list("storage", "row_id"):
-        rows[storage_id].append(row_id)
+    rows: dict[int, list[KeyFields]] = defaultdict(list)
+    links = PolarDBImportStorageLink.objects.filter(task__in=tasks)
+    for storage_id, row_id, key in links.values_list("storage", "row_id", "key"):
+        rows[storage_id].append({"row_id": row_id, "key": key})
     storages = PolarDBImportStorage.objects.filter(pk__in=rows).annotate(count=Count("links"))
     before = set(DismissedRow.objects.filter(storage__in=rows).values_list("storage", flat=True).distinct())
     for storage_id, count in storages.values_list("pk", "count"):
         is_last_one = len(rows[storage_id]) == 1 and storage_id in before
         if count > len(rows[storage_id]) or is_last_one:
             DismissedRow.objects.bulk_create(
-                (DismissedRow(storage_id=storage_id, row_id=row_id) for row_id in rows[storage_id]),
+                (DismissedRow(storage_id=storage_id, **fields) for fields in rows[storage_id]),
                 batch_size=_BATCH_SIZE,
                 ignore_conflicts=True,
             )

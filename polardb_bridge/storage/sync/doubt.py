@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from django.db.models import QuerySet
 
 from polardb_bridge.storage.models import PolarDBImportStorage
-from polardb_bridge.storage.sync.changes import LinkedRow
+from polardb_bridge.storage.sync.compared import LinkedRow
 from polardb_bridge.storage.sync.models import RowMemory, SyncState
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.horizon import MAX_NEWEST_ROWS, Horizon, newest_after, read_horizon, seconds_of

@@ -19,6 +19,7 @@ from tasks.models import Annotation, Prediction, Task
 from polardb_bridge.errors import RowError
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.keys import Key
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.primary import at_primary
 from polardb_bridge.table.stored import StoredResult, Unreadable, read_results
@@ -38,8 +39,8 @@ class ExistingResult:
 
 
 def read_existing(
-    storage: PolarDBImportStorage, source: ConnectionParameters, row_ids: Sequence[int]
-) -> tuple[dict[int, ExistingResult], dict[int, RowError]]:
+    storage: PolarDBImportStorage, source: ConnectionParameters, row_ids: Sequence[Key]
+) -> tuple[dict[Key, ExistingResult], dict[Key, RowError]]:
     """The results of these rows, and by row id why one cannot be used; both leave out rows without result.
 
     Raises:
@@ -49,8 +50,8 @@ def read_existing(
     with connect(source) as connection, at_primary(connection):
         stored = read_results(connection, storage.source_table, row_ids)
     controls = storage.project.get_parsed_config()
-    good: dict[int, ExistingResult] = {}
-    bad: dict[int, RowError] = {}
+    good: dict[Key, ExistingResult] = {}
+    bad: dict[Key, RowError] = {}
     for row_id, result in stored.items():
         if result.is_nothing:
             continue

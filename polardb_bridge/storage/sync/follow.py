@@ -18,13 +18,15 @@ import sqlalchemy as sa
 from polardb_bridge.errors import RowError
 from polardb_bridge.storage.sync import task_writer
 from polardb_bridge.storage.sync.adoption import Adoption
-from polardb_bridge.storage.sync.changes import Changes, LinkedRow, find_changes, settle
+from polardb_bridge.storage.sync.changes import find_changes, settle
+from polardb_bridge.storage.sync.compared import Changes, LinkedRow
 from polardb_bridge.storage.sync.confirm import confirm
 from polardb_bridge.storage.sync.doubt import Doubt
 from polardb_bridge.storage.sync.refused import REFUSED, bring_in_refused, not_accepted
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.task_data import TaskData, read_task_data
 from polardb_bridge.storage.sync.task_writer import Writer
+from polardb_bridge.table.keys import order_of
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey
 from polardb_bridge.table.time_limit import count_anew
@@ -86,7 +88,7 @@ class Follower:
     def _write(self, changes: Changes) -> None:
         linked = {key.id: link for key, link in changes.changed}
         known = {key.id: key.version for key, _ in changes.changed}
-        keys = sorted([*changes.new, *(key for key, _ in changes.changed)], key=lambda key: key.id)
+        keys = sorted([*changes.new, *(key for key, _ in changes.changed)], key=lambda key: order_of(key.id))
         self.doubt.expect(keys, self.source, self.table)
         storage = self.writer.storage
         reading = read_task_data(storage, self.source, self.table, keys, linked, self.doubt.horizon, self.report)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.db import models
 
+from polardb_bridge.storage.keyed import IS_TEXT, KeyedMixin
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.table.keys import MAX_KEY_LENGTH, shown_key
 
 
 class SyncState(models.Model):
@@ -33,7 +35,7 @@ class SyncState(models.Model):
 
 
 class SyncPart(models.Model):
-    """A range of keys of one sync, for whichever process takes it.
+    """A range of integer keys of one sync, for whichever process takes it.
 
     after, until: as in KeyRange. lease, beat_at: who works on it, and when that one last gave a sign of life. report:
     the counts so far, and those of the whole range once it is done.
@@ -90,7 +92,7 @@ class KnownTable(models.Model):
     port = models.PositiveIntegerField()
     database = models.CharField(max_length=64)
     table = models.CharField(max_length=64)
-    key_column = models.CharField(max_length=64, default="id")
+    key_column = models.CharField(max_length=2000, default="id")
 
     def __str__(self) -> str:
         return f"table of storage {self.storage_id}"
@@ -108,14 +110,17 @@ class KnownTable(models.Model):
         return [storage for storage in here.defer("password") if storage.key_column == self.key_column]
 
 
-class DismissedRow(models.Model):
+class DismissedRow(KeyedMixin):
     """A row whose task a person has deleted: it becomes none again before it is brought back."""
 
     storage = models.ForeignKey(PolarDBImportStorage, on_delete=models.CASCADE, related_name="dismissed_rows")
-    row_id = models.BigIntegerField()
+    key = models.CharField(max_length=MAX_KEY_LENGTH, default="")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_dismissed_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_dismissed_once"),
+            models.UniqueConstraint(fields=["storage", "key"], condition=IS_TEXT, name="polardb_dismissed_key_once"),
+        ]
 
     def __str__(self) -> str:
-        return f"row {self.row_id} of storage {self.storage_id}"
+        return f"row {shown_key(self.row_key)} of storage {self.storage_id}"

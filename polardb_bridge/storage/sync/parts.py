@@ -1,7 +1,8 @@
 """One large sync in several processes: its rows are cut into ranges of keys, which workers take one by one.
 
 The process that does the sync works too, and takes over the ranges of workers that died, so that it needs none of the
-others; it alone sets the storage's status. A range that two processes work on for a while gives no task twice: a row
+others; it alone sets the storage's status. Keys that are no integers have an order that only their server knows, and
+are left to one process. A range that two processes work on for a while gives no task twice: a row
 has one link (models.py, `polardb_one_task_per_row_id`).
 """
 
@@ -28,6 +29,7 @@ from polardb_bridge.storage.sync.numbers import Numbers
 from polardb_bridge.storage.sync.report import Progress, SyncReport
 from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.rows import KeyRange, cut_into_ranges
 from polardb_bridge.table.time_limit import count_anew
@@ -41,11 +43,13 @@ AskHelpers = Callable[[int], None]
 
 
 def cut(storage: PolarDBImportStorage, source: ConnectionParameters, table: sa.Table) -> bool:
-    """Cut the rows of a sync into parts, if many of them are new; whether they are.
+    """Cut the rows of a sync into parts, if they have integer keys and many of them are new; whether so.
 
     Raises:
         BridgeError: the table cannot be read.
     """
+    if not key_of(table).is_integer:
+        return False
     least = configuration().shared_sync_rows
     rows = max(1, least // _PARTS_OF_THE_LEAST)
     with connect(source) as connection:

@@ -12,11 +12,13 @@ from django.db.models import QuerySet
 
 from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.errors import RowError
+from polardb_bridge.storage.keyed import key_from
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.existing_results import read_existing
 from polardb_bridge.storage.sync.models import RefusedResult
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.task_writer import Writer
+from polardb_bridge.table.keys import order_of
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.rows import KeyRange
 
@@ -46,11 +48,11 @@ def bring_in_refused(
     if storage.existing_annotations == ExistingAnnotations.IGNORE:
         refused.delete()
         return
-    columns = ("pk", "link__row_id", "link__task__data__original_name")
+    columns = ("pk", "link__row_id", "link__key", "link__task__data__original_name")
     page = list(refused.values_list(*columns)[:_BATCH_SIZE])
     while page:
-        links = {row_id: link_id for link_id, row_id, _ in page}
-        names = {row_id: str(name) for _, row_id, name in page}
+        links = {key_from(row_id, key): link_id for link_id, row_id, key, _ in page}
+        names = {key_from(row_id, key): str(name) for _, row_id, key, name in page}
         good, bad = read_existing(storage, source, list(links))
         # Neither good nor bad is what holds no result any more.
         writer.forget_refused([links[row_id] for row_id in links if row_id not in good and row_id not in bad])
@@ -59,7 +61,7 @@ def bring_in_refused(
                 writer.bring_in(links[row_id], result)
             except REFUSED as error:
                 bad[row_id] = not_accepted(error)
-        for row_id in sorted(bad):
+        for row_id in sorted(bad, key=order_of):
             report.add_error(row_id, names[row_id], bad[row_id])
         progress()
         page = list(refused.filter(pk__gt=page[-1][0]).values_list(*columns)[:_BATCH_SIZE])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table.keys import Key, shown_key
 from polardb_bridge.table.text import shown
 
 MAX_LISTED_ERRORS = 100
@@ -17,7 +18,7 @@ class SyncReport:
 
     rows: read from the table. existed: tasks that needed nothing. updated: tasks of changed rows. removed, kept: tasks
     of deleted rows without and with work in them. failed: rows whose image, or whose result, cannot be read. errors:
-    the first of them, each with id and reason.
+    the first of them, each with its key and the reason.
     """
 
     rows: int = 0
@@ -29,10 +30,10 @@ class SyncReport:
     failed: int = 0
     errors: list[str] = field(default_factory=list)
 
-    def add_error(self, row_id: int, name: str, error: RowError) -> None:
+    def add_error(self, row_id: Key, name: str, error: RowError) -> None:
         self.failed += 1
         if len(self.errors) < MAX_LISTED_ERRORS:
-            self.errors.append(f"row {row_id} ({shown(name)}): {error}")
+            self.errors.append(f"row {shown_key(row_id)} ({shown(name)}): {error}")
 
     def __add__(self, other: SyncReport) -> SyncReport:
         together = {part.name: getattr(self, part.name) + getattr(other, part.name) for part in fields(self)}

@@ -14,7 +14,7 @@ from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
 from polardb_bridge.errors import RowError
 from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage
-from polardb_bridge.storage.sync.changes import LinkedRow
+from polardb_bridge.storage.sync.compared import LinkedRow
 from polardb_bridge.storage.sync.existing_results import ExistingResult, read_existing
 from polardb_bridge.storage.sync.read_ahead import read_ahead
 from polardb_bridge.storage.sync.report import SyncReport
@@ -22,6 +22,7 @@ from polardb_bridge.table.connection import connect
 from polardb_bridge.table.field_values import check_size, empty_values, nothing_to_label, values_of
 from polardb_bridge.table.fields import ROW_FIELDS
 from polardb_bridge.table.horizon import Horizon
+from polardb_bridge.table.keys import Key
 from polardb_bridge.table.mapping import TableMapping, mapping_of
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.pictures import data_uri, rows_with_image
@@ -44,7 +45,7 @@ class TaskData:
     revision: how often the task was refreshed, with this time. size: about the bytes of the data.
     """
 
-    row_id: int
+    row_id: Key
     version: int
     image: str | None
     original_name: str
@@ -75,7 +76,7 @@ def read_task_data(
     source: ConnectionParameters,
     table: sa.Table,
     keys: Sequence[RowKey],
-    linked: Mapping[int, LinkedRow],
+    linked: Mapping[Key, LinkedRow],
     horizon: Horizon,
     report: SyncReport,
 ) -> Generator[list[TaskData], None, None]:
@@ -109,7 +110,7 @@ class _Reader:
     storage: PolarDBImportStorage
     source: ConnectionParameters
     table: sa.Table
-    linked: Mapping[int, LinkedRow]
+    linked: Mapping[Key, LinkedRow]
     horizon: Horizon
     report: SyncReport
 
@@ -132,7 +133,7 @@ class _Reader:
                 revision = self._revision(key.id)
                 yield TaskData(key.id, key.version, self._link(key), key.original_name, digest, revision, *known)
 
-    def _digests(self, ids: Sequence[int]) -> dict[int, tuple[RowKey, str]]:
+    def _digests(self, ids: Sequence[Key]) -> dict[Key, tuple[RowKey, str]]:
         """Rows as they are with their digests: they may have changed since their keys were read."""
         if not ids:
             return {}
@@ -167,7 +168,7 @@ class _Reader:
                     self._refuse(row, nothing_to_label(self.mapping))
 
     def _decoded(
-        self, existing: Mapping[int, _Existing], is_inside: bool, bare: list[SourceRow], row: SourceRow
+        self, existing: Mapping[Key, _Existing], is_inside: bool, bare: list[SourceRow], row: SourceRow
     ) -> TaskData | None:
         """bare: for rows that have nothing but perhaps a picture, which is not looked at here."""
         self.report.rows += 1
@@ -209,7 +210,7 @@ class _Reader:
         return data_uri(self.table, row.base64_data)
 
     def _task_data(
-        self, row: SourceRow, image: str | None, values: Mapping[str, Any], existing: Mapping[int, _Existing]
+        self, row: SourceRow, image: str | None, values: Mapping[str, Any], existing: Mapping[Key, _Existing]
     ) -> TaskData:
         key = row.key
         return TaskData(
@@ -232,11 +233,11 @@ class _Reader:
             return None
         return ImageLink(self.storage.pk, key.id, key.version, self._revision(key.id)).url
 
-    def _revision(self, row_id: int) -> int:
+    def _revision(self, row_id: Key) -> int:
         link = self.linked.get(row_id)
         return (link.revision or 0) + 1 if link else 0
 
-    def _existing(self, keys: Sequence[RowKey]) -> Mapping[int, _Existing]:
+    def _existing(self, keys: Sequence[RowKey]) -> Mapping[Key, _Existing]:
         """The results that the rows of new tasks hold already; bad ones go to the report."""
         names = {key.id: key.original_name for key in keys if key.is_annotated and key.id not in self.linked}
         if not names or self.storage.existing_annotations == ExistingAnnotations.IGNORE:

@@ -17,9 +17,10 @@ from webhooks.utils import emit_webhooks_for_instance
 
 from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.label_studio.tasks import create_task_states, delete_tasks
+from polardb_bridge.storage.keyed import key_fields, key_from, with_keys
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.signals import tasks_adopted
-from polardb_bridge.storage.sync.changes import LinkedRow
+from polardb_bridge.storage.sync.compared import LinkedRow
 from polardb_bridge.storage.sync.existing_results import ExistingResult, create_annotations, create_predictions
 from polardb_bridge.storage.sync.lease import SyncLease
 from polardb_bridge.storage.sync.models import RefusedResult, RowMemory, SyncState
@@ -50,7 +51,8 @@ class Writer:
             if self.numbers and numbers:
                 self.numbers.give_back(numbers)
             rows = [data.row_id for data in batch]
-            taken = set(self.storage.links.filter(row_id__in=rows).values_list("row_id", flat=True))
+            links = with_keys(self.storage.links.all(), rows)
+            taken = {key_from(*fields) for fields in links.values_list("row_id", "key")}
             if not isinstance(error, IntegrityError) or not taken:
                 raise
             missing = [data for data in batch if data.row_id not in taken]
@@ -150,10 +152,11 @@ class Writer:
                 task.data = {**task.data, **data.values(self.storage.image_field)}
                 task.updated_at = timezone.now()
                 task.meta = {key: value for key, value in (task.meta or {}).items() if key != META_KEY}
-                link.version, link.is_missing = data.version, False
+                link.version, link.is_missing, link.key = data.version, False, str(data.row_id)
                 memories.append(RowMemory(link_id=link.pk, digest=data.digest, revision=data.revision))
             Task.objects.bulk_update(tasks.values(), ["data", "meta", "updated_at"], batch_size=100)
-            PolarDBImportStorageLink.objects.bulk_update(links.values(), ["version", "is_missing"], batch_size=200)
+            fields = ["version", "is_missing", *(["key"] if isinstance(batch[0][0].row_id, str) else [])]
+            PolarDBImportStorageLink.objects.bulk_update(links.values(), fields, batch_size=200)
             RowMemory.objects.bulk_create(
                 memories, update_conflicts=True, unique_fields=["link"], update_fields=["digest", "revision"]
             )
@@ -207,8 +210,7 @@ def _new_link(
     return PolarDBImportStorageLink(
         storage=storage,
         task_id=task_id,
-        key=str(data.row_id),
-        row_id=data.row_id,
+        **key_fields(data.row_id),
         version=data.version,
         has_result=has_result,
     )

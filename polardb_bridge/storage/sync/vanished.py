@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from django.db.models import F
 
 from polardb_bridge.errors import ReconfigureError
+from polardb_bridge.storage.keyed import key_from
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.primary import connect_to_primary
 from polardb_bridge.storage.sync import task_writer
-from polardb_bridge.storage.sync.changes import LinkedRow
+from polardb_bridge.storage.sync.compared import LinkedRow
 from polardb_bridge.table.rows import read_keys
 
 # Of fewer tasks, any number may go.
@@ -34,8 +35,10 @@ def check_vanished(storage: PolarDBImportStorage, connection: sa.Connection, tab
     if count < MIN_TASKS:
         return
     spread = links.annotate(place=F("pk") % (count // _SAMPLE_SIZE + 1)).filter(place=0)
-    columns = ("row_id", "task_id", "version", "is_missing")
-    sample = [LinkedRow(*row) for row in spread.values_list(*columns).order_by("row_id")]
+    columns = ("row_id", "key", "task_id", "version", "is_missing")
+    sample = [
+        LinkedRow(key_from(row_id, key), *rest) for row_id, key, *rest in spread.values_list(*columns).order_by("pk")
+    ]
     gone = _removable(sample, connection, table)
     if _are_most(gone, sample):
         with connect_to_primary(storage) as (primary, its_table):  # a replica may lag behind a table that is filled now
