@@ -14,6 +14,7 @@ from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync import jobs
 from polardb_bridge.storage.sync.models import SyncPart
+from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.webhooks.models import PendingWriteback
 from support.labeling import LabelingProject
 from support.source_data import Source, region
@@ -21,6 +22,8 @@ from support.writeback import fold
 
 APP = "polardb_io_storages"
 OLD = "0006_deployments"
+BEFORE_KEYS = "0018_mapping"
+REST = "base64_data, mime_type, original_name, created_at, updated_at, NULL, created_at, created_at, 0, NULL"
 BEFORE_STATES = "0007_one_word_a_concept"
 MARKS = f"SELECT task_id, claim, claimed_until, problem FROM {APP}_pendingwriteback ORDER BY task_id"
 
@@ -72,6 +75,30 @@ def test_marks_deployments_and_schedules_survive(project: LabelingProject, sourc
     deployment = Deployment.objects.find("mark_animal")
     assert (deployment.table_address, deployment.allowed_networks) == ("h:3306/d.t", ["10.0.0.1/32"])
     assert StatementRecord.objects.get().client_ip == "10.0.0.1"
+
+
+@pytest.mark.usefixtures("newest_afterwards")
+def test_rows_known_by_numbers_stay_what_they_are(project: LabelingProject, source: Source) -> None:
+    storage = project.provisioned.import_storage
+    source.add_images(300)
+    source.execute(f"INSERT INTO {source.table} SELECT -id, {REST} FROM {source.table}")
+    run_sync(storage)
+    project.tasks[2].delete()
+    before = list(storage.links.order_by("pk").values_list("pk", "row_id", "key", "version"))
+    fold(project.export_storage)
+
+    migrate(BEFORE_KEYS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {APP}_knowntable SET key_column = 'id'")
+        cursor.execute(f"SELECT row_id FROM {APP}_dismissedrow")
+        assert cursor.fetchall() == [(2,)]
+    migrate(None)
+
+    assert list(storage.links.order_by("pk").values_list("pk", "row_id", "key", "version")) == before
+    [dismissed] = storage.dismissed_rows.all()
+    assert (dismissed.row_key, dismissed.key) == (2, "2")
+    report = run_sync(storage)
+    assert (report.created, report.updated, report.removed, report.failed) == (0, 0, 0, 0)
 
 
 @pytest.mark.usefixtures("newest_afterwards")
