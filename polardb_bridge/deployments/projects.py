@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
 
-from core.label_config import validate_label_config
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils.translation import gettext
 from organizations.models import Organization
 from projects.models import Project
-from rest_framework.exceptions import ValidationError
 from users.models import User
 
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
+from polardb_bridge.deployments.interfaces import checked_config
 from polardb_bridge.deployments.tenancy.organizations import ensure_organization
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
-from polardb_bridge.labeling import labeling_config
 from polardb_bridge.storage.identity import known_as
 from polardb_bridge.storage.image_field import image_field
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, stored_parameters
@@ -161,20 +157,6 @@ def prepare(
     for warning in warnings:
         logger.warning("Table %s: %s", source, warning)
     return PreparedTable(config, rows, identity, mapping)
-
-
-def checked_config(schema: Any, template: str) -> str:
-    """The labeling config of a template's parsed `tp_schema`. template: what messages call it.
-
-    Raises:
-        InvalidInputError: the schema is not one that is supported, or Label Studio does not accept its labels.
-    """
-    config = labeling_config(schema, gettext("Choose a label, then draw a box."))
-    try:
-        validate_label_config(config)
-    except ValidationError as error:
-        raise InvalidInputError(f"Label Studio does not accept the labels of template {template!r}: {error}") from None
-    return config
 
 
 def create_project(

@@ -93,6 +93,19 @@ def _config_problem(data: Any, most: int) -> ValidationError | None:
     )
 
 
+def check_config(config: str, most: Limits) -> None:
+    """See that a labeling configuration that no request has brought is within `most`.
+
+    Raises:
+        ValidationError: it is not.
+    """
+    from core import label_config
+
+    if problem := _config_problem({"label_config": config}, most.config_length):
+        raise problem
+    _check_depth(label_config.parse_config_to_xml(config), most.config_depth)
+
+
 def _limit_config_depth(limits: Callable[[], Limits]) -> None:
     """Look how deeply a labeling configuration is nested before it is checked (core/label_config.py).
 
@@ -105,15 +118,17 @@ def _limit_config_depth(limits: Callable[[], Limits]) -> None:
     @wraps(parse)
     def parse_config_to_json(config_string: str | None) -> Any:
         parsed = parse(config_string)
-        most = limits().config_depth
-        if _depth(label_config.parse_config_to_xml(config_string)) > most:
-            raise ValidationError(
-                f"The tags of a labeling configuration are nested at most {most:,} levels deep "
-                "(POLARDB_MAX_CONFIG_DEPTH)."
-            )
+        _check_depth(label_config.parse_config_to_xml(config_string), limits().config_depth)
         return parsed
 
     label_config.parse_config_to_json = parse_config_to_json
+
+
+def _check_depth(root: Any, most: int) -> None:
+    if _depth(root) > most:
+        raise ValidationError(
+            f"The tags of a labeling configuration are nested at most {most:,} levels deep (POLARDB_MAX_CONFIG_DEPTH)."
+        )
 
 
 def _depth(root: Any) -> int:

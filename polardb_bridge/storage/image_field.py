@@ -15,6 +15,8 @@ from polardb_bridge.table.mapping import DOCUMENTED, TableMapping
 _FIELD = re.compile(r"\$(\w+)")
 # They show a text of the task, and nothing that is labeled.
 _DECORATION = {"Header", "Style", "View"}
+# They would show the letters of a picture's address, or of the picture itself.
+_TEXTS = {"Text", "HyperText", "Paragraphs"}
 
 
 def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) -> str:
@@ -24,11 +26,17 @@ def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) ->
     not shown as text.
 
     Raises:
-        ReconfigureError: objects of the interface show a field that the mapping does not give.
+        ReconfigureError: objects of the interface show a field that the mapping does not give, or a picture as text.
     """
     objects = {field: tags for field, tags in _objects(label_config).items() if field not in ROW_FIELDS}
     shown = set(objects)
-    if list(mapping.data) == [PICTURE] and mapping.picture and list(objects.values()) != [{"Text"}]:
+    if mapping.picture_field in shown and objects[mapping.picture_field] & _TEXTS:
+        raise ReconfigureError(
+            f"The labeling interface shows ${mapping.picture_field} as text, and rows hold a picture there.",
+            field="project",
+        )
+    is_text = any(tags & _TEXTS for tags in objects.values())
+    if list(mapping.data) == [PICTURE] and mapping.picture and not is_text:
         if len(shown) > 1:
             raise ReconfigureError(
                 f"The labeling interface shows {_in_words(shown)}, and a row has one picture: name one field in it "

@@ -18,6 +18,8 @@ from polardb_bridge.table.text import utf8
 MAX_SECONDS = 2.0
 BATCH_SIZE = 100
 _KEYS = ("from_name", "type", "value")
+# Where a value holds its labels, unless it is under the region's own type.
+_HELD_AS = {"videorectangle": "labels"}
 
 
 @dataclass
@@ -41,13 +43,18 @@ class LabelsFound:
 
 
 def labels_in(result: Any) -> Iterator[tuple[Any, str]]:
-    """What names the control, and the label, of each labeled region of a result, as Label Studio's editor has them."""
+    """What names the control, and the label, of each label of a result, as Label Studio's editor has them.
+
+    A region has labels, and so has a choice for a whole task. Of a path in a taxonomy each part counts, as in Label
+    Studio's own figures (projects/models.py, _get_labels).
+    """
     for region in result if isinstance(result, list) else ():
         control, kind, value = map(region.get, _KEYS) if isinstance(region, dict) else (None, None, None)
-        labels = value.get(kind) if isinstance(kind, str) and isinstance(value, dict) else None
+        labels = value.get(_HELD_AS.get(kind, kind)) if isinstance(kind, str) and isinstance(value, dict) else None
         for label in labels if isinstance(labels, list) else ():
-            if isinstance(label, str):
-                yield control, label
+            for part in label if kind == "taxonomy" and isinstance(label, list) else (label,):
+                if isinstance(part, str):
+                    yield control, part
 
 
 def find_labels(connection: sa.Connection, table: sa.Table, seconds: float = MAX_SECONDS) -> LabelsFound:

@@ -378,7 +378,7 @@ def test_rows_are_found_by_the_index(source: Source, columns: str, values: str) 
     source.execute("ANALYZE TABLE things")
     with begin(source.parameters) as connection:
         found = open_table(connection, "things")
-        asked = AskedMapping.from_texts(key="a,b" if "UNIQUE" in columns else None, picture="photo:bytes")
+        asked = AskedMapping.from_texts(key="a,b" if "UNIQUE" in columns else None, image="photo:bytes")
         table = source_table("things", complete(asked, found))
         page = [row.id for row in read_key_page(connection, table)]
         assert len({*page}) == 900

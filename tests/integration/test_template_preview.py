@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+import label_studio
 import pytest
+import yaml
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.test import Client
 
 from polardb_bridge.deployments.console import database, templates
-from polardb_bridge.label_studio.preview import Editor, find_editor
+from polardb_bridge.label_studio.preview import Editor, SampleTask, find_editor, sample_task
+from polardb_bridge.labeling.own_config import EDITOR_TAGS, SCRIPT_TAGS
 from support.hostile_server import hostile_server, silence
 from support.source_data import TABLE, Source, base64_text, image_bytes
 
 REACT_APP = Path(settings.REACT_APP_ROOT)
+GALLERY = sorted(Path(label_studio.__file__).parent.glob("annotation_templates/**/config.yml"))
 PATHS = ["preview", "sample", "tables", "picture"]
 
 
@@ -58,6 +63,35 @@ def test_the_editor_is_where_the_frontend_loads_it_from() -> None:
     for name in ("Figtree-Regular.ttf", "Figtree-SemiBold.ttf"):
         assert finders.find(f"fonts/{name}")
         assert name in (REACT_APP / "main.css").read_text(encoding="utf-8")
+
+
+def test_the_tags_of_the_editor_are_known() -> None:
+    """Where this fails, Label Studio's editor has other tags: see labeling/own_config.py."""
+    registered = set()
+    for path in REACT_APP.glob("*.js"):
+        registered |= set(re.findall(r"""\.addTag\(["'](\w+)["'],""", path.read_text(encoding="utf-8")))
+    # Regions are drawn, and a Repeater is gone when tags are looked up.
+    regions = {name for name in registered if name.endswith("region")}
+    assert registered - regions - SCRIPT_TAGS == EDITOR_TAGS - {"repeater"}
+    assert registered & SCRIPT_TAGS == {"custominterface"}
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.parent.name)
+def test_each_of_label_studios_templates_has_a_sample_task(path: Path) -> None:
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))["config"]
+    found = sample_task(config, "my text")
+    json.dumps(found.data)
+    if '<Text name="text" value="$text"' in config:
+        assert found.data["text"] == "my text"
+    if '<Image name="image" value="$image"' in config:
+        assert found.pictures == {"image": False}
+
+
+def test_a_field_that_no_task_can_have_has_no_sample() -> None:
+    config = (
+        '<View><Text name="t" value="$pages["/><Image name="i" value="$image"/><Rating name="r" toName="t"/></View>'
+    )
+    assert sample_task(config, "my text") == SampleTask({}, {"image": False})
 
 
 def test_a_frontend_that_is_not_known_has_no_preview(

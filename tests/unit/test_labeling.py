@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 from xml.etree import ElementTree
 
@@ -7,11 +8,11 @@ import pytest
 from label_studio_sdk.label_interface.interface import LabelInterface
 
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.labeling import labeling_config
+from polardb_bridge.labeling import CLASSIFICATIONS, SUPPORTED_TYPES, labeling_config, labels_of, with_labels
 
 
-def schema(*labels: object) -> dict[str, Any]:
-    return {"type": "ObjectDetection", "labels": list(labels)}
+def schema(*labels: object, kind: str = "ObjectDetection") -> dict[str, Any]:
+    return {"type": kind, "labels": list(labels)}
 
 
 def test_a_schema_becomes_rectangle_labels_on_the_image_with_its_name_above() -> None:
@@ -40,17 +41,75 @@ def test_labels_may_be_beside_the_image() -> None:
     assert [[element.tag for element in side] for side in sides] == [["Image"], ["RectangleLabels"]]
 
 
-def test_each_label_has_a_colour_of_its_own() -> None:
-    labels = list(ElementTree.fromstring(labeling_config(schema(*map(str, range(20))))).iter("Label"))
-    assert len({label.get("background") for label in labels}) == 20
+@pytest.mark.parametrize(("kind", "shown"), [("ImageClassification", "Image"), ("TextClassification", "Text")])
+def test_a_classification_becomes_choices_on_what_is_shown(kind: str, shown: str) -> None:
+    config = labeling_config(schema("cat", "dog", kind=kind))
+    interface: Any = LabelInterface(config)
+    interface.validate()
+    control = interface.get_control("label")
+    assert (control.tag, control.to_name, control.labels) == ("Choices", [shown.lower()], ["cat", "dog"])
+    found = interface.get_object(shown.lower())
+    assert (found.tag, found.value) == (shown, f"${shown.lower()}")
+    header, *others = ElementTree.fromstring(config)
+    assert (header.tag, header.get("value")) == ("Header", "$original_name")
+    assert [element.tag for element in others] == ["View", shown]
 
 
-@pytest.mark.parametrize("label", ["<b>", "a & b", "say \"hi\" 'now'", "猫", "😀 cat", "]]>", "&amp;", "x" * 500])
-def test_any_label_survives(label: str) -> None:
-    config = labeling_config(schema(label))
-    assert [element.get("value") for element in ElementTree.fromstring(config).iter("Label")] == [label]
+@pytest.mark.parametrize("kind", CLASSIFICATIONS)
+def test_one_label_is_chosen_or_several_side_by_side_or_in_a_column(kind: str) -> None:
+    def choices(**members: Any) -> tuple[str | None, str | None]:
+        [tag] = ElementTree.fromstring(labeling_config(schema("cat", kind=kind) | members)).iter("Choices")
+        return tag.get("choice"), tag.get("showInline")
+
+    assert choices() == ("single", "true")
+    assert choices(choice="multiple") == ("multiple", "true")
+    assert choices(layout="side") == ("single", "false")
+    assert choices(layout="side", showInLine=True) == ("single", "true")
+    assert choices(showInLine=False) == ("single", "false")
+
+
+@pytest.mark.parametrize(("kind", "tag"), [("ImageClassification", "Image"), ("TextClassification", "Text")])
+def test_choices_may_be_beside_what_is_shown(kind: str, tag: str) -> None:
+    _header, sides = ElementTree.fromstring(labeling_config(schema("cat", kind=kind) | {"layout": "side"}))
+    assert [[element.tag for element in side] for side in sides] == [[tag], ["Choices"]]
+
+
+def test_only_who_draws_is_told_to_choose_a_label_first() -> None:
+    for kind in SUPPORTED_TYPES:
+        assert ("Choose first" in labeling_config(schema("cat", kind=kind), "Choose first")) == (
+            kind not in CLASSIFICATIONS
+        )
+
+
+@pytest.mark.parametrize("kind", SUPPORTED_TYPES)
+def test_each_label_has_a_colour_of_its_own(kind: str) -> None:
+    view = ElementTree.fromstring(labeling_config(schema(*map(str, range(20)), kind=kind)))
+    labels = [*view.iter("Label"), *view.iter("Choice")]
+    looks = [label.get("background") or label.get("style") or "" for label in labels]
+    assert len(set(looks)) == 20
+    assert all(re.search("#[0-9a-f]{6}", look) for look in looks)
+
+
+@pytest.mark.parametrize("kind", SUPPORTED_TYPES)
+@pytest.mark.parametrize(
+    "label",
+    ["<b>", "a & b", "say \"hi\" 'now'", "猫", "😀 cat", "]]>", "&amp;", "x" * 500, "7", "true", 'name="label"'],
+)
+def test_any_label_survives(kind: str, label: str) -> None:
+    config = labeling_config(schema(label, kind=kind))
+    view = ElementTree.fromstring(config)
+    assert [element.get("value") for element in (*view.iter("Label"), *view.iter("Choice"))] == [label]
     interface: Any = LabelInterface(config)
     assert interface.get_control("label").labels == [label]
+
+
+@pytest.mark.parametrize("kind", SUPPORTED_TYPES)
+def test_hundreds_of_labels_keep_their_order(kind: str) -> None:
+    labels = [f"<{number}> \"🐈\" & '猫'" for number in range(500)]
+    interface: Any = LabelInterface(labeling_config(schema(*labels, kind=kind)))
+    assert interface.get_control("label").labels == labels
+    assert labels_of(schema(*labels, kind=kind)) == labels
+    assert labels_of(with_labels(schema(*labels, kind=kind), 3)) == labels[:3]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +118,7 @@ def test_any_label_survives(label: str) -> None:
         (None, "tp_schema", "not a JSON object but null"),
         ([], "tp_schema", "not a JSON object but a list"),
         ("cat", "tp_schema", "not a JSON object but a string"),
-        ({}, "tp_schema.type", "type is missing; supported: ObjectDetection"),
+        ({}, "tp_schema.type", "type is missing; supported: ObjectDetection, ImageClassification, TextClassification."),
         (
             {"type": "Segmentation", "labels": ["a"]},
             "tp_schema.type",
@@ -67,6 +126,20 @@ def test_any_label_survives(label: str) -> None:
         ),
         ({"type": ["ObjectDetection"], "labels": ["a"]}, "tp_schema.type", "is not supported"),
         ({"type": "ObjectDetection"}, "tp_schema.labels", "labels is missing"),
+        ({"type": "ImageClassification"}, "tp_schema.labels", "labels is missing"),
+        ({"type": "TextClassification", "labels": ["a", "a"]}, "tp_schema.labels", "is listed twice"),
+        (
+            schema("cat", kind="TextClassification") | {"choice": "many"},
+            "tp_schema.choice",
+            "choice 'many' is not supp",
+        ),
+        (schema("cat", kind="ImageClassification") | {"choice": ["single"]}, "tp_schema.choice", "is not supported"),
+        (
+            schema("cat", kind="ImageClassification") | {"showInLine": 1},
+            "tp_schema.showInLine",
+            "not true or false but a",
+        ),
+        (schema("cat") | {"label_config": "<View/>"}, "tp_schema.type", "has both type and label_config"),
         (
             schema("cat") | {"layout": "left"},
             "tp_schema.layout",
@@ -78,6 +151,7 @@ def test_any_label_survives(label: str) -> None:
         (schema("cat", 3), "tp_schema.labels", "label 2 is not a string but a number"),
         (schema("cat", None), "tp_schema.labels", "label 2 is not a string but null"),
         (schema(""), "tp_schema.labels", "label 1 is empty"),
+        (schema("\u200b"), "tp_schema.labels", "label 1 is empty"),
         (schema("cat", " "), "tp_schema.labels", "label 2 is empty"),
         (schema("cat", "dog", "cat"), "tp_schema.labels", r"label 3 \('cat'\) is listed twice"),
         (schema("a\x00b"), "tp_schema.labels", "control character"),

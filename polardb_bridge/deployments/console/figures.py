@@ -97,7 +97,7 @@ def labels(progress: Progress, *, everything: bool = False) -> Sheet:
         _("Per label"),
         (
             Column("label", _("Label")),
-            Column("regions", _("Regions"), "number", "bar"),
+            Column("regions", _("Annotations") if progress.are_chosen else _("Regions"), "number", "bar"),
             Column("tasks", _("Tasks"), "number"),
         ),
         tuple(

@@ -8,9 +8,9 @@ from polardb_bridge.conf import command_database
 from polardb_bridge.deployments.console.database import asked
 from polardb_bridge.deployments.console.forms import DeployForm
 from polardb_bridge.deployments.console.said import in_page_language
+from polardb_bridge.deployments.interfaces import check_schema
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.errors import BridgeError, InvalidInputError
-from polardb_bridge.labeling import labeling_config
 from polardb_bridge.table import catalog
 from polardb_bridge.table.catalog import Offer
 from polardb_bridge.table.templates import Template
@@ -56,7 +56,7 @@ class Offered:
 def _offer(template: Template, problem: str) -> Offer:
     try:
         if not problem:
-            labeling_config(template.schema)
+            check_schema(template.schema, template.name)
     except InvalidInputError as error:
         problem = in_page_language(str(error))
     return Offer(str(template.id), template.name, problem=problem)

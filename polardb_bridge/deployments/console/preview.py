@@ -23,7 +23,7 @@ from polardb_bridge.deployments.console.administrators import for_administrators
 from polardb_bridge.deployments.console.database import asked
 from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.errors import BridgeError
-from polardb_bridge.label_studio.preview import Editor, find_editor
+from polardb_bridge.label_studio.preview import Editor, SampleTask, find_editor, sample_task
 from polardb_bridge.table import catalog
 from polardb_bridge.table.preview import read_next_picture
 from polardb_bridge.table.schema import source_table, validate_table
@@ -86,6 +86,13 @@ def frames_itself(response: HttpResponse) -> HttpResponse:
     """The page, which may hold a frame of this server."""
     response._csp_update = {"frame-src": "'self'"}
     return response
+
+
+def sample_for(config: str) -> SampleTask:
+    """What the preview of a labeling config shows, but for pictures."""
+    found = sample_task(config, _("A sample text: the texts of your rows will stand here."))
+    found.data["original_name"] = _("sample text")
+    return found
 
 
 @require_GET

@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy
 
 from polardb_bridge.deployments.console.excerpts import around
 from polardb_bridge.deployments.console.said import in_page_language
-from polardb_bridge.deployments.projects import checked_config
+from polardb_bridge.deployments.interfaces import checked_config
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.labeling import LAYOUTS, SUPPORTED_TYPES, NotJsonError, parse_text
+from polardb_bridge.labeling import CHOICES, CLASSIFICATIONS, LAYOUTS, SUPPORTED_TYPES, NotJsonError, parse_text
 from polardb_bridge.table.template_rows import TemplateRow, as_json, from_json
 from polardb_bridge.table.templates import parse_schema
 
@@ -27,8 +27,8 @@ _CHARACTERS_OF_CHANGES = 300
 class Problem:
     """Why DEPLOY would refuse a text of `tp_schema`.
 
-    part: `type`, `labels` or `layout`; empty if it is the whole. before, wrong, after: around the place, if the text is
-    no JSON.
+    part: the member of `tp_schema`, such as `labels`; empty if it is the whole. before, wrong, after: around the place,
+    if the text is no JSON.
     """
 
     message: str
@@ -62,7 +62,9 @@ class TemplateForm(forms.Form):
 
     data: Any
     types = SUPPORTED_TYPES
+    classifications = CLASSIFICATIONS
     layouts = LAYOUTS
+    choices = CHOICES
 
     def __init__(self, data: Any = None, *, shown: TemplateRow = NEW, is_new: bool = True) -> None:
         initial = {**vars(shown), "before": "" if is_new else as_json(shown)}
@@ -129,7 +131,7 @@ def _of_schema(before: str, now: str) -> list[str]:
 
 def _labels(schema: str) -> dict[str, None]:
     parsed = parse_schema(schema)
-    labels = parsed.get("labels") if isinstance(parsed, dict) else None
+    labels = parsed.get("labels") if isinstance(parsed, dict) and "type" in parsed else None
     return dict.fromkeys(label for label in labels if isinstance(label, str)) if isinstance(labels, list) else {}
 
 

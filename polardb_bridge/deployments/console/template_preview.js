@@ -15,11 +15,11 @@
     const [frame, screen] = [panel.querySelector("iframe"), panel.querySelector(".screen")];
     const [said, name] = [panel.querySelector("[data-said]"), panel.querySelector("[data-name]")];
     const [table, next] = [panel.querySelector("[data-table]"), panel.querySelector("[data-next]")];
-    let [config, note, picture, isReady, isMistaken, number] = [null, "", null, false, false, 0];
+    let [shown, picture, hasTables, isReady, isMistaken, number] = [null, null, false, false, false, 0];
 
     function say(failure = "") {
       const isStale = Boolean(failure || isMistaken);
-      const state = panel.dataset.shown ? (isMistaken ? panel.dataset.stale : note) : panel.dataset.loading;
+      const state = panel.dataset.shown ? (isMistaken ? panel.dataset.stale : shown?.note) : panel.dataset.loading;
       said.textContent = failure || (isMistaken && !panel.dataset.shown ? "" : state);
       panel.classList.toggle("stale", isStale);
     }
@@ -27,12 +27,21 @@
     function send() {
       if (!isReady) return;
       const message = { theme: document.documentElement.dataset.colorScheme };
-      if (config && picture) {
-        const data = { image: picture.image, original_name: picture.original_name };
-        Object.assign(message, { number: ++number, config, data });
+      const pictures = Object.entries(shown?.pictures ?? {});
+      if (shown && (picture || !pictures.length)) {
+        const data = { ...shown.data };
+        for (const [field, isList] of pictures) {
+          data.original_name = picture.original_name;
+          data[field] = isList ? [picture.image] : picture.image;
+        }
+        Object.assign(message, { number: ++number, config: shown.config, data });
       }
       // A sandbox has no origin that could be named.
       frame.contentWindow.postMessage(message, "*");
+    }
+
+    function offerPictures() {
+      panel.querySelector(".pictures").hidden = !hasTables || !Object.keys(shown?.pictures ?? {}).length;
     }
 
     addEventListener("message", ({ source, data }) => {
@@ -51,8 +60,9 @@
 
     form.addEventListener("checked", ({ detail }) => {
       isMistaken = Boolean(detail.problem);
-      if (detail.config && detail.config !== config) {
-        [config, note] = [detail.config, detail.note];
+      if (detail.config && detail.config !== shown?.config) {
+        shown = detail;
+        offerPictures();
         send();
       }
       say();
@@ -84,7 +94,8 @@
     ask(panel.dataset.tables).then(
       ({ tables }) => {
         for (const each of tables ?? []) table.add(new Option(each, each));
-        panel.querySelector(".pictures").hidden = !tables?.length;
+        hasTables = Boolean(tables?.length);
+        offerPictures();
       },
       () => {},
     );

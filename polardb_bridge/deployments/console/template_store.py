@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from polardb_bridge.deployments.console.database import asked, changed
 from polardb_bridge.deployments.execution.audit import Actor, recorded
+from polardb_bridge.deployments.interfaces import check_schema
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.errors import BridgeError, InvalidInputError
-from polardb_bridge.labeling import labeling_config, parse_text
+from polardb_bridge.labeling import labels_of, parse_text
 from polardb_bridge.statements.errors import UNKNOWN_ERROR, WRONG_ARGUMENTS, StatementError
 from polardb_bridge.table import template_rows
 from polardb_bridge.table.template_rows import TemplateRow
@@ -38,10 +39,14 @@ class GoneMeanwhileError(StatementError):
 
 @dataclass(frozen=True)
 class TemplateLine:
-    """A template in the list. labels: the first of them; others: how many more. problem: why DEPLOY would refuse it."""
+    """A template in the list. type: what `tp_schema` says; empty for a labeling config of somebody's own.
+
+    labels: the first of them; others: how many more. problem: why DEPLOY would refuse it.
+    """
 
     pk: int
     row: TemplateRow
+    type: str = ""
     labels: tuple[str, ...] = ()
     others: int = 0
     problem: str = ""
@@ -62,11 +67,12 @@ def read_page(first: int, limit: int) -> tuple[int | None, list[TemplateLine]]:
 def _line(pk: int, row: TemplateRow) -> TemplateLine:
     try:
         schema = parse_text(row.schema)
-        labeling_config(schema)
+        check_schema(schema, row.name)
     except InvalidInputError as error:
         return TemplateLine(pk, row, problem=str(error))
-    labels = schema["labels"]
-    return TemplateLine(pk, row, tuple(labels[:LABELS_SHOWN]), max(0, len(labels) - LABELS_SHOWN))
+    labels = labels_of(schema)
+    shown, others = tuple(labels[:LABELS_SHOWN]), max(0, len(labels) - LABELS_SHOWN)
+    return TemplateLine(pk, row, schema.get("type", ""), shown, others)
 
 
 def read(pk: int) -> TemplateRow | None:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from polardb_bridge.deployments.console.administrators import actor_of, for_administrators
-from polardb_bridge.deployments.console.preview import editor, frames_itself
+from polardb_bridge.deployments.console.preview import editor, frames_itself, sample_for
 from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.deployments.console.template_form import (
     Problem,
@@ -38,7 +38,7 @@ from polardb_bridge.deployments.console.template_store import (
     read_page,
 )
 from polardb_bridge.errors import BridgeError
-from polardb_bridge.labeling import labeling_config, parse_text
+from polardb_bridge.labeling import labeling_config, labels_of, parse_text, with_labels
 from polardb_bridge.statements.errors import StatementError
 from polardb_bridge.table.template_rows import TemplateRow
 
@@ -165,18 +165,18 @@ def template_delete(request: HttpRequest, pk: int) -> HttpResponse:
 def template_check(request: HttpRequest) -> JsonResponse:
     """What DEPLOY says of `schema`: `{"problem": {…}}`, as `Problem` has it, or `{"config": …}` for the preview.
 
-    note: what the preview leaves out; empty if nothing.
+    note: what the preview leaves out; empty if nothing. data, pictures: a task to show there, as `SampleTask` has it.
     """
     schema = with_plain_breaks(request.POST.get("schema", ""))
     config = config_of(schema, request.POST.get("name", ""))
     if isinstance(config, Problem):
         return JsonResponse({"problem": asdict(config)})
     note, parsed = "", parse_text(schema)
-    count = len(parsed["labels"])
-    if count > LABELS_PREVIEWED:
-        config = labeling_config({**parsed, "labels": parsed["labels"][:LABELS_PREVIEWED]})
+    count = len(labels_of(parsed))
+    if count > LABELS_PREVIEWED and "type" in parsed:
+        config = labeling_config(with_labels(parsed, LABELS_PREVIEWED))
         note = _("The preview has the first {shown} of {count} labels.").format(shown=LABELS_PREVIEWED, count=count)
-    return JsonResponse({"config": config, "note": note})
+    return JsonResponse({"config": config, "note": note, **asdict(sample_for(config))})
 
 
 def _shell(request: HttpRequest, title: str, address: str) -> HttpResponse:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from statistics import median
@@ -27,6 +27,8 @@ _FARTHEST_END = timedelta(days=3650)
 # Upper ends of the classes of times, in seconds; the last class is open.
 TIME_CLASSES_S = (5, 10, 20, 30, 60, 120, 300, 600)
 _BATCH_SIZE = 1000
+# Controls whose labels are chosen for a task.
+_CHOSEN = {"Choices", "Taxonomy"}
 _NEVER = datetime.min.replace(tzinfo=timezone.utc)
 
 
@@ -54,7 +56,10 @@ class Annotator:
 
 @dataclass(frozen=True)
 class Label:
-    """A label of the interface, or of regions. control: the name of its control. tasks: that have it."""
+    """A label of the interface, or of results. control: the name of its control. tasks: that have it.
+
+    regions: how many have it; a choice for a whole task is one.
+    """
 
     control: str
     name: str
@@ -79,6 +84,7 @@ class Progress:
     annotated in it. ends_at: when all tasks are annotated at that pace; None if it is not known, or all are.
     median_s, total_s: of the time that people worked on a task, where Label Studio knows it.
     days: those on which something was done, in order. annotators, labels: the most frequent first.
+    are_chosen: whether all labels of the interface are chosen for whole tasks, and none for a region.
     """
 
     tasks: int
@@ -92,6 +98,7 @@ class Progress:
     annotators: tuple[Annotator, ...]
     labels: tuple[Label, ...]
     times: tuple[TimeClass, ...]
+    are_chosen: bool = False
 
     @property
     def remaining(self) -> int:
@@ -107,6 +114,8 @@ def progress_of(project: Project, now: datetime) -> Progress:
     for values in annotations.iterator(chunk_size=_BATCH_SIZE):
         counts.add(*values)
     tasks = Task.objects.filter(project=project).count()
+    # Not by the project's own method, which saves it.
+    controls = parse_config(project.label_config)  # type: ignore[no-untyped-call]
     pace = _pace(counts.first_at.values(), now)
     times = list(counts.seconds.values())
     annotated = len(counts.first_at)
@@ -120,8 +129,9 @@ def progress_of(project: Project, now: datetime) -> Progress:
         total_s=sum(times),
         days=tuple(counts.days()),
         annotators=tuple(counts.annotators()),
-        labels=tuple(_labels(project.label_config, counts)),
+        labels=tuple(_labels(controls, counts)),
         times=tuple(_time_classes(times)),
+        are_chosen=_are_chosen(controls),
     )
 
 
@@ -189,12 +199,17 @@ class _Counts:
             )
 
 
-def _labels(label_config: str, counts: _Counts) -> list[Label]:
+def _labels(controls: Mapping[str, Any], counts: _Counts) -> list[Label]:
     found = set(counts.regions)
-    for name, control in parse_config(label_config).items():  # type: ignore[no-untyped-call]
+    for name, control in controls.items():
         found |= {(name, str(label)) for label in control.get("labels") or ()}
     labels = [Label(*key, counts.regions[key], counts.labeled[key]) for key in found]
     return sorted(labels, key=lambda label: (-label.regions, label.control, label.name))
+
+
+def _are_chosen(controls: Mapping[str, Any]) -> bool:
+    types = {control["type"] for control in controls.values() if control.get("labels")}
+    return bool(types) and types <= _CHOSEN
 
 
 def _pace(first_at: Iterable[datetime], now: datetime) -> float | None:

@@ -26,6 +26,11 @@ from polardb_bridge.table.stored import StoredResult, Unreadable, read_results
 
 MODEL_VERSION = "table"
 _REGION_KEYS = {"type": str, "value": dict, "from_name": str, "to_name": str}
+# Between two regions, of no control.
+_RELATION = "relation"
+_RELATION_KEYS = {"from_id": str, "to_id": str}
+# Types of what is not drawn: the results of one kind of control mean nothing to another.
+_UNDRAWN = {"choices", "taxonomy", "textarea", "number", "rating", "datetime", "pairwise", "ranker"}
 
 
 @dataclass(frozen=True)
@@ -63,21 +68,12 @@ def read_existing(
 
 
 def _checked(result: StoredResult, controls: Mapping[str, Any]) -> ExistingResult:
-    def error(problem: str) -> RowError:
-        return RowError(f"annotation_data {problem}; it stays in the row and is not imported")
-
     if isinstance(result.data, Unreadable):
-        raise error(result.data.problem)
+        raise _refused(result.data.problem)
     if not isinstance(result.data, list):
-        raise error("is not a list of regions")
+        raise _refused("is not a list of regions")
     for number, region in enumerate(result.data, 1):
-        if not isinstance(region, dict):
-            raise error(f"has a region {number} that is not an object")
-        for key, kind in _REGION_KEYS.items():
-            if not isinstance(region.get(key), kind):
-                raise error(f"has a region {number} whose {key!r} is missing or of the wrong type")
-        if region["from_name"] not in controls:
-            raise error(f"has a region {number} whose control {region['from_name']!r} is not in the labeling config")
+        _check_region(region, number, controls)
     try:
         uid = uuid.UUID(result.uid) if result.uid else None
     except ValueError:
@@ -85,6 +81,30 @@ def _checked(result: StoredResult, controls: Mapping[str, Any]) -> ExistingResul
     # Times can be NULL until somebody labels, and others who write results may not set them.
     created_at = result.created_at or result.updated_at or timezone.now()
     return ExistingResult(result.data, uid, created_at, result.updated_at or created_at)
+
+
+def _check_region(region: Any, number: int, controls: Mapping[str, Any]) -> None:
+    """See that the editor shows a region: what it does not know, it drops when somebody submits."""
+    if not isinstance(region, dict):
+        raise _refused(f"has a region {number} that is not an object")
+    is_relation = region.get("type") == _RELATION
+    for key, kind in (_RELATION_KEYS if is_relation else _REGION_KEYS).items():
+        if not isinstance(region.get(key), kind):
+            raise _refused(f"has a region {number} whose {key!r} is missing or of the wrong type")
+    if is_relation:
+        return
+    name, found = region["from_name"], region["type"]
+    if name not in controls:
+        raise _refused(f"has a region {number} whose control {name!r} is not in the labeling config")
+    control, wanted = controls[name], controls[name]["type"].lower()
+    if found != wanted and {found, wanted} & _UNDRAWN:
+        raise _refused(f"has a region {number} of type {found!r}, and its control {name!r} is now of type {wanted!r}")
+    if region["to_name"] not in control["to_name"]:
+        raise _refused(f"has a region {number} on {region['to_name']!r}, which its control {name!r} does not label")
+
+
+def _refused(problem: str) -> RowError:
+    return RowError(f"annotation_data {problem}; it stays in the row and is not imported")
 
 
 def create_annotations(storage: PolarDBImportStorage, existing: Sequence[tuple[Task, ExistingResult]]) -> None:
@@ -108,7 +128,7 @@ def create_annotations(storage: PolarDBImportStorage, existing: Sequence[tuple[T
     QuerySet(Annotation).bulk_update(annotations, ["created_at", "updated_at"], batch_size=200)
     summary = ProjectSummary.objects.select_for_update().get(project=storage.project)
     # Label Studio forgets all labels but the last of a control that it meets for the first time (projects/models.py).
-    controls = {region["from_name"] for _, result in existing for region in result.regions}
+    controls = {region["from_name"] for _, result in existing for region in result.regions if "from_name" in region}
     summary.created_labels = {**{name: {} for name in controls}, **summary.created_labels}
     summary.update_created_annotations_and_labels(annotations)
 
