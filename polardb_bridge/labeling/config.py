@@ -51,7 +51,7 @@ _HINT_STYLE = (
     ".lsf-labels:has(.lsf-label_selected)::after {{ visibility: hidden; }}"
 )
 # Choices have no colour of their own in the editor.
-_CHOICE_STYLE = "border-left: 4px solid {colour}; margin: 3px 12px 3px 0; line-height: 30px"
+_CHOICE_STYLE = "border-left: 4px solid {colour}; margin: 2px 12px 2px 0; line-height: 24px"
 
 
 def labeling_config(schema: Any, hint: str = "Choose a label, then draw a box.") -> str:

@@ -29,6 +29,11 @@ BESIDE_THE_IMAGE = """label => {
   return chip && image && chip.getBoundingClientRect().left >= image.getBoundingClientRect().right;
 }"""
 
+CHOICES_BESIDE_THE_IMAGE = """() => {
+  const [choices, image] = [".lsf-choices", ".konvajs-content"].map((each) => document.querySelector(each));
+  return choices && image && choices.getBoundingClientRect().left >= image.getBoundingClientRect().right;
+}"""
+
 
 @pytest.fixture(scope="module")
 def photos(server_url: str) -> Iterator[Source]:
@@ -79,6 +84,11 @@ def expect_preview(page: Page, *shown: str) -> None:
     for label in shown:
         expect(frame.get_by_text(label, exact=True).locator("visible=true").first).to_be_visible(timeout=60_000)
     expect(frame.locator(".konvajs-content canvas").first).to_be_visible()
+
+
+def choice(page: Page, label: str) -> Locator:
+    """The box of a choice; its key stands behind its name."""
+    return page.frame_locator("iframe").get_by_role("checkbox", name=label)
 
 
 def frame_of(page: Page) -> Frame:
@@ -183,6 +193,75 @@ def test_an_answer_that_comes_late_changes_nothing(page: Page) -> None:
     assert held
 
 
+def test_each_type_has_its_fields_and_its_preview(page: Page, photos: Source) -> None:
+    frame = page.frame_locator("iframe")
+    kind, side_by_side = page.get_by_label("Type"), page.get_by_label("Labels side by side")
+    expect(side_by_side).to_be_hidden()
+    kind.select_option("ImageClassification")
+    for label in LABELS:
+        expect(choice(page, label)).to_be_visible()
+    expect(frame.locator(".konvajs-content canvas").first).to_be_visible()
+    expect(frame.get_by_text("Choose a label, then draw a box.")).to_have_count(0)
+    expect(side_by_side).to_be_checked()
+    page.get_by_label("Chosen for each task").select_option("multiple")
+    page.get_by_label("Labels stand").select_option("side")
+    expect(side_by_side).not_to_be_checked()
+    # The preview that has the labels beside the image is the last one.
+    frame_of(page).wait_for_function(CHOICES_BESIDE_THE_IMAGE)
+    expect(page.get_by_label("Picture")).to_be_visible()
+    page.get_by_label("Picture").select_option(TABLE)
+    expect(frame.get_by_text("photo-1.jpg")).to_be_visible()
+
+    kind.select_option("TextClassification")
+    labels(page).fill("\n".join([*LABELS, *HOSTILE]))
+    expect(frame.get_by_text("A sample text: the texts of your rows will stand here.")).to_be_visible()
+    for label in HOSTILE:
+        expect(choice(page, label)).to_be_visible()
+    expect(frame.locator(".konvajs-content")).to_have_count(0)
+    expect(page.get_by_label("Picture")).to_be_hidden()
+    assert page.evaluate("window.hacked") is None
+    page.get_by_role("button", name="Save template").click()
+    expect(page.get_by_role("article").get_by_text("TextClassification")).to_be_visible()
+    [(_, text)] = stored(photos)
+    assert json.loads(text) == {
+        "choice": "multiple",
+        "layout": "side",
+        "type": "TextClassification",
+        "labels": [*LABELS, *HOSTILE],
+    }
+
+
+def test_an_interface_of_ones_own_begins_with_that_of_the_type(page: Page, photos: Source) -> None:
+    kind, own = page.get_by_label("Type"), page.get_by_label("label_config")
+    kind.select_option("label_config")
+    expect(own).to_have_value(re.compile("^<View>.*<Label value=.cat.*<Image name=.image.", re.DOTALL))
+    expect(labels(page)).to_be_hidden()
+    expect_preview(page, *LABELS)
+    config = own.input_value()
+    own.fill(config.replace('"cat"', '"a &amp; b"').replace("</View>", '<Rating name="r" toName="image"/></View>', 1))
+    expect_preview(page, "a & b", "dog")
+    own.fill(config.replace("<Image", "<Picture"))
+    expect(page.locator("[data-problem=label_config]")).to_have_text(
+        "tp_schema: label_config has a <Picture>, which Label Studio's editor does not know."
+    )
+    expect(page.get_by_text("Shown is the template as it was before this mistake.")).to_be_visible()
+    # Whoever looks at a type in between finds both again.
+    kind.select_option("ObjectDetection")
+    expect(labels(page)).to_have_value("cat\ndog")
+    expect(own).to_be_hidden()
+    kind.select_option("label_config")
+    expect(own).to_have_value(config.replace("<Image", "<Picture"))
+    own.fill('<View><Text name="t" value="$body"/><Choices name="c" toName="t"><Choice value="good"/></Choices></View>')
+    expect(choice(page, "good")).to_be_visible()
+    page.get_by_role("button", name="Save template").click()
+    expect(page.get_by_role("article").get_by_text("good")).to_be_visible()
+    [(_, text)] = stored(photos)
+    assert set(json.loads(text)) == {"label_config", "labels"}
+    page.get_by_role("link", name="1: animals").click()
+    expect(own).to_have_value(re.compile("good"))
+    expect(choice(page, "good")).to_be_visible(timeout=60_000)
+
+
 def test_very_many_labels_stop_nobody(page: Page) -> None:
     many = "\n".join(f"label {number}" for number in range(10_000))
     # Playwright's own typing takes minutes for it.
@@ -197,10 +276,14 @@ def test_everybody_can_use_it(page: Page, photos: Source, label_studio: LabelStu
     text = json.dumps({"type": "ObjectDetection", "labels": [f"a rather long label {number}" for number in range(30)]})
     photos.execute(
         "INSERT INTO annotation_template (id, tp_name, tp_description, tp_schema, tp_is_active) VALUES"
-        f" (2, '{'long-name-' * 20}', '{'Words of a description. ' * 20}', '{text}', 0), (3, 'bad', NULL, '[]', 1)"
+        f" (2, '{'long-name-' * 20}', '{'Words of a description. ' * 20}', '{text}', 0), (3, 'bad', NULL, '[]', 1),"
+        f""" (4, 'texts', NULL, '{text.replace("ObjectDetection", "TextClassification")}', 1),"""
+        """ (5, 'own', NULL, '{"label_config": "<View><Image name=''i'' value=''$image''/>"""
+        """<Rating name=''r'' toName=''i''/></View>"}', 1)"""
     )
     shots = Path(os.environ.get("SCREENSHOTS", tmp_path))
-    for name, path, ready in (("list", "", "article"), ("form", "2/", "[data-shown]")):
+    forms = [("form", "2/"), ("texts", "4/"), ("own", "5/")]
+    for name, path, ready in [("list", "", "article"), *((*form, "[data-shown]") for form in forms)]:
         page.goto(f"{label_studio.url}/polardb/templates/{path}")
         for look in looks(page):
             expect(page.locator(ready).first).to_be_visible(timeout=60_000)
