@@ -23,6 +23,7 @@ from polardb_bridge.table.versions import as_version, version_column
 # Keys are small; images are streamed, so that a statement's rows are never in memory as a whole.
 KEYS_BATCH_SIZE = 10_000
 IMAGES_BATCH_SIZE = 200
+_LOOKUP_BATCH_SIZE = 1000
 MAX_STREAMED_BYTES = 4 * 1024 * 1024
 DIGEST_LENGTH = 40
 # Digests of so many rows in one statement: as many as take about this long, far below the driver's timeout.
@@ -106,16 +107,11 @@ def behind(within: KeyRange, page: Sequence[RowKey]) -> KeyRange:
     return KeyRange(within.after, within.until, within.skip + len(page))
 
 
-def count_rows(connection: sa.Connection, table: sa.Table) -> int:
-    """How many rows there are; the server goes through an index for it."""
-    return int(connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0)
-
-
 def read_keys(connection: sa.Connection, table: sa.Table, ids: Sequence[Key]) -> dict[Key, RowKey]:
     """The keys of the rows of these ids, as they are spelled now, by id; missing ones are left out."""
     found: dict[Key, RowKey] = {}
-    for start in range(0, len(ids), _MAX_DIGESTS):
-        part = ids[start : start + _MAX_DIGESTS]
+    for start in range(0, len(ids), _LOOKUP_BATCH_SIZE):
+        part = ids[start : start + _LOOKUP_BATCH_SIZE]
         query = sa.select(*_key_columns(table)).where(key_of(table).among(part))
         rows = [_key(table, row) for row in connection.execute(query)]
         asked = key_of(table).as_asked(connection, part, [row.id for row in rows])

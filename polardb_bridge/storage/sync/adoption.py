@@ -19,7 +19,7 @@ from django.db.models.functions import Substr
 from tasks.models import Task
 
 from polardb_bridge.choices import ImageDelivery
-from polardb_bridge.errors import RowError
+from polardb_bridge.errors import BridgeError, RowError
 from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync.models import KnownTable
@@ -102,7 +102,9 @@ class Adoption:
         orphans = (
             tasks.filter(**{f"{LINKS}__isnull": True}).annotate(picture=start).order_by("-total_annotations", "pk")
         )
-        columns = ("pk", "total_annotations", "data__id", "data__original_name", "picture")
+        # As texts: of a JSON text '7', `data__id` is a number on SQLite.
+        orphans = orphans.annotate(key=KeyTextTransform("id", "data"), name=KeyTextTransform("original_name", "data"))
+        columns = ("pk", "total_annotations", "data__id" if kind is int else "key", "name", "picture")
         for task_id, count, row_id, name, picture in orphans.values_list(*columns):
             link = ImageLink.of_url(picture or "")
             if link and link.storage_id in is_here and isinstance(link.row_id, kind):
@@ -115,11 +117,14 @@ class Adoption:
     def _spelled_now(
         self, orphans: dict[Key, Orphan], source: ConnectionParameters, table: sa.Table
     ) -> dict[Key, Orphan]:
-        """The same by the keys that the rows have now."""
+        """The same by the keys as their rows have them now, if all are keys of the table."""
         if not orphans or key_of(table).is_integer:
             return orphans
-        with connect(source) as connection:
-            rows = read_keys(connection, table, list(orphans))
+        try:
+            with connect(source) as connection:
+                rows = read_keys(connection, table, list(orphans))
+        except (BridgeError, sa.exc.StatementError, ValueError, TypeError, ArithmeticError):
+            return orphans  # people put into tasks what they like: no key of this table
         return {row.id: orphans[asked] for asked, row in rows.items()}
 
     def _pictures(self, rows: Mapping[Key, TaskData], source: ConnectionParameters, table: sa.Table) -> dict[Key, str]:

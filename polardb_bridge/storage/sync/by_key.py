@@ -1,13 +1,16 @@
 """What happened to the rows of a table whose keys are texts since their tasks were created.
 
 Our database orders texts otherwise than theirs, and takes others for the same: rows and links cannot be walked side by
-side. So the table is first asked for the rows of all links, and then read in its own order, for those without a link.
-A row whose key was spelled anew between the two would be taken for a new one: that is a matter of seconds.
+side. So the table is read in its own order, and links are looked up by the very spelling of its keys. If that does not
+find all of them, the table is asked for the others: their rows are gone, or have their keys spelled anew. Only then is
+it known which rows are new, and if there are any, the table is read again for them.
+
+A row whose key is spelled anew in between would be taken for a new one: that is a matter of seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +20,18 @@ from django.db.models import QuerySet
 from polardb_bridge.storage.keyed import with_keys
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync.compared import Changes, LinkedRow
+from polardb_bridge.storage.sync.models import DismissedRow
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.key_columns import TableKey, key_of
 from polardb_bridge.table.keys import Key, problem_of
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey, behind, count_rows, read_key_page, read_keys
+from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey, behind, read_key_page, read_keys
 
 _LINKS_BATCH_SIZE = 5000
 # Databases take so many parameters in a statement.
 _LOOKUP_BATCH_SIZE = 1000
+
+_FIELDS = ("key", "task_id", "version", "is_missing", "memory__digest", "memory__revision")
 
 IsWanted = Callable[[RowKey], bool]
 
@@ -51,10 +57,6 @@ class RowsReader:
         with connect(self.source) as connection:
             return read_keys(connection, self.table, list(keys))
 
-    def count(self) -> int:
-        with connect(self.source) as connection:
-            return count_rows(connection, self.table)
-
 
 def find_by_key(storage: PolarDBImportStorage, reader: RowsReader, is_wanted: IsWanted) -> Iterator[Changes]:
     """The differences between all rows and their tasks; `changed` has those whose keys are spelled anew, too.
@@ -63,45 +65,64 @@ def find_by_key(storage: PolarDBImportStorage, reader: RowsReader, is_wanted: Is
         BridgeError: the table cannot be read.
     """
     links = PolarDBImportStorageLink.objects.filter(storage_id=storage.pk)
+    dismissed = DismissedRow.objects.filter(storage_id=storage.pk)
+    rows = known = 0
+    if links.exists():
+        for keys in _pages_of_rows(reader):
+            linked = {link.row_id: link for link in _linked(links, keys)}
+            changes = Changes()
+            for key in keys:
+                if link := linked.get(key.id):
+                    changes.add(key, link)
+            rows += len(keys)
+            known += len(linked)
+            yield changes
     # Spellings of rows that our links, or dismissed rows, do not have yet.
     respelled: set[Key] = set()
-    known = 0
-    fields = ("key", "task_id", "version", "is_missing", "memory__digest", "memory__revision")
-    for page in _pages(links, *fields):
-        linked = [LinkedRow(*row) for row in page]
-        rows = reader.rows_of([link.row_id for link in linked])
-        anew = {row.id for asked, row in rows.items() if asked != row.id}
-        # Two links for one row: the one that is spelled as the row is has it.
-        taken = _found(links, anew) if anew else set()
-        changes = Changes()
-        for link in linked:
-            row = rows.get(link.row_id)
-            if row is None or (row.id != link.row_id and row.id in taken):
-                changes.missing.append(link)
-            else:
-                changes.add(row, link)
-                known += 1
+    for page in _pages(links, *_FIELDS) if known != links.count() else ():
+        changes, anew = _of_others([LinkedRow(*row) for row in page], reader, links)
         respelled |= anew
+        known += len(changes.changed) + len(changes.bad)
         yield changes
-    dismissed = storage.dismissed_rows.all() if storage.pk else None
-    for page in _pages(dismissed, "key") if dismissed is not None else ():
-        rows = reader.rows_of([key for (key,) in page])
-        known += len(rows)
-        respelled |= {row.id for row in rows.values()}
-    if reader.count() == known:
+    for page in _pages(dismissed, "key"):
+        there = reader.rows_of([key for (key,) in page])
+        respelled |= {row.id for row in there.values()}
+        known += len(there)
+    if rows and rows == known:
         return
-    within = ALL_KEYS
-    while keys := reader.page(within):
-        within = behind(within, keys)
-        ids = {key.id for key in keys if not problem_of(key.id)}
-        passed = respelled | _found(links, ids)
+    for keys in _pages_of_rows(reader):
         # After the links: a row is dismissed before its link goes, and people delete tasks while a sync runs.
-        passed |= _found(dismissed, ids) if dismissed is not None else set()
+        passed = respelled | {link.row_id for link in _linked(links, keys)} | _found(dismissed, keys)
         changes = Changes()
         for key in keys:
             if key.id not in passed and is_wanted(key):
                 changes.add(key, None)
         yield changes
+
+
+def _of_others(
+    linked: list[LinkedRow], reader: RowsReader, links: QuerySet[PolarDBImportStorageLink]
+) -> tuple[Changes, set[Key]]:
+    """Of links: those whose rows have their keys spelled anew, or are gone; and the new spellings."""
+    rows = reader.rows_of([link.row_id for link in linked])
+    anew = {row.id for asked, row in rows.items() if asked != row.id}
+    # Two links for one row: the one that is spelled as the row is has it.
+    taken = _found(links, rows.values()) if anew else set()
+    changes = Changes()
+    for link in linked:
+        row = rows.get(link.row_id)
+        if row is None or (row.id != link.row_id and row.id in taken):
+            changes.missing.append(link)
+        elif row.id != link.row_id:
+            changes.add(row, link)
+    return changes, anew
+
+
+def _pages_of_rows(reader: RowsReader) -> Iterator[list[RowKey]]:
+    within = ALL_KEYS
+    while keys := reader.page(within):
+        within = behind(within, keys)
+        yield keys
 
 
 def _pages(rows: QuerySet[Any], *fields: str) -> Iterator[list[tuple[Any, ...]]]:
@@ -113,10 +134,18 @@ def _pages(rows: QuerySet[Any], *fields: str) -> Iterator[list[tuple[Any, ...]]]
         page = list(values.filter(pk__gt=page[-1][0])[:_LINKS_BATCH_SIZE])
 
 
-def _found(rows: QuerySet[Any], keys: Collection[Key]) -> set[Key]:
+def _linked(links: QuerySet[PolarDBImportStorageLink], keys: Iterable[RowKey]) -> Iterator[LinkedRow]:
+    """The links that have these keys, spelled like this."""
+    for wanted in _parts(keys):
+        yield from (LinkedRow(*row) for row in with_keys(links, wanted).values_list(*_FIELDS))
+
+
+def _found(rows: QuerySet[Any], keys: Iterable[RowKey]) -> set[Key]:
     """Those of the keys that rows of ours have, spelled like this."""
-    wanted = list(keys)
-    found: set[Key] = set()
+    return {key for wanted in _parts(keys) for key in with_keys(rows, wanted).values_list("key", flat=True)}
+
+
+def _parts(keys: Iterable[RowKey]) -> Iterator[list[Key]]:
+    wanted = [key.id for key in keys if not problem_of(key.id)]
     for start in range(0, len(wanted), _LOOKUP_BATCH_SIZE):
-        found |= {*with_keys(rows, wanted[start : start + _LOOKUP_BATCH_SIZE]).values_list("key", flat=True)}
-    return found
+        yield wanted[start : start + _LOOKUP_BATCH_SIZE]
