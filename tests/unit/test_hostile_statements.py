@@ -40,7 +40,7 @@ visible = filled.filter(lambda text: invisible(text) is None)
 columns = visible.map(str.strip)
 mappings = st.builds(
     AskedMapping,
-    st.none() | columns,
+    st.none() | st.lists(columns, min_size=1, max_size=3).map(tuple),
     st.none()
     | st.dictionaries(
         st.sampled_from(["image", "text", "A_1"]),
