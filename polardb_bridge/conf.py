@@ -70,7 +70,7 @@ class AllowedHosts:
         """Whether `host` may be connected to at `port`, by its name, its address, or a network around that address."""
         return any(
             name in self.names or (_canonical(name), port) in self.ports or contains(self.networks, name)
-            for name in _names_of(host.lower())
+            for name in names_of(host)
         )
 
 
@@ -202,9 +202,10 @@ def _database(text: str) -> ConnectionParameters | None:
     return ConnectionParameters.from_url(text) if text else None
 
 
-def _names_of(host: str) -> tuple[str, ...]:
+def names_of(host: str) -> tuple[str, ...]:
+    """All names and addresses of `host` that are the same here, in lower case."""
     # Connections to `localhost` go there.
-    return ("localhost", "127.0.0.1") if host in ("localhost", "127.0.0.1") else (host,)
+    return ("localhost", "127.0.0.1") if host.lower() in ("localhost", "127.0.0.1") else (host.lower(),)
 
 
 def _canonical(host: str) -> str:

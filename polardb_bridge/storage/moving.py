@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
+from polardb_bridge.conf import names_of
 from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.keyed import key_from
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
@@ -21,6 +22,8 @@ from polardb_bridge.table.versions import read_versions
 
 _ROWS_BATCH_SIZE = 5000
 _LISTED = 5
+# Of the storages that cannot follow; the rest are counted.
+_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Place:
 
     def has(self, other: Storage | ConnectionParameters) -> bool:
         """Whether that leads here."""
-        is_there = (other.host.lower(), other.port) == (self.host.lower(), self.port)
+        is_there = names_of(other.host) == names_of(self.host) and other.port == self.port
         return is_there and self.database in ("", other.database)
 
 
@@ -78,7 +81,12 @@ class Move:
 
     @property
     def direction(self) -> str:
-        return "target" if isinstance(self.before, PolarDBExportStorage) else "source"
+        return direction_of(self.before)
+
+
+def direction_of(storage: Storage) -> str:
+    """What people call it. The two kinds are numbered apart, so that 1 can be either."""
+    return "target" if isinstance(storage, PolarDBExportStorage) else "source"
 
 
 def plan(
@@ -94,23 +102,38 @@ def plan(
     allow_missing: tasks may have no row there.
 
     Raises:
-        InvalidInputError: there is none, or some cannot; the message names them all.
+        InvalidInputError: there is none, or some cannot; the message has each reason once, with those concerned.
     """
     storages = [storage for storage in _all() if old.has(storage)]
     if not storages:
         places = sorted({str(Place(each.host, each.port, each.database)) for each in _all()})
         raise InvalidInputError(f"No storage leads to {old}. There are storages of: {', '.join(places) or 'none'}.")
-    moves, problems = [], []
+    moves: list[Move] = []
+    problems: dict[str, list[Storage]] = {}
     for storage in storages:
         on_storage(storage)
         try:
             moves.append(_moved(storage, new, account, allow_missing=allow_missing, leaving=storages))
         except BridgeError as error:
-            problems.append(f"storage {storage.pk} ({storage.table_address}): {error}")
+            problems.setdefault(str(error), []).append(storage)
     if problems:
-        reasons = " ".join(problems)
-        raise InvalidInputError(f"Nothing was moved. {len(problems)} of {len(storages)} cannot: {reasons}")
+        count, reasons = len(storages) - len(moves), _in_words(problems)
+        raise InvalidInputError(f"Nothing was moved. {count} of {len(storages)} cannot:{reasons}")
     return moves
+
+
+def _in_words(problems: dict[str, list[Storage]]) -> str:
+    """A line for each reason, and below it one for each storage, as long as there are few."""
+    lines, left = [], _NAMED
+    for reason, storages in problems.items():
+        if not left:
+            break
+        lines.append(f"  {reason}")
+        named = storages[:left]
+        lines += [f"    {direction_of(storage)} {storage.pk} ({storage.table_address})" for storage in named]
+        left -= len(named)
+    more = sum(map(len, problems.values())) - (_NAMED - left)
+    return "".join(f"\n{line}" for line in ([*lines, f"    … and {more} more"] if more else lines))
 
 
 def apply(moves: Sequence[Move]) -> None:
@@ -125,7 +148,7 @@ def apply(moves: Sequence[Move]) -> None:
             current = kind.objects.select_for_update().filter(pk=move.before.pk, **move.before.address).first()
             if current is None or _account(current) != _account(move.before):
                 raise InvalidInputError(
-                    f"Storage {move.before.pk} was changed meanwhile. Nothing was moved; try again."
+                    f"The {move.direction} {move.before.pk} was changed meanwhile. Nothing was moved; try again."
                 )
             _check_idle(current)
         for move in moves:
@@ -158,13 +181,15 @@ def _moved(storage: Storage, new: Place, account: Account, *, allow_missing: boo
     after.validate_connection()
     owner = owner_besides(after)
     if owner and owner not in leaving:
-        raise InvalidInputError(f"The table {after.table_address} belongs to storage {owner.pk} already.")
+        raise InvalidInputError(
+            f"The table {after.table_address} belongs to the {direction_of(owner)} {owner.pk} already."
+        )
     return Move(storage, after, _count_rows(after, allow_missing=allow_missing))
 
 
 def _check_idle(storage: Storage) -> None:
     if isinstance(storage, PolarDBImportStorage) and storage.is_syncing:
-        raise InvalidInputError(f"A sync of storage {storage.pk} runs. Move the database when it has ended.")
+        raise InvalidInputError(f"A sync of the source {storage.pk} runs. Move the database when it has ended.")
 
 
 def _count_rows(after: Storage, *, allow_missing: bool) -> int:

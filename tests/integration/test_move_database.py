@@ -100,15 +100,63 @@ def test_results_go_to_the_new_place_those_submitted_since_the_copy_too(
 def test_one_that_cannot_follow_keeps_all_where_they_are(
     run: Callable[..., str], moved: Source, old: str, new: str
 ) -> None:
-    """Each with its reason, not only the first."""
+    """The reason once, and all that it keeps; a source and a target may be of the same number."""
     moved.execute(f"DROP TABLE {TABLE}")
     before = addresses()
     with pytest.raises(CommandError) as error:
         run("--from", old, "--to", new)
-    said = str(error.value)
-    assert said.startswith("Nothing was moved. 2 of 2 cannot: storage ")
-    assert said.count(f"There is no table '{TABLE}'") == 2
+    source, target = before
+    assert str(error.value).splitlines() == [
+        "Nothing was moved. 2 of 2 cannot:",
+        f"  There is no table '{TABLE}' in the database, or its user may not see it.",
+        f"    source {source['pk']} ({old}.{TABLE})",
+        f"    target {target['pk']} ({old}.{TABLE})",
+    ]
     assert addresses() == before
+
+
+def add_sources(count: int) -> None:
+    """More sources of the same place, each of a table that is not there."""
+    storage = PolarDBImportStorage.objects.get()
+    PolarDBImportStorage.objects.bulk_create(
+        PolarDBImportStorage(project=storage.project, table=f"table_{number}", user=storage.user, **where)
+        for where in [{name: value for name, value in storage.address.items() if name != "table"}]
+        for number in range(count)
+    )
+
+
+@pytest.mark.usefixtures("project")
+def test_of_many_that_cannot_follow_the_first_are_named(run: Callable[..., str], old: str) -> None:
+    add_sources(198)
+    with pytest.raises(CommandError) as error:
+        run("--from", old, "--to", "nowhere.invalid:3306")
+    first, *rest = str(error.value).splitlines()
+    assert first == "Nothing was moved. 200 of 200 cannot:"
+    assert rest[0] == "  The host name 'nowhere.invalid' is not known."
+    assert all(line.startswith("    source ") for line in rest[1:11])
+    assert rest[11:] == ["    … and 190 more"]
+
+
+def test_of_many_reasons_the_first_are_named(run: Callable[..., str], old: str, new: str, moved: Source) -> None:
+    moved.execute(f"DROP TABLE {TABLE}")
+    add_sources(18)
+    with pytest.raises(CommandError) as error:
+        run("--from", old, "--to", new)
+    said = str(error.value)
+    assert said.startswith("Nothing was moved. 20 of 20 cannot:")
+    assert said.endswith("\n    … and 10 more")
+    assert said.count("There is no table") == 9, "that of the first table keeps a source and a target"
+
+
+def test_localhost_is_this_machine_under_both_names(
+    run: Callable[..., str], database: ConnectionParameters, old: str, new: str
+) -> None:
+    port = f"{database.port}/{database.database}"
+    assert database.host == "127.0.0.1"
+    assert "2 storages can be moved" in run("--from", f"LocalHost:{port}", "--to", new, "--dry-run")
+    for model in (PolarDBImportStorage, PolarDBExportStorage):
+        model.objects.update(host="localhost")
+    assert "2 storages can be moved" in run("--from", old, "--to", new, "--dry-run")
 
 
 def test_rows_that_were_not_copied(run: Callable[..., str], moved: Source, old: str, new: str) -> None:
@@ -167,7 +215,7 @@ def test_a_table_that_somebody_else_has_there(
     run: Callable[..., str], moved: Source, old: str, new: str, user: Any
 ) -> None:
     other = provision(moved.parameters, name="others")
-    with pytest.raises(CommandError, match=f"belongs to storage {other.export_storage.pk} already"):
+    with pytest.raises(CommandError, match=f"belongs to the target {other.export_storage.pk} already"):
         run("--from", old, "--to", new)
 
 
@@ -183,7 +231,7 @@ def test_a_storage_that_somebody_changes_meanwhile(moved: Source, old: str, new:
 def test_a_sync_that_runs(run: Callable[..., str], old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = PolarDBImportStorage.objects.get()
     assert storage.info_set_queued()
-    with pytest.raises(CommandError, match=f"A sync of storage {storage.pk} runs"):
+    with pytest.raises(CommandError, match=f"A sync of the source {storage.pk} runs"):
         run("--from", old, "--to", new)
 
 
