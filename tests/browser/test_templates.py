@@ -171,6 +171,21 @@ def test_pictures_of_rows_are_shown(page: Page) -> None:
     expect(page.frame_locator("iframe").get_by_text("sample.svg")).to_be_visible()
 
 
+def test_the_preview_has_the_fonts_of_the_real_screen(page: Page) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.reload()
+    expect_preview(page, *LABELS)
+    frame = frame_of(page)
+    frame.wait_for_function("() => document.fonts.status === 'loaded'")
+    faces = frame.evaluate("[...document.fonts].map(({ family, weight, status }) => [family, weight, status]).sort()")
+    assert faces[0] == ["Figtree", "400", "loaded"]
+    assert all(family == "Figtree" and status != "error" for family, _, status in faces), faces
+    label = frame.get_by_text(LABELS[0], exact=True).locator("visible=true").first
+    assert label.evaluate("element => getComputedStyle(element).fontFamily").startswith("Figtree")
+    assert not [text for text in said if "font" in text.lower()]
+
+
 def test_an_answer_that_comes_late_changes_nothing(page: Page) -> None:
     held: list[Route] = []
 

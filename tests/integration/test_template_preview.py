@@ -155,7 +155,10 @@ def test_pictures_are_those_of_rows(operator: Any, source: Source) -> None:
     sample = operator.get("/polardb/templates/sample").json()
     assert sample["image"].startswith("data:image/svg+xml;base64,")
     styles = operator.get("/polardb/templates/preview.css").text
-    assert styles.count("@font-face") == 2
+    assert re.findall(r"font-weight:(\d+);src:url\(data:font/ttf;base64,", styles) == ["400", "500"]
+    # All that has an address is in the text: a sandbox gets nothing from elsewhere, or it is said in the console.
+    assert not re.findall(r"""url\((?!["']?data:)""", styles)
+    assert operator.get("/polardb/templates/preview").text.count('rel="stylesheet"') == 1
 
 
 def test_a_picture_that_is_too_large_is_said(operator: Any, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
@@ -33,8 +34,8 @@ MAX_TABLES = 200
 # Only what this server serves, and pictures in the message itself.
 _SAMPLE = Path(__file__).with_name("sample.svg")
 _PAGE = Path(__file__).with_name("preview.css")
-# As Label Studio's own styles name them (react-app/main.css).
-_FONTS = {400: "Figtree-Regular.ttf", 500: "Figtree-SemiBold.ttf"}
+# As Label Studio's own styles name its fonts (react-app/main.css).
+_FONT = re.compile(r"""url\(["']?[^"'()]*/(fonts/[\w.-]+)["']?\)""")
 _SOURCES = ("'self'", "data:", "blob:")
 
 
@@ -71,15 +72,18 @@ def preview_css(request: HttpRequest) -> HttpResponseBase:
 
 @cache
 def _styles() -> bytes:
-    """With Label Studio's fonts, which a sandbox is not given by their addresses: it is of another origin."""
-    faces = []
-    for weight, name in _FONTS.items():
-        file = finders.find(f"fonts/{name}")
-        if file:
-            data = base64.b64encode(Path(file).read_bytes()).decode("ascii")
-            source = f"url(data:font/ttf;base64,{data})"
-            faces.append(f"@font-face{{font-family:Figtree;font-weight:{weight};src:{source}}}\n")
-    return _PAGE.read_bytes() + "".join(faces).encode()
+    """Label Studio's, with the fonts in them: a sandbox, being of another origin, is not given those by an address."""
+    label_studio = Path(settings.REACT_APP_ROOT) / "main.css"
+    styles = label_studio.read_text(encoding="utf-8") if label_studio.exists() else ""
+    return "\n".join([_FONT.sub(_with_data, styles), _PAGE.read_text(encoding="utf-8")]).encode()
+
+
+def _with_data(named: re.Match[str]) -> str:
+    file = finders.find(named[1])
+    if not file:
+        return named[0]
+    data = base64.b64encode(Path(file).read_bytes()).decode("ascii")
+    return f"url(data:font/ttf;base64,{data})"
 
 
 def frames_itself(response: HttpResponse) -> HttpResponse:
@@ -108,7 +112,9 @@ def sample(request: HttpRequest) -> JsonResponse:
 def tables(request: HttpRequest) -> JsonResponse:
     """The names of the tables whose rows have pictures."""
     return _asked(
-        lambda connection: {"tables": [offer.value for offer in catalog.source_tables(connection)][:MAX_TABLES]}
+        lambda connection: {
+            "tables": [offer.value for offer in catalog.source_tables(connection) if not offer.problem][:MAX_TABLES]
+        }
     )
 
 
