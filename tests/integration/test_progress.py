@@ -86,6 +86,17 @@ def test_numbers_are_those_of_the_annotations_that_count(
     assert [(times.from_s, times.tasks) for times in found.times if times.tasks] == [(0, 1), (10, 1), (60, 1)]
 
 
+def test_labels_stand_as_the_template_has_them(deployment: Deployment, tasks: list[Any], people: list[Any]) -> None:
+    labels = [f"l{number}" for number in range(1, 12)]
+    values = "".join(f'<Label value="{label}"/>' for label in labels)
+    config = f'<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image">{values}'
+    project = deployment.project
+    project.label_config = f"{config}</RectangleLabels></View>"
+    project.save(update_fields=["label_config"])
+    submit(tasks[0], people[0], 1, "l10", "l10", "gone", "gone", "lost")
+    assert [label.name for label in progress(deployment).labels] == [*labels, "gone", "lost"]
+
+
 def test_the_end_is_expected_at_the_pace_of_the_last_days(
     deployment: Deployment, tasks: list[Any], people: list[Any]
 ) -> None:

@@ -6,13 +6,14 @@ from django.urls import path
 
 from polardb_bridge.deployments.console import deployment, preview, statements, templates, views
 from polardb_bridge.label_studio.preview import SCRIPT
+from polardb_bridge.web.addresses import in_both_forms
 from polardb_bridge.web.assets import CHARTJS, asset
 
 app_name = "polardb-console"
 
 _HERE = Path(__file__).parent
 
-urlpatterns = [
+_ROUTES = [
     path("", views.deployments, name="deployments"),
     path("deploy", views.deploy, name="deploy"),
     path("statements", statements.statements, name="statements"),
@@ -50,3 +51,4 @@ urlpatterns = [
     path("<str:name>/password", views.password, name="password"),
     path("<str:name>/drop", views.drop, name="drop"),
 ]
+urlpatterns = in_both_forms(_ROUTES)

@@ -83,7 +83,8 @@ class Progress:
     skipped: tasks that were skipped and have no annotation. pace: tasks a day, within PACE_WINDOW; None if nothing was
     annotated in it. ends_at: when all tasks are annotated at that pace; None if it is not known, or all are.
     median_s, total_s: of the time that people worked on a task, where Label Studio knows it.
-    days: those on which something was done, in order. annotators, labels: the most frequent first.
+    days: those on which something was done, in order. annotators: the most frequent first. labels: as the interface has
+    them, and behind these, the most frequent first, those that stand in results alone.
     are_chosen: whether all labels of the interface are chosen for whole tasks, and none for a region.
     """
 
@@ -200,11 +201,11 @@ class _Counts:
 
 
 def _labels(controls: Mapping[str, Any], counts: _Counts) -> list[Label]:
-    found = set(counts.regions)
-    for name, control in controls.items():
-        found |= {(name, str(label)) for label in control.get("labels") or ()}
-    labels = [Label(*key, counts.regions[key], counts.labeled[key]) for key in found]
-    return sorted(labels, key=lambda label: (-label.regions, label.control, label.name))
+    offered = dict.fromkeys(
+        (name, str(label)) for name, control in controls.items() for label in control.get("labels") or ()
+    )
+    others = sorted(counts.regions.keys() - offered.keys(), key=lambda key: (-counts.regions[key], key))
+    return [Label(*key, counts.regions[key], counts.labeled[key]) for key in (*offered, *others)]
 
 
 def _are_chosen(controls: Mapping[str, Any]) -> bool:
