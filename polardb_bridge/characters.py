@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # Zero-width characters, joiners, marks of direction, byte order mark: none of them is a blank to Python.
@@ -12,6 +13,31 @@ _JOINERS = "\u200c\u200d"
 _VARIATIONS = "\ufe0e\ufe0f"
 _LAST_LATIN = "\u024f"
 _QUOTES = {"‘": "'", "’": "'", "“": '"', "”": '"', "、": ",", "。": "."}
+
+
+# Unicode's Default_Ignorable_Code_Point, and a blank of Braille: nothing is drawn for them, and some are letters.
+_NEVER_DRAWN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# What orders others: letters and digits of scripts that are written from right to left, and marks of direction.
+_ORDERING = ("R", "AL", "AN", "LRE", "LRO", "RLE", "RLO", "LRI", "RLI", "FSI", "PDF", "PDI")
+
+
+def is_seen(character: str) -> bool:
+    """Whether people see a character, or the gap that it makes, and it orders no others."""
+    return character.isprintable() and not _NEVER_DRAWN.match(character)
+
+
+def escaped(text: str) -> str:
+    """`text` with escapes for what is not seen: a name for a list, which orders neither itself nor the line."""
+    return "".join(each if is_seen(each) else each.encode("unicode_escape").decode("ascii") for each in text)
+
+
+def isolated(text: str) -> str:
+    """`text`, so that words from right to left leave a line around it as it is, where no element can (`bdi`)."""
+    orders = any(unicodedata.bidirectional(each) in _ORDERING for each in text)
+    return f"\u2068{text}\u2069" if orders else text
 
 
 def is_blank(character: str) -> bool:

@@ -101,9 +101,14 @@ def _check_free(statement: DeployModel, table_address: str, identity: TableIdent
     # One that is being removed may have no storages any more.
     taken = Deployment.objects.filter(same).first()
     if taken:
-        raise DeploymentExistsError(
-            f"The table {statement.source!r} already belongs to the deployment {taken.name!r}; drop that one first."
-        )
+        raise table_is_deployed(statement.source, taken.name)
+
+
+def table_is_deployed(table: str, deployment: str) -> DeploymentExistsError:
+    """The error for a table that has a deployment, of this name."""
+    return DeploymentExistsError(
+        f"The table {table!r} already belongs to the deployment {deployment!r}; drop that one first."
+    )
 
 
 def random_password() -> str:

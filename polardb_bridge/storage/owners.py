@@ -6,14 +6,17 @@ comparison writes over what the other has written. Sources of other projects may
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 
+from polardb_bridge.conf import names_of
 from polardb_bridge.errors import BridgeError, TableTakenError
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.table.identity import TableIdentity
@@ -84,6 +87,20 @@ def check_table_is_free(parameters: ConnectionParameters, table: str, identity: 
         raise _taken(owner)
 
 
+def taken_tables(parameters: ConnectionParameters, identities: Mapping[str, TableIdentity]) -> dict[str, str]:
+    """Of the tables of a database, those that a target writes, each with what `check_table_is_free` says of it."""
+    by_key = {identity.key: name for name, identity in identities.items()}
+    place = names_of(parameters.host), parameters.port, parameters.database
+    taken: dict[str, str] = {}
+    targets = PolarDBExportStorage.objects.select_related("project__deployment").order_by("pk")
+    for target in targets.defer("password", "project__deployment__first_password"):
+        is_here = (names_of(target.host), target.port, target.database) == place
+        name = by_key.get(target.owned_table) or (target.table if is_here else None)
+        if name and name in identities:
+            taken.setdefault(name, str(_taken(target)))
+    return taken
+
+
 def owner_besides(storage: Storage) -> Storage | None:
     """Who has the table of `storage`, saved or not, if that is another."""
     identity = storage.identity
@@ -101,7 +118,8 @@ def owner_besides(storage: Storage) -> Storage | None:
 
 
 def _is_at(address: dict[str, Any], identity: TableIdentity | None) -> Q:
-    at = Q(**{("host__iexact" if name == "host" else name): value for name, value in address.items()})
+    hosts = [Q(host__iexact=name) for name in names_of(address["host"])]
+    at = reduce(or_, hosts) & Q(**{name: value for name, value in address.items() if name != "host"})
     return at | Q(owned_table=identity.key) if identity else at
 
 

@@ -6,21 +6,29 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from polardb_bridge.characters import escaped
 from polardb_bridge.table.schema import source_table, table_name_problem, template_table
 from polardb_bridge.table.templates import Template, inactive, parse_schema
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One template or table. value: what names it in a statement. rows: of a table, as the server estimates them.
+    """One template or table. value: what names it in a statement. label: what people call it, all of it to be seen.
 
-    problem: why it cannot be deployed; empty if it can, as far as is known.
+    rows: of a table, as the server estimates them. problem: why it cannot be deployed; empty if
+    it can, as far as is known.
     """
 
     value: str
     label: str
     rows: int | None = None
     problem: str = ""
+
+    @property
+    def as_typed(self) -> str:
+        """A template by its name, which tells what it is; by its id if that cannot be typed, or could be one."""
+        is_plain = self.label and not set(self.label) & set("'\"`\\") and not self.label.isdigit()
+        return self.label if is_plain else self.value
 
 
 def templates(connection: sa.Connection) -> list[tuple[Template, str]]:
@@ -42,4 +50,4 @@ def source_tables(connection: sa.Connection) -> list[Offer]:
         " GROUP BY c.TABLE_NAME HAVING COUNT(*) = :number ORDER BY c.TABLE_NAME"
     ).bindparams(sa.bindparam("columns", expanding=True))
     found = connection.execute(query, {"columns": columns, "number": len(columns)})
-    return [Offer(row.name, row.name, int(row.row_count or 0), table_name_problem(row.name)) for row in found]
+    return [Offer(row.name, escaped(row.name), int(row.row_count or 0), table_name_problem(row.name)) for row in found]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
+from polardb_bridge.characters import escaped
 from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.table.columns import TIMES, FoundTable
@@ -99,7 +100,7 @@ def _there(found: FoundTable, name: str | None, taken: set[str]) -> str:
 
 
 def _choose(found: FoundTable, what: str, needed: str, example: str) -> InvalidInputError:
-    columns = ", ".join(f"{name} {column.full_type}" for name, column in found.columns.items())
+    columns = ", ".join(f"{escaped(name)} {column.full_type}" for name, column in found.columns.items())
     return InvalidInputError(
         f"The table {found.name!r} does not tell its {what}: name {needed} ({example}). It has: {columns}.",
         field="mapping",

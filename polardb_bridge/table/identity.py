@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -52,7 +52,12 @@ def path_of(database: str, table: str) -> str:
 
 
 def read_identity(connection: sa.Connection, table_name: str) -> TableIdentity:
-    """Which table of the connection's database this is; nobody looks whether it is there.
+    """Like `read_identities`, of one table."""
+    return read_identities(connection, [table_name])[table_name]
+
+
+def read_identities(connection: sa.Connection, table_names: Iterable[str]) -> dict[str, TableIdentity]:
+    """Which tables of the connection's database these are, by name; nobody looks whether they are there.
 
     Raises:
         sqlalchemy.exc.DBAPIError: the server does not answer.
@@ -64,8 +69,8 @@ def read_identity(connection: sa.Connection, table_name: str) -> TableIdentity:
         database = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
         server = _server(connection, variables)
     is_one_case = variables.get("lower_case_table_names", "0") != "0"
-    path = path_of(database, table_name)
-    return TableIdentity(server, path.lower() if is_one_case else path)
+    paths = {name: path_of(database, name) for name in table_names}
+    return {name: TableIdentity(server, path.lower() if is_one_case else path) for name, path in paths.items()}
 
 
 def _server(connection: sa.Connection, variables: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
+from polardb_bridge.characters import escaped, is_seen
 from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
 from polardb_bridge.table.columns import (
@@ -36,8 +37,14 @@ def check_table_name(name: str) -> str:
     """Return `name` if it can be a table's name here.
 
     Raises:
-        InvalidInputError: it is empty, too long, or has characters other than letters, digits, `_`, `$`, `-`.
+        InvalidInputError: it is empty, too long, has characters other than letters, digits, `_`, `$`, `-`, or some that
+            nobody sees.
     """
+    if not all(map(is_seen, name)):
+        raise InvalidInputError(
+            f"'{escaped(name)}' cannot be a table's name: characters that cannot be seen are written as escapes here.",
+            field="table",
+        )
     if not _TABLE_NAME.fullmatch(name):
         raise InvalidInputError(
             f"{name!r} cannot be a table's name: use 1 to 64 letters, digits, '_', '$' or '-'.", field="table"

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from polardb_bridge.characters import escaped, isolated
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.table.schema import template_table, validate_table
 
@@ -37,7 +38,7 @@ def find_template(connection: sa.Connection, id_or_name: str) -> Template:
     templates = connection.execute(sa.select(table).order_by(table.c.id)).all()
     by_id = [row for row in templates if str(row.id) == id_or_name]
     by_name = [row for row in templates if row.tp_name == id_or_name]
-    active = _listed([f"{row.id} ({_short(row.tp_name)})" for row in templates if row.tp_is_active])
+    active = _listed([f"{row.id} ({isolated(_short(row.tp_name))})" for row in templates if row.tp_is_active])
     for row in by_id + by_name:
         if not row.tp_is_active:
             value = _flag(row.tp_is_active)
@@ -63,7 +64,7 @@ def _listed(templates: list[str]) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= MAX_SHOWN_LENGTH else name[:MAX_SHOWN_LENGTH] + "…"
+    return escaped(name if len(name) <= MAX_SHOWN_LENGTH else name[:MAX_SHOWN_LENGTH] + "…")
 
 
 def parse_schema(value: Any) -> Any:

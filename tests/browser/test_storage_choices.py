@@ -43,6 +43,7 @@ def test_database_and_table_are_chosen_with_mouse_and_keys(
     page = storage_page.page
     photos.execute("CREATE TABLE `<b>100%%</b> `` x` (a int)")
     photos.execute("CREATE TABLE aardvark (a int)")
+    photos.execute(f"CREATE TABLE `rtl\u202egnp` LIKE {photos.table}")
     storage_page.choose_provider("Source")
     fill_account(storage_page, account, title="Animals table")
     come_to(storage_page, "database")
@@ -58,6 +59,9 @@ def test_database_and_table_are_chosen_with_mouse_and_keys(
     hostile = tables.filter(has_text="<b>100%</b> ` x")
     expect(hostile).to_have_attribute("aria-disabled", "true")
     expect(hostile).to_contain_text("cannot be a table's name")
+    reordered = tables.filter(has_text="rtl")
+    expect(reordered).to_have_attribute("aria-disabled", "true")
+    expect(reordered.locator("bdi")).to_have_text("rtl\\u202egnp")
     found = Axe().run(page, context={"include": [[".polardb-connection"]]}).response["violations"]
     assert [finding["id"] for finding in found if finding["impact"] in ("serious", "critical")] == []
     hostile.click(force=True)

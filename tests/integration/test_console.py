@@ -95,10 +95,13 @@ def test_a_table_is_deployed_by_a_recorded_statement(operator: Any, source: Sour
     assert import_storage_of(deployment).image_delivery == "link"
     record = StatementRecord.objects.get()
     assert (record.via, record.outcome, record.client_ip) == ("console", "done", "127.0.0.1")
-    assert record.statement.startswith("DEPLOY MODEL `Label-Studio` WITH (annotation_template_id = '1'")
+    assert record.statement.startswith("DEPLOY MODEL `Label-Studio` WITH (annotation_template_id = 'animals'")
     page = operator.get("/polardb/").text
     assert "mark_animal@deployments.local" in page
-    assert f'value="{TABLE}"' not in operator.get("/polardb/deploy").text, "a table is deployed once"
+    assert "<dd>animals</dd>" in page
+    page = operator.get("/polardb/deploy").text
+    assert f'value="{TABLE}"' not in page, "a table is deployed once"
+    assert f"The table &#x27;{TABLE}&#x27; already belongs to the deployment &#x27;mark_animal&#x27;" in page
     assert "DEPLOY MODEL" in operator.get("/polardb/statements").text
 
 
@@ -213,7 +216,7 @@ def test_only_what_can_be_deployed_is_offered_and_the_rest_has_its_reason(operat
         ("odd", "is not supported"),
         ("money", "has a $"),
     ):
-        assert re.search(rf"<code>{re.escape(name)}</code> <small>[^<]*{re.escape(reason)}", unfit), name
+        assert re.search(rf"<code[^>]*>{re.escape(name)}</code> <small>[^<]*{re.escape(reason)}", unfit), name
 
 
 def test_errors_are_in_the_language_of_the_page(operator: Any, deployment: Deployment) -> None:

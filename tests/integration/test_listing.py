@@ -37,11 +37,13 @@ def test_databases_then_the_tables_of_one_are_listed(url: str, api: Any, form: d
 
     source.execute("CREATE TABLE `100%% `` x` (a int)")
     source.execute("CREATE TABLE aardvark (a int)")
+    source.execute(f"CREATE TABLE `rtl\u202egnp` LIKE {TABLE}")
     tables = listed(api, url, {**form, "database": source.parameters.database})["tables"]
     assert tables[0] == {"name": TABLE, "has_columns": True, "problem": ""}
     by_name = {table["name"]: table for table in tables}
     assert by_name["aardvark"] == {"name": "aardvark", "has_columns": False, "problem": ""}
     assert "cannot be a table's name" in by_name["100% ` x"]["problem"]
+    assert by_name["rtl\u202egnp"]["problem"].startswith("'rtl\\u202egnp' cannot be a table's name")
 
 
 @URLS

@@ -18,3 +18,12 @@ def test_names_that_would_need_escaping_are_refused(name: str) -> None:
     with pytest.raises(InvalidInputError, match="cannot be a table's name") as caught:
         check_table_name(name)
     assert caught.value.field == "table"
+
+
+@pytest.mark.parametrize("character", [*"\u202e\u2066\u200b\u200d\ufeff\u00a0\u3164\ufe0f\u00ad\ue000\u2028"])
+def test_names_with_characters_that_cannot_be_seen_are_refused(character: str) -> None:
+    with pytest.raises(InvalidInputError, match="cannot be a table's name") as caught:
+        check_table_name(f"rtl{character}gnp")
+    said = str(caught.value)
+    assert character not in said
+    assert character.encode("unicode_escape").decode() in said

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from polardb_bridge.characters import isolated
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
 from polardb_bridge.statements.names import is_name
 from polardb_bridge.statements.syntax import MODEL, DeployModel
@@ -48,9 +50,12 @@ class DeployForm(forms.Form):
 
     def __init__(self, templates: list[Offer], tables: list[Offer], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["template"].choices = [(offer.value, f"{offer.value}: {offer.label}") for offer in templates]
+        self._named = _named(templates)
+        self.fields["template"].choices = [
+            (offer.value, f"{offer.value}: {isolated(offer.label)}") for offer in templates
+        ]
         self.fields["source"].choices = [
-            (offer.value, _("{table} (about {rows} rows)").format(table=offer.label, rows=offer.rows))
+            (offer.value, _("{table} (about {rows} rows)").format(table=isolated(offer.label), rows=offer.rows))
             for offer in tables
         ]
 
@@ -66,9 +71,15 @@ class DeployForm(forms.Form):
         return DeployModel(
             model=MODEL,
             name=values["name"],
-            template_id=values["template"],
+            template_id=self._named[values["template"]],
             source=values["source"],
             title=values["title"] or None,
             image_delivery=ImageDelivery(values["image_delivery"]),
             existing_annotations=ExistingAnnotations(values["existing_annotations"]),
         )
+
+
+def _named(templates: list[Offer]) -> dict[str, str]:
+    """By id, what the statement calls a template: two may have one name in a table that others have made."""
+    names = Counter(template.as_typed for template in templates)
+    return {each.value: each.as_typed if names[each.as_typed] == 1 else each.value for each in templates}

@@ -39,6 +39,9 @@ PATTERNS = (
     _("The template {template} is inactive (tp_is_active is {value}). Active templates: {templates}."),
     _("There is no table {table} in the database, or its user may not see it."),
     _("The table {table} cannot be used: {problems}."),
+    _("The table {table} already belongs to the project {project}, which writes its results; "
+      "remove that project's target first."),
+    _("{table} cannot be a table's name: characters that cannot be seen are written as escapes here."),
     _("{table} cannot be a table's name: use 1 to 64 letters, digits, '_', '$' or '-'."),
     _("tp_schema is not a JSON object but {kind}."),
     _("tp_schema: type {problem}; supported: {types}."),

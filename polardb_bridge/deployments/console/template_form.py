@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from polardb_bridge.characters import isolated
 from polardb_bridge.deployments.console.excerpts import around
 from polardb_bridge.deployments.console.said import in_page_language
 from polardb_bridge.deployments.interfaces import checked_config
@@ -112,7 +113,7 @@ def changes_in_words(before: TemplateRow, now: TemplateRow) -> list[str]:
         elif field == "schema":
             changes += _of_schema(before.schema, now.schema)
         elif field == "name":
-            changes.append(_("name: {was} → {now}").format(was=before.name, now=now.name))
+            changes.append(_("name: {was} → {now}").format(was=isolated(before.name), now=isolated(now.name)))
         else:
             was, is_now = _short(before.description), _short(now.description)
             changes.append(_("description: {was} → {now}").format(was=was, now=is_now))
@@ -136,7 +137,7 @@ def _labels(schema: str) -> dict[str, None]:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _CHARACTERS_OF_CHANGES else text[:_CHARACTERS_OF_CHANGES] + "…"
+    return isolated(text if len(text) <= _CHARACTERS_OF_CHANGES else text[:_CHARACTERS_OF_CHANGES] + "…")
 
 
 def with_plain_breaks(text: str) -> str:

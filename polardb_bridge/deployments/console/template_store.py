@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from polardb_bridge.characters import escaped
 from polardb_bridge.deployments.console.database import asked, changed
 from polardb_bridge.deployments.execution.audit import Actor, recorded
 from polardb_bridge.deployments.interfaces import check_schema
@@ -50,6 +51,11 @@ class TemplateLine:
     labels: tuple[str, ...] = ()
     others: int = 0
     problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """All of it to be seen."""
+        return escaped(self.row.name)
 
 
 def read_page(first: int, limit: int) -> tuple[int | None, list[TemplateLine]]:
@@ -114,6 +120,9 @@ def change(pk: int, before: TemplateRow, after: TemplateRow, actor: Actor) -> No
         if after.name != before.name:
             _check_name(connection, after.name, pk)
         _check_found(pk, template_rows.change_template(connection, pk, before, after), before)
+    if after.name != before.name:
+        # They are found by it, and show it.
+        Deployment.objects.filter(template_id=before.name).exclude(template_id=str(pk)).update(template_id=after.name)
 
 
 def delete(pk: int, before: TemplateRow, actor: Actor) -> None:

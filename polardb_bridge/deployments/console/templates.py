@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from polardb_bridge.characters import isolated
 from polardb_bridge.deployments.console.administrators import actor_of, for_administrators
 from polardb_bridge.deployments.console.preview import editor, frames_itself, sample_for
 from polardb_bridge.deployments.console.said import in_page_language
@@ -97,7 +98,9 @@ def template_new(request: HttpRequest) -> HttpResponse:
             except BridgeError as error:
                 _say(form, error)
             else:
-                messages.success(request, _("Template {id} is added: {name}.").format(id=pk, name=form.row().name))
+                messages.success(
+                    request, _("Template {id} is added: {name}.").format(id=pk, name=isolated(form.row().name))
+                )
                 return redirect("polardb-console:templates")
         return _form(request, form, status=400)
     copied = request.GET.get("of", "")
@@ -137,7 +140,7 @@ def template_form(request: HttpRequest, pk: int) -> HttpResponse:
     except BridgeError as error:
         _say(form, error)
         return _form(request, form, pk, status=400)
-    messages.success(request, _("Template {id} is saved: {name}.").format(id=pk, name=form.row().name))
+    messages.success(request, _("Template {id} is saved: {name}.").format(id=pk, name=isolated(form.row().name)))
     return redirect("polardb-console:templates")
 
 

@@ -11,7 +11,6 @@ from polardb_bridge.databases.failures import FAILURES
 from polardb_bridge.deployments.console.offers import Offered
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.errors import BridgeError
-from polardb_bridge.table.catalog import Offer
 
 # How long the prompt waits for them.
 _PATIENCE_S = 0.3
@@ -48,16 +47,10 @@ class KnownNames:
             offered = Offered.read()
             self.names = Names(
                 deployments,
-                templates=tuple(map(_template, offered.templates)),
+                templates=tuple(template.as_typed for template in offered.templates),
                 tables=tuple(table.value for table in offered.tables),
             )
         except (BridgeError, *FAILURES):
             return  # statements will say so
         finally:
             connections.close_all()
-
-
-def _template(offer: Offer) -> str:
-    """By its name, which tells what it is, unless that cannot be typed as it is, or would be taken for an id."""
-    is_plain = offer.label.isprintable() and not set(offer.label) & set("'\"`\\") and not offer.label.isdigit()
-    return offer.label if is_plain else offer.value

@@ -72,7 +72,7 @@ function plannedSync(filesPreview) {
 
 // What another project has of the table; its title only for those who may know it.
 function alreadyElsewhere({ project, rows, writes }) {
-  const whose = project === null ? t("another project") : t("the project “{title}”", { title: project });
+  const whose = project === null ? t("another project") : t("the project “{title}”", { title: isolated(project) });
   const tasks = rows === 1 ? t("1 row is a task of {whose} already.", { whose }) : t("{count} rows are tasks of {whose} already.", { count: rows.toLocaleString(LANGUAGE), whose });
   const writer = rows ? t("Results are written by it: this project may read the table, and not write it.") : t("Results are written by {whose}: this project may read the table, and not write it.", { whose });
   return sentences([rows && tasks, writes && writer]);
