@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, expect
 
 from dev.label_studio import run_command
@@ -127,6 +129,56 @@ def test_the_operators_page(label_studio: LabelStudio, photos: Source, context: 
     page.get_by_label("Type the deployment's name").fill("mark_animal")
     page.get_by_role("button", name="Drop deployment").click()
     expect(page.get_by_text("Nothing is deployed yet.")).to_be_visible()
+
+
+def test_why_a_project_is_not_shown_is_all_that_is_said(
+    run: Callable[[str], list[dict[str, Any]]],
+    label_studio: LabelStudio,
+    photos: Source,
+    context: BrowserContext,
+    complaints: list[str],
+    tmp_path: Path,
+) -> None:
+    done = run_command(label_studio.environment, "provision_project", "--template", "1", "--source", photos.table)
+    assert done.returncode == 0, done.stderr
+    photos.execute(f"CREATE TABLE cars LIKE {photos.table}")
+    run(DEPLOY.replace(photos.table, "cars"))
+    page = context.new_page()
+    page.goto(f"{label_studio.url}/user/login")
+    log_in(page, *ADMINISTRATOR)
+    expect(page.locator(".main-menu-trigger")).to_be_visible()
+    page.goto(f"{label_studio.url}/deployments/mark_animal/")
+    page.get_by_role("button", name="Work in this deployment").click()
+    expect(page.locator(".polardb-inside")).to_be_visible()
+
+    shots = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    said = page.get_by_text("No Project matches the given query.")
+    for theme, width in (("Light", 1280), ("Dark", 400)):
+        page.evaluate("theme => localStorage.setItem('preferred-color-scheme', theme)", theme)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{label_studio.url}/projects/1/data")
+        ours = page.get_by_role("alert").filter(has_text="You are in mark_animal, which does not have this project.")
+        expect(ours).to_be_visible()
+        # Label Studio has said it, and nobody sees or hears it.
+        expect(said.first).to_be_attached()
+        page.screenshot(path=shots / f"project-elsewhere-{theme}-{width}.png")
+        expect(said.locator("visible=true")).to_have_count(0)
+        assert "No Project matches" not in page.locator("body").aria_snapshot()
+        found = Axe().run(page, context={"include": [[".polardb-elsewhere-page"]]}).response["violations"]
+        assert [finding["id"] for finding in found if finding["impact"] in ("serious", "critical")] == []
+        box = ours.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+    # The frontend changes pages by itself: what is said of this one does not stay.
+    page.evaluate("history.pushState({}, '', '/projects/'); dispatchEvent(new PopStateEvent('popstate'))")
+    expect(ours).to_have_count(0)
+    page.goto(f"{label_studio.url}/projects/1/data")
+    page.get_by_role("button", name="Leave mark_animal and open the project").click()
+    expect(ours).to_have_count(0)
+    expect(page.locator(".polardb-inside")).to_have_count(0)
+    # Label Studio's own script fails on the page of a project that is not there.
+    complaints[:] = [text for text in complaints if "/react-app/" not in text]
 
 
 def test_label_studio_s_menus_lead_to_our_pages(
