@@ -182,7 +182,7 @@ def test_why_a_project_is_not_shown_is_all_that_is_said(
 
 
 def test_label_studio_s_menus_lead_to_our_pages(
-    run: Callable[[str], list[dict[str, Any]]], label_studio: LabelStudio, context: BrowserContext
+    run: Callable[[str], list[dict[str, Any]]], label_studio: LabelStudio, context: BrowserContext, tmp_path: Path
 ) -> None:
     run(DEPLOY)
     run(OPEN_HERE)
@@ -199,6 +199,11 @@ def test_label_studio_s_menus_lead_to_our_pages(
     page.get_by_role("button", name="Work in this deployment").click()
     inside = page.locator(".polardb-inside")
     expect(inside).to_have_text(re.compile(r"You are in mark_animal · Leave"))
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.screenshot(path=os.environ.get("SCREENSHOTS", str(tmp_path)) + "/inside-400.png")
+    menu.click(trial=True)  # nothing stands before it
+    expect(inside.get_by_role("button", name="Leave")).to_be_in_viewport(ratio=1)
+    page.set_viewport_size({"width": 1280, "height": 1000})
     inside.get_by_role("button", name="Leave").click()
     page.wait_for_url(f"{label_studio.url}/projects/")
     expect(inside).to_have_count(0)

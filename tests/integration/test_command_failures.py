@@ -17,6 +17,7 @@ from dev.servers import free_port
 
 COMMANDS = {
     "check_storage": ["--storage-id", "1"],
+    "inspect_table": ["products"],
     "create_tables": [],
     "deliver_writebacks": [],
     "ensure_superuser": [],
@@ -30,7 +31,7 @@ COMMANDS = {
 # They change the environment of their process: last, and only where they fail.
 START = {"start": ["start"]}
 DEMO = {"demo": ["demo", "--folder", "demo"]}
-ASK_POLARDB = {"create_tables", "load_images"}
+ASK_POLARDB = {"create_tables", "inspect_table", "load_images"}
 # All in one process: loading Label Studio takes seconds.
 WALK = """
 import contextlib, io, json, sys

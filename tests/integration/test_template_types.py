@@ -31,15 +31,15 @@ ELLIPSES = (
 )
 
 
-def deployed(source: Source, schema: Any) -> Deployment:
-    """The deployment of a template that holds this schema, synced."""
+def deployed(source: Source, schema: Any, table: str = TABLE, options: str = "") -> Deployment:
+    """The deployment of a template that holds this schema, synced. options: more of the statement's."""
     with begin(source.parameters) as connection:
         connection.exec_driver_sql(
             "REPLACE INTO annotation_template (tp_name, tp_schema) VALUES ('mine', %s)", (json.dumps(schema),)
         )
     [statement] = parse(
-        f"DEPLOY MODEL `Label-Studio` WITH (annotation_template_id='mine', annotation_source='{TABLE}', "
-        "deployment_name='mark_animal')"
+        f"DEPLOY MODEL `Label-Studio` WITH (annotation_template_id='mine', annotation_source='{table}', "
+        f"deployment_name='mark_animal'{options})"
     )
     made = deploy(statement, source.parameters)  # type: ignore[arg-type]
     open_here(made)
@@ -168,6 +168,35 @@ def test_an_interface_of_ones_own_is_taken_as_it_is(source: Source, user: Any, a
     ]
     page = api.get("/polardb/deployments/mark_animal/").text
     assert "Regions" in page.partition("Per label")[2].partition("Time per task")[0]
+
+
+def test_texts_are_classified(source: Source, user: Any, api: Any) -> None:
+    source.execute(
+        "CREATE TABLE reviews (code CHAR(8) COLLATE utf8mb4_general_ci PRIMARY KEY, body TEXT, shop VARCHAR(20),"
+        " answer LONGTEXT)"
+    )
+    with begin(source.parameters) as connection:
+        for row in (("r-1", "It arrived late. 🐈", "Basel"), ("r-2", "<b>Good</b>", None), ("r-3", None, None)):
+            connection.exec_driver_sql("INSERT INTO reviews (code, body, shop) VALUES (%s, %s, %s)", row)
+    schema = {"type": "TextClassification", "labels": ["good", "bad"]}
+    options = ", map='text=body:text', name_column='shop', result_columns='annotation_data=answer'"
+    deployment = deployed(source, schema, "reviews", options)
+    tasks = {task.data["id"]: task for task in deployment.project.tasks.all()}
+    assert {code: task.data["text"] for code, task in tasks.items()} == {
+        "r-1": "It arrived late. 🐈",
+        "r-2": "<b>Good</b>",
+    }
+    assert "r-3" in import_storage_of(deployment).traceback
+    submit(api, tasks["r-1"], chosen("bad", to="text"))
+    source.execute("UPDATE reviews SET code = 'R-1' WHERE code = 'r-1'")
+    deliver(export_storage_of(deployment))
+    with begin(source.parameters) as connection:
+        [(answer, shop)] = connection.exec_driver_sql("SELECT answer, shop FROM reviews WHERE code = 'r-1'").all()
+    assert ([one["value"] for one in json.loads(answer)], shop) == ([{"choices": ["bad"]}], "Basel")
+    report = run_sync(import_storage_of(deployment), force=True)
+    assert (report.created, report.removed) == (0, 0)
+    assert deployment.project.tasks.filter(data__id="R-1").exists(), "it follows the present spelling"
+    assert reconcile(export_storage_of(deployment)).different == 0
 
 
 @pytest.mark.parametrize(
