@@ -4,6 +4,7 @@ from django.db import migrations, models
 from django.db.models.functions import Cast
 
 _IS_TEXT = models.Q(row_id__isnull=True)
+_IS_INTEGER = models.Q(row_id__isnull=False)
 
 
 def carry_over(apps, schema_editor):
@@ -19,6 +20,13 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AlterField("polardbimportstoragelink", "row_id", models.BigIntegerField(null=True)),
+        migrations.RemoveConstraint("polardbimportstoragelink", "polardb_one_task_per_row_id"),
+        migrations.AddConstraint(
+            "polardbimportstoragelink",
+            models.UniqueConstraint(
+                fields=["storage", "row_id"], condition=_IS_INTEGER, name="polardb_one_task_per_row_id"
+            ),
+        ),
         migrations.AddConstraint(
             "polardbimportstoragelink",
             models.UniqueConstraint(fields=["storage", "key"], condition=_IS_TEXT, name="polardb_one_task_per_key"),
@@ -26,6 +34,11 @@ class Migration(migrations.Migration):
         migrations.AlterField("dismissedrow", "row_id", models.BigIntegerField(null=True)),
         migrations.AddField("dismissedrow", "key", models.CharField(default="", max_length=512)),
         migrations.RunPython(carry_over, migrations.RunPython.noop),
+        migrations.RemoveConstraint("dismissedrow", "polardb_dismissed_once"),
+        migrations.AddConstraint(
+            "dismissedrow",
+            models.UniqueConstraint(fields=["storage", "row_id"], condition=_IS_INTEGER, name="polardb_dismissed_once"),
+        ),
         migrations.AddConstraint(
             "dismissedrow",
             models.UniqueConstraint(fields=["storage", "key"], condition=_IS_TEXT, name="polardb_dismissed_key_once"),

@@ -12,8 +12,10 @@ from polardb_bridge.table.keys import Key
 
 _Model = TypeVar("_Model", bound=models.Model)
 
-# Of a unique constraint on `key`: integers have theirs on `row_id`.
+# Of unique constraints: on `key` and on `row_id`. Each leaves the other's rows out: or SQLite would look texts up by
+# `row_id`, through all of a storage.
 IS_TEXT = Q(row_id__isnull=True)
+IS_INTEGER = Q(row_id__isnull=False)
 
 
 class KeyFields(TypedDict):

@@ -20,7 +20,7 @@ from polardb_bridge.storage.clock import alive, is_recent
 from polardb_bridge.storage.hosts import resolved_ip
 from polardb_bridge.storage.identity import IdentityMixin
 from polardb_bridge.storage.image_field import image_field
-from polardb_bridge.storage.keyed import IS_TEXT, KeyedMixin
+from polardb_bridge.storage.keyed import IS_INTEGER, IS_TEXT, KeyedMixin
 from polardb_bridge.storage.links import is_ours, resolved
 from polardb_bridge.storage.mapped import MappedMixin
 from polardb_bridge.storage.removal import may_be_synced
@@ -286,6 +286,8 @@ class PolarDBImportStorageLink(KeyedMixin, ImportStorageLink):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_one_task_per_row_id"),
+            models.UniqueConstraint(
+                fields=["storage", "row_id"], condition=IS_INTEGER, name="polardb_one_task_per_row_id"
+            ),
             models.UniqueConstraint(fields=["storage", "key"], condition=IS_TEXT, name="polardb_one_task_per_key"),
         ]

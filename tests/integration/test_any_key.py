@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from django.core.management import call_command
+from django.db import connection as database
 from tasks.models import Task
 
 from polardb_bridge.deployments.figures.failed_rows import failed_rows
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.keyed import with_keys
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.preview import preview
 from polardb_bridge.storage.sync.plan import plan_sync
 from polardb_bridge.storage.sync.run import run_sync
@@ -415,3 +417,14 @@ def test_rows_are_found_by_the_index(source: Source, columns: str, values: str) 
         assert [row.key.id for row in read_rows(connection, table, some)] == some
         assert not write_results(connection, table, results)
         assert reads(connection) - before < 100
+
+
+@pytest.mark.django_db
+def test_links_are_looked_up_by_the_index_of_their_keys() -> None:
+    links = PolarDBImportStorageLink.objects.filter(storage=1)
+    plans = {
+        "polardb_one_task_per_key": with_keys(links, ["a", "b", "c"]).explain(),
+        "polardb_one_task_per_row_id": with_keys(links, [1, 2, 3]).explain(),
+    }
+    # PostgreSQL decides by what a table holds, and this one is empty.
+    assert database.vendor != "sqlite" or all(index in plan for index, plan in plans.items()), plans

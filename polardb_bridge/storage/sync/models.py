@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from polardb_bridge.storage.keyed import IS_TEXT, KeyedMixin
+from polardb_bridge.storage.keyed import IS_INTEGER, IS_TEXT, KeyedMixin
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.table.keys import MAX_KEY_LENGTH, shown_key
 
@@ -118,7 +118,7 @@ class DismissedRow(KeyedMixin):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["storage", "row_id"], name="polardb_dismissed_once"),
+            models.UniqueConstraint(fields=["storage", "row_id"], condition=IS_INTEGER, name="polardb_dismissed_once"),
             models.UniqueConstraint(fields=["storage", "key"], condition=IS_TEXT, name="polardb_dismissed_key_once"),
         ]
 
