@@ -35,7 +35,7 @@ def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) ->
             f"The labeling interface shows ${mapping.picture_field} as text, and rows hold a picture there.",
             field="project",
         )
-    is_text = any(tags & _TEXTS for tags in objects.values())
+    is_text = bool(objects) and all(tags & _TEXTS for tags in objects.values())
     if list(mapping.data) == [PICTURE] and mapping.picture and not is_text:
         if len(shown) > 1:
             raise ReconfigureError(

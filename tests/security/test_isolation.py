@@ -24,12 +24,11 @@ from support.world import LATER_IDS, OWN_IDS, THEIR_IDS, VISITORS, World, as_own
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 # What may be seen at a route, and why.
-SHOWN = {
-    "deployments/%(name)s/": (
-        r"theirmarker\.example|the id of projects\.Project(Summary)?",
-        "the address of a deployment shows its own login with the user filled in, to clients on its allow-list",
-    ),
-}
+_LOGIN = (
+    r"theirmarker(\.example|/)|the id of projects\.Project(Summary)?",
+    "the address of a deployment shows its own login with the user filled in, to clients on its allow-list",
+)
+SHOWN = {"deployments/%(name)s/": _LOGIN, "deployments/%(name)s": _LOGIN}
 # Routes with parameters at which not even an administrator meets the tenant's object, and why.
 UNREACHED: dict[str, str] = {}
 
