@@ -111,6 +111,15 @@ def test_an_interrupted_verification_goes_on_where_it_was(
     assert looked == [1, 2, 3, 4, 1, 2, 3, 4]
 
 
+def test_rows_of_numbers_unlike_those_of_their_links_are_looked_at_once(storage: Any, source: Source) -> None:
+    source.execute(f"UPDATE {source.table} SET id = id - 100")
+    run_sync(storage)
+    looked: list[int] = []
+    assert verify.verify(storage, seconds=30, on_progress=looked.append).checked == 4
+    assert looked == [4]
+    assert [row.row_id for row in verify.verify(storage).unreadable] == [-98, -96]
+
+
 def test_the_api_verifies_bit_by_bit(storage: Any, api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "IMAGES_BATCH_SIZE", 2)
     monkeypatch.setattr("polardb_bridge.storage.api.VERIFY_ANSWER_TIMEOUT_S", -1.0)

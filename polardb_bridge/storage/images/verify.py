@@ -74,7 +74,7 @@ def verify(
         problems = _look(storage, links)
         with transaction.atomic():
             _keep(links, problems)
-            state.after = links[-1].row_id
+            state.after = links[-1].pk
             state.checked += len(links)
             state.save()
         if on_progress:
