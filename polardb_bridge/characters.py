@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 # Zero-width characters, joiners, marks of direction, byte order mark: none of them is a blank to Python.
 _INVISIBLE = (
@@ -29,9 +30,9 @@ def is_seen(character: str) -> bool:
     return character.isprintable() and not _NEVER_DRAWN.match(character)
 
 
-def escaped(text: str) -> str:
-    """`text` with escapes for what is not seen: a name for a list, which orders neither itself nor the line."""
-    return "".join(each if is_seen(each) else each.encode("unicode_escape").decode("ascii") for each in text)
+def escaped(text: str, is_kept: Callable[[str], bool] = is_seen) -> str:
+    """`text` with escapes for characters that are not kept; by default a name for a list, which orders no line."""
+    return "".join(each if is_kept(each) else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
 def isolated(text: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from polardb_bridge.characters import escaped
+
 MASK = "***"
 
 _NAMES = re.compile("password|passwd|passwort|passphrase|pwd|secret|token|credential|密码|口令", re.IGNORECASE)
@@ -32,9 +34,7 @@ def masked(text: str, start: int = 0, stop: int | None = None) -> str:
 
 def printable(text: str) -> str:
     """`text` with escapes for what a terminal, a log or a database cannot take: line ends, NUL, half characters, …"""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
+    return escaped(text, str.isprintable)
 
 
 def _secrets(text: str) -> Iterator[tuple[int, int]]:

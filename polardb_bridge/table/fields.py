@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.table.text import quoted
+from polardb_bridge.table.text import one_by_one, quoted, unquoted
 
 # The field of a picture unless somebody has named another.
 PICTURE = "image"
@@ -66,8 +66,7 @@ class Field:
                 f"Kinds are {_KINDS}.",
                 field="mapping",
             )
-        column = (found[1] or "").replace("``", "`") or found[2].strip()
-        return cls(column, FieldKind(kind), _checked_detail(FieldKind(kind), detail))
+        return cls(unquoted(found[1], found[2]), FieldKind(kind), _checked_detail(FieldKind(kind), detail))
 
     def is_like(self, other: Field) -> bool:
         """Whether both read the same; the server tells whether a time has a zone, and people may leave that out."""
@@ -82,9 +81,7 @@ def parse_fields(text: str) -> dict[str, Field]:
         InvalidInputError: it is something else, or they cannot be the fields of a task (`check_fields`).
     """
     fields: dict[str, Field] = {}
-    rest = text.strip()
-    while rest:
-        found = _NAMED.match(rest)
+    for found in one_by_one(_NAMED, text):
         if not found or found[1] in fields:
             raise InvalidInputError(
                 f"{text!r} does not say what tasks hold: write field=column:kind, such as text=body:text, and each "
@@ -92,7 +89,6 @@ def parse_fields(text: str) -> dict[str, Field]:
                 field="mapping",
             )
         fields[found[1]] = parse_field(found[1], found[2])
-        rest = rest[found.end() :]
     check_fields(fields)
     return fields
 

@@ -18,7 +18,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.table.text import quoted
+from polardb_bridge.table.text import one_by_one, quoted, unquoted
 
 Key: TypeAlias = int | str
 # Of a key as text: our database has an index on it.
@@ -153,19 +153,13 @@ def parse_columns(text: str) -> tuple[str, ...]:
     Raises:
         InvalidInputError: it names no columns.
     """
-    names, rest = [], text
-    while rest:
-        found = _COLUMN.match(rest)
-        if not found:
-            break
-        names.append((found[1] or "").replace("``", "`") or found[2])
-        rest = rest[found.end() :]
-    if rest or not names or text.rstrip().endswith(","):
+    found = list(one_by_one(_COLUMN, text))
+    if not found or None in found or text.rstrip().endswith(","):
         raise InvalidInputError(
             f"{text!r} does not name the columns of a key: write one, or several with commas, such as tenant_id,id.",
             field="mapping",
         )
-    return tuple(names)
+    return tuple(unquoted(each[1], each[2]) for each in found if each)
 
 
 def typed_columns(names: Sequence[str]) -> str:

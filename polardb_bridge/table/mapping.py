@@ -31,6 +31,7 @@ from polardb_bridge.table.fields import (
     written,
 )
 from polardb_bridge.table.keys import KeyKind, key_from_json, key_roles, key_to_json, parse_columns, typed_columns
+from polardb_bridge.table.text import one_by_one, unquoted
 
 # What results are made of, each in a column of its own. The first is the result itself.
 RESULT_ROLES = (
@@ -242,9 +243,7 @@ def parse_results(text: str) -> dict[str, str]:
         InvalidInputError: it is something else, or a role is none of RESULT_ROLES.
     """
     results: dict[str, str] = {}
-    rest = text.strip()
-    while rest:
-        found = _RESULT.match(rest)
+    for found in one_by_one(_RESULT, text):
         if not found or found[1] in results:
             raise InvalidInputError(
                 f"{text!r} does not say where results go: write role=column, such as annotation_data=answer, and each "
@@ -252,8 +251,7 @@ def parse_results(text: str) -> dict[str, str]:
                 field="mapping",
             )
         check_role(found[1])
-        results[found[1]] = (found[2] or "").replace("``", "`") or found[3].strip()
-        rest = rest[found.end() :]
+        results[found[1]] = unquoted(found[2], found[3])
     return results
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
+
+from polardb_bridge.characters import escaped
 
 
 def utf8(column: sa.Column[Any]) -> sa.ColumnElement[bytes]:
@@ -20,9 +23,7 @@ def utf8(column: sa.Column[Any]) -> sa.ColumnElement[bytes]:
 
 def shown(text: str) -> str:
     """`text` for a person and for any database: what cannot be printed is written as an escape."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return text if text.isprintable() else escaped(text, str.isprintable)
 
 
 def identifier(connection: sa.Connection, name: str) -> str:
@@ -39,3 +40,19 @@ def quoted(name: str) -> str:
     """A name as an identifier in SQL."""
     doubled = name.replace("`", "``")
     return f"`{doubled}`"
+
+
+def unquoted(in_backticks: str | None, plain: str | None) -> str:
+    """A name as people typed it: what stood in backticks, or else without them."""
+    return (in_backticks or "").replace("``", "`") or (plain or "").strip()
+
+
+def one_by_one(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str] | None]:
+    """What `pattern` matches, one behind the other to the end of the text; None, and no more, where it does not."""
+    rest = text.strip()
+    while rest:
+        found = pattern.match(rest)
+        yield found
+        if not found:
+            return
+        rest = rest[found.end() :]

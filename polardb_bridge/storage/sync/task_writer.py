@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.utils import timezone
 from projects.models import Project, ProjectSummary
 from tasks.models import AnnotationDraft, Task
@@ -173,9 +173,9 @@ class Writer:
         with transaction.atomic():
             self.lease.check()
             tasks = Task.objects.select_for_update().filter(pk__in=[link.task_id for link in batch])
-            worked_on = _worked_on(tasks)
-            removed = [link.task_id for link in batch if link.task_id not in worked_on]
-            _mark_missing([link for link in batch if link.task_id in worked_on and not link.is_missing])
+            kept = worked_on(list(tasks.values_list("pk", flat=True)))
+            removed = [link.task_id for link in batch if link.task_id not in kept]
+            _mark_missing([link for link in batch if link.task_id in kept and not link.is_missing])
             if removed:
                 columns = dict.fromkeys(task_fields(self.storage))
                 _summary(project).remove_data_columns([{"data": columns}] * len(removed))
@@ -241,13 +241,8 @@ def count_removable(batch: Sequence[LinkedRow]) -> tuple[int, int]:
 
 def worked_on(task_ids: Sequence[int]) -> set[int]:
     """Those of these tasks that have an annotation or a draft."""
-    return _worked_on(Task.objects.filter(pk__in=task_ids))
-
-
-def _worked_on(tasks: QuerySet[Task]) -> set[int]:
-    ids = list(tasks.values_list("pk", flat=True))
-    annotated = Task.objects.filter(pk__in=ids, annotations__isnull=False).values_list("pk", flat=True)
-    drafted = AnnotationDraft.objects.filter(task__in=ids).values_list("task_id", flat=True)
+    annotated = Task.objects.filter(pk__in=task_ids, annotations__isnull=False).values_list("pk", flat=True)
+    drafted = AnnotationDraft.objects.filter(task__in=task_ids).values_list("task_id", flat=True)
     return {*annotated, *drafted}
 
 
