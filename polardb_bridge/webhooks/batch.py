@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -16,49 +16,35 @@ from polardb_bridge.errors import (
     LoginRefusedError,
     ServerDownError,
 )
-from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.table.connection import begin
 from polardb_bridge.table.keys import Key, order_of, shown_key
-from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.results import RowResult, check_writable, lock_free_rows, write_results
-from polardb_bridge.table.versions import read_versions
-from polardb_bridge.webhooks.current_results import current_results
 from polardb_bridge.webhooks.leases import Lease, OvertakenError
 from polardb_bridge.webhooks.outbox import Unwritable
-from polardb_bridge.webhooks.readback import Readback, VersionsUnknownError, read_back, take_versions
+from polardb_bridge.webhooks.readback import VersionsUnknownError, take_versions
+from polardb_bridge.webhooks.writers.writer import Outcome, Results, Writer
 
 logger = logging.getLogger(__name__)
 
-# How long a server may keep quiet before a delivery gives up.
-TIMEOUT_S = 8
 MISSING_ROW = "The table has no row {row_id} any more."
 KEPT_OTHER = "The row keeps another {column} than was written: a trigger or the column's type changes it."
 
 # No row is the reason of these.
 _NOT_OF_A_ROW = (ServerDownError, DisconnectedError, LoginRefusedError, OvertakenError)
 
-Results = dict[int, RowResult]
 _T = TypeVar("_T")
-
-
-def writing_parameters(storage: PolarDBExportStorage) -> ConnectionParameters:
-    """How write-back connects: nothing of it waits long."""
-    return replace(storage.connection_parameters(), timeout_s=TIMEOUT_S, is_writer=True)
 
 
 @dataclass
 class Batch:
     """Leased tasks on their way into the table. Tasks by id; unwritable: why a row alone could not be written.
 
-    is_contended: others are known to hold rows of the table, or were found to. is_moving: rows are known to have other
-    versions than their tasks show, perhaps by our own writes.
+    is_contended: others are known to hold rows of the table, or were found to.
     """
 
-    storage: PolarDBExportStorage
+    writer: Writer
     lease: Lease
     attempt: int
     is_contended: bool = False
-    is_moving: bool = False
     written: list[int] = field(default_factory=list)
     with_result: list[int] = field(default_factory=list)
     unwritable: dict[int, Unwritable] = field(default_factory=dict)
@@ -73,9 +59,7 @@ class Batch:
         Raises:
             BridgeError: the server, the account or the table is the reason that nothing more can be.
         """
-        self.parameters = writing_parameters(self.storage)
-        self.table = self.storage.source_table
-        for results in current_results(self.storage, self.lease.task_ids):
+        for results in self.writer.current(self.lease.task_ids):
             self._write(results)
 
     def _write(self, results: Results) -> None:
@@ -93,20 +77,17 @@ class Batch:
         self._write_what_is_free(results)
 
     def _write_together(self, results: Results) -> None:
-        missing, back = self._in_transaction(lambda connection: self._write_rows(connection, results))
-        self._is_written(results, missing, back)
+        self._is_written(results, self._in_transaction(lambda connection: self._write_rows(connection, results)))
 
     def _write_what_is_free(self, results: Results) -> None:
         """Write the rows that nobody else holds, and put off the others, without waiting for any."""
-        by_row = {result.row_id: task_id for task_id, result in results.items()}
 
-        def write(connection: sa.Connection) -> tuple[set[Key], Results, set[Key], Readback]:
-            _, held = lock_free_rows(connection, self.table, list(by_row))
-            free = {task: result for task, result in results.items() if result.row_id not in held}
-            return held, free, *self._write_rows(connection, free)
+        def write(connection: sa.Connection) -> tuple[set[int], Outcome]:
+            held = self.writer.held(connection, results)
+            return held, self._write_rows(connection, _without(held, results))
 
         try:
-            held, free, missing, back = self._in_transaction(write)
+            held, outcome = self._in_transaction(write)
         except _NOT_OF_A_ROW:
             raise
         except BridgeError as found:
@@ -114,15 +95,15 @@ class Batch:
             # that is locked and no row of this table: a trigger needs it.
             self._write_apart(results, found)
             return
-        self._is_written(free, missing, back)
-        for row_id in held:
-            self._put_off(by_row[row_id], row_id)
+        self._is_written(_without(held, results), outcome)
+        for task_id in held:
+            self._put_off(task_id, results[task_id].row_id)
 
     def _write_apart(self, results: Results, error: BridgeError) -> None:
         """Halve what failed together, until what cannot be written stands alone. Nothing of it was committed."""
         # Is it the table that takes no such statement, and no row at all?
-        with begin(self.parameters) as connection:
-            check_writable(connection, self.table)
+        with begin(self.writer.parameters) as connection:
+            self.writer.check(connection)
         if len(results) == 1:
             [(task_id, result)] = results.items()
             self._put_off(task_id, result.row_id, "" if isinstance(error, LockedError) else str(error))
@@ -139,41 +120,33 @@ class Batch:
     def _in_transaction(self, write: Callable[[sa.Connection], _T]) -> _T:
         """What `write` does, in one transaction; once more if it turns out that versions have to be read before."""
         try:
-            with begin(self.parameters) as connection:
+            with begin(self.writer.parameters) as connection:
                 return write(connection)
         except VersionsUnknownError:
             # Nothing was committed. Asking another session would take a second connection while this one is held.
-            self.is_moving = True
-        with begin(self.parameters) as connection:
+            pass
+        with begin(self.writer.parameters) as connection:
             return write(connection)
 
-    def _write_rows(self, connection: sa.Connection, results: Results) -> tuple[set[Key], Readback]:
-        """Write rows, and look at them; the ids of those that the table does not have."""
-        ids = [result.row_id for result in results.values()]
-        before = read_versions(connection, self.table, ids, lock=True) if self.is_moving else None
-        missing = write_results(connection, self.table, list(results.values()))
-        back = read_back(connection, self.table, results.values(), before)
+    def _write_rows(self, connection: sa.Connection, results: Results) -> Outcome:
+        outcome = self.writer.write(connection, results)
         self.lease.check()
-        return missing, back
+        return outcome
 
-    def _is_written(self, results: Results, missing: Iterable[Key], back: Readback) -> None:
-        gone = set(missing)
-        take_versions(
-            {task: back.moved[result.row_id] for task, result in results.items() if result.row_id in back.moved}
-        )
+    def _is_written(self, results: Results, outcome: Outcome) -> None:
+        take_versions(outcome.moved)
+        self.with_result += outcome.with_result
         for task_id, result in results.items():
-            if result.row_id in gone:
+            if task_id in outcome.missing:
                 self._put_off(task_id, result.row_id, MISSING_ROW.format(row_id=shown_key(result.row_id)))
-                continue
-            if result.data is not None:
-                self.with_result.append(task_id)
-            if result.row_id in back.columns:
-                self._put_off(task_id, result.row_id, KEPT_OTHER.format(column=back.columns[result.row_id]))
-                continue
-            self.written.append(task_id)
-            self._log(logging.DEBUG if len(results) > 1 else logging.INFO, task_id, result.row_id, "written")
+            elif task_id in outcome.kept:
+                self._put_off(task_id, result.row_id, KEPT_OTHER.format(column=outcome.kept[task_id]))
+            else:
+                self.written.append(task_id)
+                self._log(logging.DEBUG if len(results) > 1 else logging.INFO, task_id, result.row_id, "written")
         if len(results) > 1:
-            logger.info("Write-back: storage %s, %s rows written", self.storage.pk, len(results) - len(gone))
+            count = len(results) - len(outcome.missing)
+            logger.info("Write-back: storage %s, %s rows written", self.writer.storage.pk, count)
 
     def _put_off(self, task_id: int, row_id: Key, reason: str = "") -> None:
         self.unwritable[task_id] = Unwritable(row_id, reason)
@@ -183,5 +156,9 @@ class Batch:
         logger.log(
             level,
             "Write-back: storage %s, task %s, row %s, attempt %s: %s",
-            *(self.storage.pk, task_id, shown_key(row_id), self.attempt, what),
+            *(self.writer.storage.pk, task_id, shown_key(row_id), self.attempt, what),
         )
+
+
+def _without(held: set[int], results: Results) -> Results:
+    return {task_id: result for task_id, result in results.items() if task_id not in held}

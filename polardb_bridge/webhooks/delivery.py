@@ -22,9 +22,11 @@ from polardb_bridge.storage.writeback_status import unwritten_of
 from polardb_bridge.table.connection import dispose
 from polardb_bridge.table.time_limit import time_limit
 from polardb_bridge.webhooks import clock, leases, outbox, servers, wakeup
-from polardb_bridge.webhooks.batch import Batch, writing_parameters
+from polardb_bridge.webhooks.batch import Batch
 from polardb_bridge.webhooks.models import WritebackState
 from polardb_bridge.webhooks.retry import MAX_DELAY, next_try
+from polardb_bridge.webhooks.writers import writer_of
+from polardb_bridge.webhooks.writers.writer import writing_parameters
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +108,9 @@ class _Delivery:
     on_batch: OnBatch | None
     attempts: int | None = None
     is_contended: bool = False
-    is_moving: bool = False
+
+    def __post_init__(self) -> None:
+        self.writer = writer_of(self.storage)
 
     def run(self, limit: int, *, parked: bool = False) -> None:
         """Deliver in batches; parked: what was refused before, until something is refused again."""
@@ -121,9 +125,9 @@ class _Delivery:
             lease = outbox.lease_due(self.storage, size, workers_too=self.workers_too, parked=parked)
             if not lease.pending:
                 return
-            batch = Batch(self.storage, lease, self.attempts + 1, self.is_contended, self.is_moving)
+            batch = Batch(self.writer, lease, self.attempts + 1, self.is_contended)
             self._write(batch)
-            self.is_contended, self.is_moving = batch.is_contended, batch.is_moving
+            self.is_contended = batch.is_contended
             if parked and batch.unwritable:
                 return
             if parked:

@@ -76,7 +76,7 @@ def _moved(
     return {row_id: Moved(before[row_id], kept[row_id].version, digests[row_id]) for row_id in ours}
 
 
-def take_versions(moved: dict[int, Moved]) -> None:
+def take_versions(moved: Mapping[int, Moved]) -> None:
     """By task id: the versions that our own write has made are what the tasks show."""
     for task_id, row in moved.items():
         links = PolarDBImportStorageLink.objects.filter(task_id=task_id, version=row.before)

@@ -8,12 +8,9 @@ counted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-import sqlalchemy as sa
 from django.db.models import Q
 from django.utils.timezone import now as current_time
 
@@ -25,16 +22,12 @@ from polardb_bridge.storage.owners import named, owner_besides
 from polardb_bridge.storage.primary import connect_at_primary
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.keys import Key
-from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.stored import StoredResult, Unreadable, read_results
-from polardb_bridge.webhooks import outbox, sequence
-from polardb_bridge.webhooks.batch import writing_parameters
-from polardb_bridge.webhooks.current_results import current_results
+from polardb_bridge.webhooks import outbox
 from polardb_bridge.webhooks.models import WritebackState
+from polardb_bridge.webhooks.writers import writer_of
+from polardb_bridge.webhooks.writers.writer import Writer, writing_parameters
 
 logger = logging.getLogger(__name__)
-
-Connecting = Callable[[ConnectionParameters], AbstractContextManager[sa.Connection]]
 
 BATCH_SIZE = 500
 MAX_LISTED = 100
@@ -84,9 +77,10 @@ def reconcile(storage: PolarDBExportStorage, *, dry_run: bool = False) -> Reconc
         logger.warning("Reconcile: storage %s, its table belongs to %s; nothing compared", storage.pk, report.owner)
         return report
     links = PolarDBImportStorageLink.objects.filter(storage__in=sources_of(storage)).order_by("pk")
+    writer = writer_of(storage)
     page = list(links[:BATCH_SIZE])
     while page:
-        different = _compare(storage, page, report)
+        different = _compare(writer, page, report)
         if different and not dry_run:
             outbox.mark((storage.pk, task_id) for task_id in different)
         page = list(links.filter(pk__gt=page[-1].pk)[:BATCH_SIZE])
@@ -97,81 +91,18 @@ def reconcile(storage: PolarDBExportStorage, *, dry_run: bool = False) -> Reconc
     return report
 
 
-def _compare(
-    storage: PolarDBExportStorage, links: list[PolarDBImportStorageLink], report: ReconcileReport
-) -> list[int]:
+def _compare(writer: Writer, links: list[PolarDBImportStorageLink], report: ReconcileReport) -> list[int]:
     """Task ids of the links whose row differs and should not."""
-    found = _judge(storage, links, connect)
+    found = writer.judge(links, connect)
     doubtful = [link for link in links if found[link.task_id].what]
     if doubtful:
         # A replica may lag behind what was just written.
-        found |= _judge(storage, doubtful, connect_at_primary)
+        found |= writer.judge(doubtful, connect_at_primary)
     report.checked += len(links)
     for link in links:
         if found[link.task_id].what:
             report.add(link.row_key, found[link.task_id].what)
     return [task_id for task_id, verdict in found.items() if verdict.is_to_be_written]
-
-
-@dataclass(frozen=True)
-class _Verdict:
-    """what: as the numbers of a report are called; empty if the row is as it should be."""
-
-    what: str = ""
-    is_to_be_written: bool = False
-
-
-def _judge(
-    storage: PolarDBExportStorage, links: list[PolarDBImportStorageLink], connecting: Connecting
-) -> dict[int, _Verdict]:
-    """By task, how its row compares with Label Studio."""
-    rows = {link.task_id: link.row_key for link in links}
-    stored = _read(storage, list(rows.values()), connecting)
-    expected: dict[int, bool] = {}
-    cleared: set[int] = set()
-    imported: dict[int, bool] = {}  # whether the row still holds it
-    for results in current_results(storage, list(rows)):
-        for task_id, result in results.items():
-            found = stored.get(result.row_id)
-            expected[task_id] = found is not None and found.matches(result)
-            if result.data is None:
-                cleared.add(task_id)
-            elif found is not None and not expected[task_id] and result.count == 1:
-                is_alike = found.data == result.data
-                if is_alike or (found.data is not None and found.uid != result.uid):
-                    imported[task_id] = is_alike
-    # A result that came from its row, and that nobody has touched: other tools keep another count or no uid, and may
-    # have labeled the row again.
-    untouched = imported.keys() - sequence.tasks_changed_here(imported) if imported else set()
-    pending = outbox.dirty([storage], list(rows))
-    verdicts = {}
-    for link in links:
-        found = stored.get(link.row_key)
-        verdict = _Verdict()
-        if found is None:
-            # Its mark will say so to people who look for what is not delivered.
-            verdict = _Verdict("missing", link.task_id in expected and link.task_id not in cleared)
-        elif link.task_id in untouched:
-            verdict = _Verdict() if imported[link.task_id] else _Verdict("foreign")
-        elif not expected.get(link.task_id, True) and (link.task_id not in cleared or link.has_result):
-            verdict = _Verdict("pending" if link.task_id in pending else "different", is_to_be_written=True)
-        elif not expected.get(link.task_id, False) and not found.is_empty:
-            verdict = _Verdict("foreign")
-        verdicts[link.task_id] = verdict
-    return verdicts
-
-
-def _read(storage: PolarDBExportStorage, row_ids: list[Key], connecting: Connecting) -> dict[Key, StoredResult]:
-    with connecting(writing_parameters(storage)) as connection:
-        try:
-            return read_results(connection, storage.source_table, row_ids)
-        except (TypeError, ValueError, AttributeError, OverflowError):
-            if len(row_ids) == 1:
-                # What others put there, the driver cannot even make a value of: nothing of ours.
-                return {row_ids[0]: StoredResult(row_ids[0], Unreadable("cannot be read"), None, None, None, None)}
-    middle = len(row_ids) // 2
-    halves = row_ids[:middle], row_ids[middle:]
-    return _read(storage, halves[0], connecting) | _read(storage, halves[1], connecting)
 
 
 def organizations_due() -> list[int]:

@@ -18,6 +18,7 @@ from polardb_bridge.webhooks import outbox
 from polardb_bridge.webhooks.batch import Batch
 from polardb_bridge.webhooks.delivery import deliver, due_storages
 from polardb_bridge.webhooks.leases import Lease, OvertakenError
+from polardb_bridge.webhooks.writers import writer_of
 from support.deliveries import assert_delivered, failed, in_thread, labels, lose, submit_all, wait_for_lock
 from support.labeling import LabelingProject
 from support.source_data import Source
@@ -80,7 +81,7 @@ def test_a_delivery_that_was_overtaken_commits_nothing(project: LabelingProject,
     new = outbox.lease_due(storage, 10)
     assert new.task_ids == old.task_ids
     with pytest.raises(OvertakenError, match="another delivery has taken over"):
-        Batch(storage, old, attempt=1).write()
+        Batch(writer_of(storage), old, attempt=1).write()
     assert labels(project, source) == [None, None, None]
     outbox.release(old)
     outbox.release(new)

@@ -140,12 +140,12 @@ def test_a_server_that_cannot_skip_locked_rows(
     project: LabelingProject, storage: Any, source: Source, hold: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from polardb_bridge.errors import RetryableError
-    from polardb_bridge.webhooks import batch
+    from polardb_bridge.webhooks.writers import rows
 
     def unknown(*arguments: Any) -> Any:
         raise RetryableError("The database answered with error 1064: You have an error in your SQL syntax")
 
-    monkeypatch.setattr(batch, "lock_free_rows", unknown)
+    monkeypatch.setattr(rows, "lock_free_rows", unknown)
     submit_all(project)
     with hold(f"SELECT id FROM {source.table} WHERE id = 2 FOR UPDATE"):
         assert (deliver(storage).written, deliver(storage).error) == (2, "")
@@ -172,7 +172,7 @@ def test_a_process_that_is_stopped_before_its_commit_lets_go_of_the_rows(
 ) -> None:
     """The server ends its transaction; nobody waits for the process."""
     from polardb_bridge.table.connection import engine_for
-    from polardb_bridge.webhooks.batch import writing_parameters
+    from polardb_bridge.webhooks.writers.writer import writing_parameters
 
     submit_all(project)
     with engine_for(writing_parameters(storage)).connect() as stopped:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from dev.servers import MariaDB
-from polardb_bridge.webhooks.batch import TIMEOUT_S
 from polardb_bridge.webhooks.delivery import deliver
 from polardb_bridge.webhooks.models import PendingWriteback, WritebackState
+from polardb_bridge.webhooks.writers.writer import TIMEOUT_S
 from support.deliveries import assert_delivered, failed, in_thread, labels, submit_all, wait_for_lock
 from support.labeling import LabelingProject
 from support.proxy import Proxy

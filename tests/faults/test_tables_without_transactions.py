@@ -15,6 +15,7 @@ from polardb_bridge.webhooks.delivery import deliver
 from polardb_bridge.webhooks.leases import OvertakenError
 from polardb_bridge.webhooks.models import PendingWriteback
 from polardb_bridge.webhooks.reconcile import reconcile
+from polardb_bridge.webhooks.writers import writer_of
 from support.deliveries import assert_delivered, labels, lose, submit_all
 from support.labeling import LabelingProject
 from support.source_data import Source
@@ -40,8 +41,11 @@ def test_a_delivery_that_was_frozen_before_it_wrote_leaves_no_older_result(
     lose(old)
     assert deliver(storage).written == 3
     assert not dirty_tasks()
-    with patch("polardb_bridge.webhooks.batch.current_results", lambda *_: frozen), pytest.raises(OvertakenError):
-        Batch(storage, old, attempt=1).write()
+    with (
+        patch("polardb_bridge.webhooks.writers.rows.current_results", lambda *_: frozen),
+        pytest.raises(OvertakenError),
+    ):
+        Batch(writer_of(storage), old, attempt=1).write()
     assert labels(project, source) == ["cat"] * 3, "the engine takes nothing back"
     outbox.release(old)
     assert len(dirty_tasks()) == 3

@@ -12,10 +12,10 @@ from sqlalchemy import event
 from polardb_bridge.storage.models import PolarDBImportStorageLink
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import begin, dispose, engine_for
-from polardb_bridge.webhooks.batch import writing_parameters
 from polardb_bridge.webhooks.delivery import BATCH_TIME_LIMIT_S, deliver
 from polardb_bridge.webhooks.models import PendingWriteback
 from polardb_bridge.webhooks.reconcile import reconcile
+from polardb_bridge.webhooks.writers.writer import writing_parameters
 from support.labeling import LabelingProject
 from support.source_data import TABLE, Source, base64_text, image_bytes, region
 from support.writeback import dirty_tasks
