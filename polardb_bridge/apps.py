@@ -39,6 +39,7 @@ class PolarDBBridgeConfig(AppConfig):
             tenancy,
         )
         from polardb_bridge.storage.checks import check_storages
+        from polardb_bridge.storage.interface_changes import check_interface
         from polardb_bridge.storage.labels import config_of_editor
         from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
         from polardb_bridge.storage.sync import jobs
@@ -54,6 +55,7 @@ class PolarDBBridgeConfig(AppConfig):
         tasks.prefetch_import_links(PolarDBImportStorageLink)
         tasks.watch_deletions(dismiss)
         projects.around_deletions(lambda found: stopped(PolarDBImportStorage.objects.filter(project__in=found)))
+        projects.check_interfaces(check_interface)
         annotations.capture_bulk_changes(capture.tasks_changed)
         annotations.capture_removed_duplicates(signals.move_links)
         editor.change_config(config_of_editor)

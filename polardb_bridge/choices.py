@@ -55,6 +55,13 @@ class ExistingAnnotations(Choice):
     IGNORE = "ignore"
 
 
+class WritesTo(Choice):
+    """Where a target writes results."""
+
+    ROWS = "rows"
+    RESULT_TABLE = "result_table"
+
+
 class FieldKind(Choice):
     """How a column is read for a field of tasks."""
 
@@ -83,6 +90,8 @@ _LABELS: dict[Choice, str] = {
     ExistingAnnotations.ANNOTATIONS: "As annotations",
     ExistingAnnotations.PREDICTIONS: "As predictions",
     ExistingAnnotations.IGNORE: "Not at all",
+    WritesTo.ROWS: "The rows of the source",
+    WritesTo.RESULT_TABLE: "A result table",
     FieldKind.BASE64: "Picture as base64",
     FieldKind.BYTES: "Picture as bytes",
     FieldKind.TEXT: "Text",

@@ -37,7 +37,13 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
     title = _checked_title(statement)
     table_address = parameters.table_address(statement.source)
     _check_free(statement, table_address)
-    prepared = prepare(parameters, template=statement.template_id, source=statement.source, asked=statement.mapping)
+    prepared = prepare(
+        parameters,
+        template=statement.template_id,
+        source=statement.source,
+        asked=statement.mapping,
+        result_table=statement.result_table,
+    )
     _check_free(statement, table_address, prepared.identity)
     password = random_password()
     try:
@@ -58,7 +64,7 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
             user.active_organization = deployment.organization = organization
             user.save(update_fields=["active_organization"])
             with acting_user(user):
-                deployment.project, storage, _ = create_project(
+                made = create_project(
                     parameters,
                     source=statement.source,
                     prepared=prepared,
@@ -68,13 +74,16 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
                     image_delivery=statement.image_delivery,
                     existing_annotations=statement.existing_annotations,
                 )
+            deployment.project = made.project
             deployment.first_password = password
             deployment.first_password_hash = user.password
             deployment.save()
-            transaction.on_commit(storage.sync)
+            if made.import_storage:
+                transaction.on_commit(made.import_storage.sync)
     except IntegrityError:
         _check_free(statement, table_address, prepared.identity)
-        check_table_is_free(parameters, statement.source, prepared.identity)
+        if prepared.writes_rows:
+            check_table_is_free(parameters, statement.source, prepared.identity)
         raise
     logger.info("Deployment %s serves %s", deployment.name, statement.source)
     return deployment

@@ -6,7 +6,9 @@ from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.labels import in_words, not_in_interface
+from polardb_bridge.storage.matching import row_targets_of
 from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.table.columns import reading_warnings
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.labels import find_labels
 from polardb_bridge.table.mapping import mapping_of
@@ -28,8 +30,11 @@ def notes_on_table(
     try:
         table = storage.source_table
         with connect(parameters) as connection:
-            there = validate_table(connection, table, to_write=True)
-            notes = [f"Warning: {warning}" for warning in labeling_warnings(connection, there, mapping_of(table))]
+            is_written = bool(row_targets_of(storage))
+            there = validate_table(connection, table, to_write=is_written)
+            mapping = mapping_of(table)
+            warnings = labeling_warnings(connection, there, mapping) if is_written else reading_warnings(there, mapping)
+            notes = [f"Warning: {warning}" for warning in warnings]
             if existing_annotations is ExistingAnnotations.IGNORE:
                 return notes
             found = find_labels(connection, table)

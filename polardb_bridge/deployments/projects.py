@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -11,16 +12,19 @@ from organizations.models import Organization
 from projects.models import Project
 from users.models import User
 
-from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
+from polardb_bridge.choices import ExistingAnnotations, ImageDelivery, WritesTo
 from polardb_bridge.deployments.interfaces import checked_config
 from polardb_bridge.deployments.tenancy.organizations import ensure_organization
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
 from polardb_bridge.storage.identity import known_as
 from polardb_bridge.storage.image_field import image_field
+from polardb_bridge.storage.label_role import check_label_column
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, stored_parameters
 from polardb_bridge.storage.owners import check_table_is_free
+from polardb_bridge.storage.result_tables import check_result_table
 from polardb_bridge.table.choosing import complete
+from polardb_bridge.table.columns import reading_warnings
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.identity import TableIdentity, read_identity
 from polardb_bridge.table.mapping import DOCUMENTED, NOTHING_ASKED, AskedMapping, TableMapping
@@ -55,12 +59,17 @@ def check_title(title: str) -> str:
 
 @dataclass(frozen=True)
 class ProvisionedProject:
-    """A project with its storages. created: False if it was there already; then nothing was changed."""
+    """A project with its storages. created: False if it was there already; then nothing was changed.
+
+    export_storage: the target that writes rows, or the one that writes a result table if there is no such;
+    result_storage: the one that writes a result table.
+    """
 
     project: Project
     import_storage: PolarDBImportStorage | None
     export_storage: PolarDBExportStorage | None
     created: bool
+    result_storage: PolarDBExportStorage | None = None
 
     @property
     def url(self) -> str:
@@ -77,11 +86,13 @@ def provision_project(
     owner: User | None = None,
     image_delivery: ImageDelivery = ImageDelivery.AUTO,
     asked: AskedMapping = NOTHING_ASKED,
+    result_table: str | None = None,
 ) -> ProvisionedProject:
     """Create the project `name` for the table `source` with the labels of `template`; all of it or nothing.
 
     template: id or name of a row of `annotation_template`. owner: the first user if None. asked: which columns are
-    what; nothing: the documented layout.
+    what; nothing: the documented layout. result_table: where results go; into the rows, too, if `asked` says into which
+    columns.
 
     Raises:
         BridgeError: the template, table, name or user is unknown or unfit, or the database cannot be reached.
@@ -92,10 +103,10 @@ def provision_project(
     existing = _existing(name, organization)
     if existing:
         return existing
-    prepared = prepare(parameters, template=template, source=source, asked=asked)
+    prepared = prepare(parameters, template=template, source=source, asked=asked, result_table=result_table)
     try:
         with transaction.atomic(), acting_user(owner):
-            created = create_project(
+            return create_project(
                 parameters,
                 source=source,
                 prepared=prepared,
@@ -109,54 +120,77 @@ def provision_project(
         existing = _existing(name, organization)
         if existing:
             return existing
-        check_table_is_free(parameters, source, prepared.identity)
+        if prepared.writes_rows:
+            check_table_is_free(parameters, source, prepared.identity)
         raise
-    return ProvisionedProject(*created, created=True)
 
 
 def _existing(name: str, organization: Organization) -> ProvisionedProject | None:
     project = Project.objects.filter(title=name, organization=organization).first()
-    return ProvisionedProject(project, *_storages(project), created=False) if project else None
+    if project is None:
+        return None
+    source = PolarDBImportStorage.objects.filter(project=project).first()
+    targets = list(PolarDBExportStorage.objects.filter(project=project).order_by("pk"))
+    result_storage = next((target for target in targets if target.has_result_table), None)
+    target = next((target for target in targets if not target.has_result_table), result_storage)
+    return ProvisionedProject(project, source, target, created=False, result_storage=result_storage)
 
 
 @dataclass(frozen=True)
 class PreparedTable:
-    """A source table that can be labeled. rows: how many it has, about if they are many."""
+    """A source table that can be labeled. rows: how many it has, about if they are many.
+
+    writes_rows: whether results go into its rows. result_table: its name and which it is, if results go into one.
+    """
 
     labeling_config: str
     rows: int
     identity: TableIdentity
     mapping: TableMapping
+    writes_rows: bool = True
+    result_table: tuple[str, TableIdentity] | None = None
 
 
 def prepare(
-    parameters: ConnectionParameters, *, template: str, source: str, asked: AskedMapping = NOTHING_ASKED
+    parameters: ConnectionParameters,
+    *,
+    template: str,
+    source: str,
+    asked: AskedMapping = NOTHING_ASKED,
+    result_table: str | None = None,
 ) -> PreparedTable:
     """Check that the table `source` can be labeled with `template`.
 
-    asked: which columns are what; nothing: the documented layout.
+    asked: which columns are what; nothing: the documented layout. result_table: as for `provision_project`.
 
     Raises:
         TableTakenError: a target writes that table already.
         BridgeError: the template or table is unknown or unfit, or the database cannot be reached.
     """
-    check_table_is_free(parameters, source)
+    writes_rows = result_table is None or asked.results is not None
+    if writes_rows:
+        check_table_is_free(parameters, source)
     with connect(parameters) as connection:
         identity = read_identity(connection, source)
-        check_table_is_free(parameters, source, identity)
+        if writes_rows:
+            check_table_is_free(parameters, source, identity)
         chosen = find_template(connection, template)
+        config = checked_config(chosen.schema, template)
         mapping = DOCUMENTED if asked.is_nothing else complete(asked, open_table(connection, source))
         table = source_table(source, mapping)
-        found = validate_table(connection, table, to_write=True)
+        found = validate_table(connection, table, to_write=writes_rows)
         check_select(connection, table)
-        check_update(connection, table)
+        if writes_rows:
+            check_update(connection, table, parameters)
+            check_label_column(connection, table, config)
         rows = read_table_size(connection, table).rows
-        warnings = labeling_warnings(connection, found, mapping)
-    config = checked_config(chosen.schema, template)
+        warnings = labeling_warnings(connection, found, mapping) if writes_rows else reading_warnings(found, mapping)
+        there = check_result_table(connection, result_table, mapping, parameters, source) if result_table else None
     image_field(config, mapping)
     for warning in warnings:
         logger.warning("Table %s: %s", source, warning)
-    return PreparedTable(config, rows, identity, mapping)
+    results = (result_table, there) if result_table and there else None
+    return PreparedTable(config, rows, identity, mapping, writes_rows, results)
 
 
 def create_project(
@@ -169,8 +203,8 @@ def create_project(
     owner: User,
     image_delivery: ImageDelivery = ImageDelivery.AUTO,
     existing_annotations: ExistingAnnotations = ExistingAnnotations.ANNOTATIONS,
-) -> tuple[Project, PolarDBImportStorage, PolarDBExportStorage]:
-    """A project with its two storages; call it in a transaction."""
+) -> ProvisionedProject:
+    """A project with its storages; call it in a transaction."""
     project = Project.objects.create(
         title=title,
         label_config=prepared.labeling_config,
@@ -178,20 +212,30 @@ def create_project(
         created_by=owner,
         is_published=True,
     )
+
+    def at(table: str, identity: TableIdentity) -> dict[str, Any]:
+        known = known_as(parameters.table_address(table), identity)
+        return {"project": project, "title": table, "table": table, "known_as": known, **stored_parameters(parameters)}
+
     where = {
-        "project": project,
-        "title": source,
-        "table": source,
+        **at(source, prepared.identity),
         "mapping": prepared.mapping.to_json(),
-        "known_as": known_as(parameters.table_address(source), prepared.identity),
         "owned_table": prepared.identity.key,
-        **stored_parameters(parameters),
     }
     import_storage = PolarDBImportStorage.objects.create(
         **where, image_delivery=image_delivery, existing_annotations=existing_annotations
     )
-    export_storage = PolarDBExportStorage.objects.create(**where, can_delete_objects=True)
-    return project, import_storage, export_storage
+    create_target = PolarDBExportStorage.objects.create
+    target = result_storage = None
+    if prepared.writes_rows:
+        target = create_target(**where, can_delete_objects=True)
+    if prepared.result_table:
+        result_storage = create_target(
+            **at(*prepared.result_table), writes_to=WritesTo.RESULT_TABLE, can_delete_objects=True
+        )
+    return ProvisionedProject(
+        project, import_storage, target or result_storage, created=True, result_storage=result_storage
+    )
 
 
 def _first_user() -> User:
@@ -199,10 +243,3 @@ def _first_user() -> User:
     if user is None:
         raise InvalidInputError("There is no user yet. Create one first: polardb-bridge manage createsuperuser")
     return user
-
-
-def _storages(project: Project) -> tuple[PolarDBImportStorage | None, PolarDBExportStorage | None]:
-    return (
-        PolarDBImportStorage.objects.filter(project=project).first(),
-        PolarDBExportStorage.objects.filter(project=project).first(),
-    )

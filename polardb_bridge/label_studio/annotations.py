@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# What of an annotation decides what its row holds.
-_WRITTEN_FIELDS = frozenset({"result", "was_cancelled", "task", "task_id", "unique_id", "created_at", "updated_at"})
+# What of an annotation decides what its row, or its row of a result table, holds.
+_WRITTEN_FIELDS = frozenset(
+    {
+        *("result", "was_cancelled", "task", "task_id", "unique_id", "created_at", "updated_at"),
+        *("completed_by", "completed_by_id", "ground_truth", "lead_time"),
+    }
+)
 
 
 def capture_bulk_changes(changed: Callable[..., None]) -> None:

@@ -1,4 +1,4 @@
-"""Projects and organizations that are deleted while something writes into them."""
+"""Projects: deleted while something writes into them, and their interfaces, which others rely on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from functools import wraps
 from typing import Any
 
 from django.db import IntegrityError
+from rest_framework.exceptions import ValidationError
+
+from polardb_bridge.errors import BridgeError
 
 _TRIES = 3
 
@@ -37,6 +40,27 @@ def around_deletions(prepared: Callable[[Any], AbstractContextManager[None]]) ->
 
     ProjectAPI.perform_destroy = perform_destroy
     functions.destroy_organization = command.destroy_organization = destroy_all
+
+
+def check_interfaces(check: Callable[[Any, str], None]) -> None:
+    """Call `check(project, label_config)` before a project's labeling interface is changed, and when one is only tried.
+
+    What it raises of ours is said of the interface.
+    """
+    from projects.models import Project
+
+    validate = Project.validate_config
+
+    @wraps(validate)
+    def validate_config(self: Any, config_string: Any, *args: Any, **kwargs: Any) -> Any:
+        validated = validate(self, config_string, *args, **kwargs)
+        try:
+            check(self, config_string)
+        except BridgeError as error:
+            raise ValidationError(str(error)) from None
+        return validated
+
+    Project.validate_config = validate_config
 
 
 def again(delete: Callable[[], Any]) -> Any:

@@ -71,6 +71,13 @@ def _table(token: Token) -> str:
         raise WrongValueError("a table's name of 1 to 64 letters, digits, _, $ and -") from None
 
 
+def _table_here(token: Token) -> str:
+    value = _table(token)
+    if "." in value:
+        raise WrongValueError("a table of the same database, without the database's name")
+    return value
+
+
 def _template(token: Token) -> str:
     if token.kind is Kind.WORD:
         if not (token.value.isascii() and token.value.isdigit()):
@@ -158,6 +165,7 @@ DEPLOY_OPTIONS: Readers = {
     "name_column": _column_or_none,
     "version_column": _column_or_none,
     "result_columns": _result_columns,
+    "result_table": _table_here,
 }
 ALLOW_LIST_OPTIONS: Readers = {"ips": _text}
 DROP_OPTIONS: Readers = {"force": _flag}

@@ -129,6 +129,7 @@ class Parser:
             source=source,
             database=database or None,
             if_not_exists=if_not_exists,
+            result_table=str(options["result_table"]) if "result_table" in options else None,
             title=str(options["title"]) if "title" in options else None,
             image_delivery=ImageDelivery(options.get("image_delivery", syntax.DeployModel.image_delivery)),
             existing_annotations=ExistingAnnotations(

@@ -43,7 +43,8 @@ class DeployModel:
 
     name: of the deployment. template_id: id or name of a row of `annotation_template`. source: a table's name.
     database: that it is in, if the statement says so. mapping: which of its columns are what. title: of the project;
-    DEFAULT_TITLE if None. if_not_exists: do nothing if there is a deployment of that name.
+    DEFAULT_TITLE if None. if_not_exists: do nothing if there is a deployment of that name. result_table: where
+    annotations go; into the rows, too, if the mapping says into which columns.
     """
 
     verb: ClassVar[str] = "DEPLOY MODEL"
@@ -57,6 +58,7 @@ class DeployModel:
     mapping: AskedMapping = NOTHING_ASKED
     database: str | None = None
     if_not_exists: bool = False
+    result_table: str | None = None
 
     def __str__(self) -> str:
         options: dict[str, str | None] = {
@@ -70,6 +72,7 @@ class DeployModel:
             options[option] = chosen if chosen != getattr(DeployModel, option) else None
         texts = self.mapping.to_texts()
         options |= {option: texts[part] for option, part in MAPPING_OPTIONS.items()}
+        options["result_table"] = self.result_table
         condition = " IF NOT EXISTS" if self.if_not_exists else ""
         return f"{self.verb}{condition} `{self.model}`{_written(options)}"
 

@@ -74,7 +74,7 @@ class _DetailMixin(BridgeErrorsMixin):
                 owners.validate(changed, self.request.user)
             owners.check_free(changed, self.request.user)
             check_goes_somewhere(changed)
-            storage.known_as, storage.owned_table = changed.known_as, changed.identity and changed.identity.key
+            storage.known_as, storage.owned_table = changed.known_as, changed.claim
         with owners.taking(changed, self.request.user):
             super().perform_update(serializer)
 
@@ -102,7 +102,7 @@ class _CreateMixin(BridgeErrorsMixin):
         storage = serializer.Meta.model(**serializer.validated_data)
         _check_new(self.request, storage)
         with owners.taking(storage, self.request.user):
-            serializer.save(known_as=storage.known_as, owned_table=storage.identity.key, mapping=storage.mapping)
+            serializer.save(known_as=storage.known_as, owned_table=storage.claim, mapping=storage.mapping)
 
 
 class _ValidateAPI(FormAPI):
@@ -181,7 +181,7 @@ class PolarDBImportStorageTargetAPI(BridgeErrorsMixin, generics.GenericAPIView[A
         check_may_change(request, source)
         target = target_like(source)
         _check_new(request, target)
-        target.owned_table = target.identity and target.identity.key
+        target.owned_table = target.claim
         with owners.taking(target, request.user):
             target.save()
         if settings.SYNC_ON_TARGET_STORAGE_CREATION:

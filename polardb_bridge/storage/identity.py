@@ -44,6 +44,16 @@ class IdentityMixin(models.Model):
             return None
         return TableIdentity(known["server"], known["path"])
 
+    @property
+    def owns_table(self) -> bool:
+        """Whether another one of its kind would be one too many."""
+        return True
+
+    @property
+    def claim(self) -> str | None:
+        """The table that is this storage's, if nobody has it, as `owned_table` holds it."""
+        return self.identity.key if self.identity and self.owns_table else None
+
     def identify(self, connection: sa.Connection) -> None:
         """Ask the server, and keep the answer; a storage that is not saved yet keeps it until it is.
 
@@ -60,9 +70,9 @@ class IdentityMixin(models.Model):
 
     def take_table(self) -> None:
         """Become the owner of the table that is known, if nobody is."""
-        identity = self.identity
-        if identity and self.owned_table != identity.key:
-            self.owned_table = identity.key if self._take(identity.key) else None
+        claim = self.claim
+        if claim and self.owned_table != claim:
+            self.owned_table = claim if self._take(claim) else None
 
     def _as_saved(self) -> models.QuerySet[Any]:
         """This storage, if it was saved with this address."""

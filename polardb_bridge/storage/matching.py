@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.db.models import QuerySet
+
+from polardb_bridge.choices import WritesTo
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
 from polardb_bridge.table.mapping import AskedMapping
@@ -17,15 +20,18 @@ Storage = PolarDBExportStorage | PolarDBImportStorage
 def sources_of(target: PolarDBExportStorage) -> list[PolarDBImportStorage]:
     """The import storages whose rows get their results through `target`.
 
-    Database and table decide, as the server stores them: people read through one endpoint (a read-only node) and write
-    through another. The others do not count only if the project has a target on the very server of the source.
+    A result table gets those of all. Of others, database and table decide, as the server stores them: people read
+    through one endpoint (a read-only node) and write through another. The others do not count only if the project has a
+    target on the very server of the source.
     """
     # Passwords take longer to decrypt than all else takes to read.
     sources = PolarDBImportStorage.objects.filter(project=target.project_id).defer("password").order_by("pk")
+    if target.has_result_table:
+        return list(sources)
     same = [source for source in sources if _is_same_table(source, target)]
     if all(_is_same_server(source, target) for source in same):
         return same
-    others = PolarDBExportStorage.objects.filter(project=target.project_id).exclude(pk=target.pk).defer("password")
+    others = _row_targets(target.project_id).exclude(pk=target.pk)
     rivals = [rival for rival in others if _is_same_table(rival, target)]
     return [
         source
@@ -35,10 +41,21 @@ def sources_of(target: PolarDBExportStorage) -> list[PolarDBImportStorage]:
 
 
 def targets_of(source: PolarDBImportStorage) -> list[PolarDBExportStorage]:
+    """The export storages that get the results of `source`; those that write its rows first."""
+    result_tables = PolarDBExportStorage.objects.filter(project=source.project_id, writes_to=WritesTo.RESULT_TABLE)
+    return [*row_targets_of(source), *result_tables.defer("password").order_by("pk")]
+
+
+def row_targets_of(source: PolarDBImportStorage) -> list[PolarDBExportStorage]:
     """The export storages that write the rows of `source`."""
-    targets = PolarDBExportStorage.objects.filter(project=source.project_id).defer("password").order_by("pk")
-    same = [target for target in targets if _is_same_table(source, target)]
+    same = [target for target in _row_targets(source.project_id) if _is_same_table(source, target)]
     return [target for target in same if any(found.pk == source.pk for found in sources_of(target))]
+
+
+def _row_targets(project_id: int) -> QuerySet[PolarDBExportStorage]:
+    targets = PolarDBExportStorage.objects.filter(project=project_id, writes_to=WritesTo.ROWS)
+    found: QuerySet[PolarDBExportStorage] = targets.defer("password").order_by("pk")
+    return found
 
 
 def target_like(source: PolarDBImportStorage) -> PolarDBExportStorage:
@@ -66,10 +83,11 @@ def follow_mapping(storage: Storage) -> None:
     Raises:
         InvalidInputError: it asks for another key or other data than they have.
     """
-    if storage.pk:
+    if storage.pk or not storage.owns_table:
         return
-    for kind in (PolarDBImportStorage, PolarDBExportStorage):
-        for other in kind.objects.filter(project=storage.project_id).defer("password").order_by("pk"):
+    sources = PolarDBImportStorage.objects.filter(project=storage.project_id).defer("password").order_by("pk")
+    for others in (sources, _row_targets(storage.project_id)):
+        for other in others:
             if not _is_same_table(storage, other):
                 continue
             if not _is_like(storage, other):
@@ -132,7 +150,7 @@ def _check_is_written(source: PolarDBImportStorage) -> None:
     # One that is saved may be moved to another table, and its target after it: the target's card says so meanwhile.
     if source.pk:
         return
-    targets = PolarDBExportStorage.objects.filter(project=source.project_id).defer("password").order_by("pk")
+    targets = _row_targets(source.project_id)
     if any(_is_same_table(source, target) for target in targets):
         return
     idle = [target.table for target in targets if not sources_of(target)]

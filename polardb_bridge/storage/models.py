@@ -21,9 +21,11 @@ from polardb_bridge.storage.hosts import resolved_ip
 from polardb_bridge.storage.identity import IdentityMixin
 from polardb_bridge.storage.image_field import image_field
 from polardb_bridge.storage.keyed import IS_INTEGER, IS_TEXT, KeyedMixin
+from polardb_bridge.storage.label_role import check_label_column
 from polardb_bridge.storage.links import is_ours, resolved
 from polardb_bridge.storage.mapped import MappedMixin
 from polardb_bridge.storage.removal import may_be_synced
+from polardb_bridge.storage.result_tables import ResultTableMixin
 from polardb_bridge.storage.signals import export_sync_requested, import_sync_requested
 from polardb_bridge.table import privileges
 from polardb_bridge.table.connection import connect
@@ -146,12 +148,17 @@ class PolarDBStorageMixin(IdentityMixin, MappedMixin):
             BridgeError: what is wrong, with the field that caused it.
         """
         to_write = isinstance(self, ExportStorage)
-        with connect(self.connection_parameters()) as connection:
+        parameters = self.connection_parameters()
+        with connect(parameters) as connection:
             self.identify(connection)
             self.complete_mapping(connection)
             table = self.source_table
             found = validate_table(connection, table, to_write=to_write)
-            (privileges.check_update if to_write else privileges.check_select)(connection, table)
+            if not to_write:
+                privileges.check_select(connection, table)
+            else:
+                privileges.check_update(connection, table, parameters)
+                check_label_column(connection, table, self.project.label_config)
             return [*table_warnings(connection, found, mapping_of(table), to_write=to_write)]
 
 
@@ -260,8 +267,8 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         return warnings
 
 
-class PolarDBExportStorage(PolarDBStorageMixin, ExportStorage):
-    """Annotations go back into the rows that their tasks came from."""
+class PolarDBExportStorage(ResultTableMixin, PolarDBStorageMixin, ExportStorage):
+    """Annotations go back into the rows that their tasks came from, or into a result table."""
 
     class Meta:
         verbose_name = "PolarDB export storage"

@@ -14,8 +14,9 @@ from operator import or_
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
+from polardb_bridge.choices import WritesTo
 from polardb_bridge.conf import names_of
 from polardb_bridge.errors import BridgeError, TableTakenError
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
@@ -82,7 +83,7 @@ def check_table_is_free(parameters: ConnectionParameters, table: str, identity: 
         TableTakenError: one does; the message says whose it is.
     """
     address = {"host": parameters.host, "port": parameters.port, "database": parameters.database, "table": table}
-    owner = PolarDBExportStorage.objects.filter(_is_at(address, identity)).defer("password").order_by("pk").first()
+    owner = _row_targets().filter(_is_at(address, identity)).defer("password").order_by("pk").first()
     if owner is not None:
         raise _taken(owner)
 
@@ -92,7 +93,7 @@ def taken_tables(parameters: ConnectionParameters, identities: Mapping[str, Tabl
     by_key = {identity.key: name for name, identity in identities.items()}
     place = names_of(parameters.host), parameters.port, parameters.database
     taken: dict[str, str] = {}
-    targets = PolarDBExportStorage.objects.select_related("project__deployment").order_by("pk")
+    targets = _row_targets().select_related("project__deployment").order_by("pk")
     for target in targets.defer("password", "project__deployment__first_password"):
         is_here = (names_of(target.host), target.port, target.database) == place
         name = by_key.get(target.owned_table) or (target.table if is_here else None)
@@ -104,16 +105,22 @@ def taken_tables(parameters: ConnectionParameters, identities: Mapping[str, Tabl
 def owner_besides(storage: Storage) -> Storage | None:
     """Who has the table of `storage`, saved or not, if that is another."""
     identity = storage.identity
-    if identity and storage.owned_table == identity.key:
+    if not storage.owns_table or (identity and storage.owned_table == identity.key):
         return None
-    others = type(storage)._base_manager.exclude(pk=storage.pk).defer("password")
-    if isinstance(storage, PolarDBImportStorage):
-        others = others.filter(project=storage.project_id)
+    is_source = isinstance(storage, PolarDBImportStorage)
+    others = PolarDBImportStorage.objects.filter(project=storage.project_id) if is_source else _row_targets()
+    others = others.exclude(pk=storage.pk).defer("password")
     same = _is_at(storage.address, identity)
     if storage.pk:
         # Of those that no server was asked about yet, the oldest.
         same &= Q(owned_table__isnull=False) | Q(pk__lt=storage.pk)
     found: Storage | None = others.filter(same).order_by("pk").first()
+    return found
+
+
+def _row_targets() -> QuerySet[PolarDBExportStorage]:
+    """Those that write rows of sources: a result table may be written by many."""
+    found: QuerySet[PolarDBExportStorage] = PolarDBExportStorage.objects.filter(writes_to=WritesTo.ROWS)
     return found
 
 
@@ -176,7 +183,7 @@ def elsewhere(source: PolarDBImportStorage, user: Any) -> list[Elsewhere]:
     sources = PolarDBImportStorage.objects.filter(same).exclude(project=source.project_id).defer("password")
     for other in sources.select_related("project").annotate(count=Count("links")).order_by("pk"):
         rows[other.project] = rows.get(other.project, 0) + other.count
-    targets = PolarDBExportStorage.objects.filter(same).exclude(project=source.project_id).defer("password")
+    targets = _row_targets().filter(same).exclude(project=source.project_id).defer("password")
     writers = {target.project for target in targets.select_related("project")}
     found = [
         Elsewhere(project.title if _may_see(user, project) else None, rows.get(project, 0), project in writers)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from polardb_bridge.storage.matching import targets_of
+from polardb_bridge.storage.matching import row_targets_of
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
@@ -21,7 +21,7 @@ def connect_to_primary(source: PolarDBImportStorage) -> Iterator[tuple[sa.Connec
     Raises:
         BridgeError: the server does not answer.
     """
-    target = next(iter(targets_of(source)), None)
+    target = next(iter(row_targets_of(source)), None)
     with connect_at_primary((target or source).connection_parameters()) as connection:
         yield connection, (target or source).source_table
 

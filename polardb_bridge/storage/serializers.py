@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.fields import empty
 
+from polardb_bridge.choices import WritesTo
 from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.labels import vanished_labels
@@ -198,6 +199,22 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
 
 class PolarDBExportStorageSerializer(PolarDBStorageSerializerMixin, ExportStorageSerializer):
     writeback = serializers.SerializerMethodField()
+
+    def validate_writes_to(self, value: str) -> str:
+        if self.instance is not None and value != self.instance.writes_to:
+            raise serializers.ValidationError(
+                "A target cannot begin to write something else: add another one, and remove this one if it is no "
+                "longer needed."
+            )
+        return value
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        data = super().validate(data)
+        if data.get("writes_to") == WritesTo.RESULT_TABLE and data.get("mapping"):
+            raise serializers.ValidationError(
+                {"mapping": ["A result table has columns of its own, and no mapping: leave it out."]}
+            )
+        return data
 
     @extend_schema_field(WritebackSerializer)
     def get_writeback(self, storage: PolarDBExportStorage) -> dict[str, Any]:

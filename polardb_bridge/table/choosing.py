@@ -41,7 +41,8 @@ def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
         version = _there(found, DOCUMENTED.version, taken) if column and column.type in TIMES else ""
     taken |= {version.lower()}
     unread = taken | {column.lower() for column in columns_of(data)}
-    for role in RESULT_ROLES:
+    # A column that is called `label` may hold anything.
+    for role in DOCUMENTED.results:
         if role not in results and (column_name := _there(found, role, unread)):
             results[role] = column_name
     used = taken | {column_name.lower() for column_name in results.values()}

@@ -186,6 +186,8 @@ def _types_for(column: sa.Column[Any]) -> set[str]:
         return BYTES
     if column.key == "annotation_data":
         return _JSON | TEXTS - {"enum", "set"}
+    if column.key == "label":
+        return TEXTS - {"set"}
     return _types_like(column.type)
 
 
@@ -212,7 +214,7 @@ def writing_problems_of(found: FoundTable, mapping: TableMapping) -> list[str]:
     length = found.columns[uid.lower()].max_length if uid else None
     if length is not None and length < UID_LENGTH:
         problems.append(f"column {uid!r} takes {length} characters, and an id has {UID_LENGTH}")
-    if "annotation_data" not in mapping.results:
+    if not {"annotation_data", "label"} & mapping.results.keys():
         problems.append("it has no column for results: name one, such as annotation_data=answer")
     return problems
 
@@ -265,11 +267,11 @@ def writing_warnings(connection: sa.Connection, found: FoundTable, mapping: Tabl
     there = {role: (name, found.columns[name.lower()]) for role, name in mapping.results.items()}
     warnings = [
         TableWarning(
-            f"Column {name!r} is NOT NULL: if the last annotation of a row is deleted, its result stays there. "
-            "Let it be NULL."
+            f"Column {name!r} is NOT NULL and has no default: if the last annotation of a row is deleted, its result "
+            "stays there. Let it be NULL, or give it a default."
         )
         for role, (name, column) in there.items()
-        if role in ("annotation_data", "annotation_uid") and not column.is_nullable
+        if role in ("annotation_data", "annotation_uid", "label") and not column.has_default
     ]
     if "annotation_data" in there:
         name, data = there["annotation_data"]

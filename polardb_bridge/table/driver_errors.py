@@ -147,6 +147,7 @@ _REACTIONS: dict[int, _Reaction] = {
     1644: (RowError, None, "A trigger of the table refused the row: {said}"),
     3157: (RowError, "annotation_data", "The result is nested more deeply than the server accepts: {said}"),
     3140: (RowError, "annotation_data", "The result is not valid JSON to the server: {said}"),
+    3819: (RowError, "annotation_data", "The result breaks a constraint of the table: {said}"),
     4025: (RowError, "annotation_data", "The result breaks a constraint of the table: {said}"),
     1040: (ServerDownError, None, "{server} has too many connections"),
     1203: (RetryableError, None, "User {p.user!r} has too many connections to {server}: {said}"),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from polardb_bridge.table.primary import at_primary
-from polardb_bridge.table.text import quoted
+from polardb_bridge.table.text import quoted, unquoted
 
 _VARIABLES = (
     "group_replication_group_name",
@@ -26,6 +27,7 @@ _VARIABLES = (
     "server_uuid",
     "wsrep_on",
 )
+_QUOTED = re.compile(r"`((?:[^`]|``)+)`")
 # Of what the table of replicas is called: MySQL from 8.0.22 on, and before.
 _REPLICA_STATUS = (("SHOW REPLICA STATUS", "Source_UUID"), ("SHOW SLAVE STATUS", "Master_UUID"))
 
@@ -39,6 +41,11 @@ class TableIdentity:
 
     def __str__(self) -> str:
         return f"{self.server} {self.path}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of database and table."""
+        return tuple(unquoted(name, None) for name in _QUOTED.findall(self.path))
 
     @property
     def key(self) -> str:

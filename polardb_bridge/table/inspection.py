@@ -17,7 +17,7 @@ from polardb_bridge.table.columns import BYTES, INTEGERS, TEXTS, TIMES, Column, 
 from polardb_bridge.table.fields import PICTURE, Field
 from polardb_bridge.table.images.base64_text import first_bytes
 from polardb_bridge.table.images.identify import image_format, other_kind
-from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping, TableMapping
+from polardb_bridge.table.mapping import DOCUMENTED, AskedMapping, TableMapping
 from polardb_bridge.table.text import quoted
 
 LOOKED_AT_ROWS = 20
@@ -64,7 +64,9 @@ class Inspection:
 
     def _data(self) -> dict[str, Field] | None:
         """A picture, an address, or the longest text: the first of these that there is."""
-        free = [seen for seen in self.seen if seen.kind and not seen.column.is_key and seen.name not in RESULT_ROLES]
+        free = [
+            seen for seen in self.seen if seen.kind and not seen.column.is_key and seen.name not in DOCUMENTED.results
+        ]
         pictures = [seen for seen in free if seen.kind and seen.kind.is_picture]
         addresses = [seen for seen in free if seen.kind is FieldKind.URL]
         texts = [seen for seen in free if seen.kind is FieldKind.TEXT]

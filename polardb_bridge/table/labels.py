@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
+from polardb_bridge.table.chosen import labels_in
 from polardb_bridge.table.rows import KeyRange, read_key_page
 from polardb_bridge.table.text import utf8
 
 # Whoever asks waits for it, and large tables have results of minutes to read.
 MAX_SECONDS = 2.0
 BATCH_SIZE = 100
-_KEYS = ("from_name", "type", "value")
-# Where a value holds its labels, unless it is under the region's own type.
-_HELD_AS = {"videorectangle": "labels"}
 
 
 @dataclass
@@ -40,21 +37,6 @@ class LabelsFound:
         for control, label in labels_in(data):
             if isinstance(control, str):
                 self.counts.setdefault(control, Counter())[label] += 1
-
-
-def labels_in(result: Any) -> Iterator[tuple[Any, str]]:
-    """What names the control, and the label, of each label of a result, as Label Studio's editor has them.
-
-    A region has labels, and so has a choice for a whole task. Of a path in a taxonomy each part counts, as in Label
-    Studio's own figures (projects/models.py, _get_labels).
-    """
-    for region in result if isinstance(result, list) else ():
-        control, kind, value = map(region.get, _KEYS) if isinstance(region, dict) else (None, None, None)
-        labels = value.get(_HELD_AS.get(kind, kind)) if isinstance(kind, str) and isinstance(value, dict) else None
-        for label in labels if isinstance(labels, list) else ():
-            for part in label if kind == "taxonomy" and isinstance(label, list) else (label,):
-                if isinstance(part, str):
-                    yield control, part
 
 
 def find_labels(connection: sa.Connection, table: sa.Table, seconds: float = MAX_SECONDS) -> LabelsFound:

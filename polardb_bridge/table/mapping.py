@@ -33,18 +33,19 @@ from polardb_bridge.table.fields import (
 from polardb_bridge.table.keys import KeyKind, key_from_json, key_roles, key_to_json, parse_columns, typed_columns
 from polardb_bridge.table.text import one_by_one, unquoted
 
-# What results are made of, each in a column of its own. The first is the result itself.
+# What results are made of, each in a column of its own. The first is the result itself; the last, its only label.
 RESULT_ROLES = (
     "annotation_data",
     "annotation_count",
     "annotation_uid",
     "annotation_create_at",
     "annotation_update_at",
+    "label",
 )
 _MAX_COLUMN_LENGTH = 64
 _RESULT = re.compile(r"(\w+)\s*=\s*(?:`((?:[^`]|``)+)`|([^`,=]*[^`,=\s]))\s*(?:,\s*|$)")
 _DOCUMENTED_DATA = {PICTURE: Field("base64_data")}
-_DOCUMENTED_RESULTS = {role: role for role in RESULT_ROLES}
+_DOCUMENTED_RESULTS = {role: role for role in RESULT_ROLES if role != "label"}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from operator import attrgetter
@@ -11,22 +11,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from polardb_bridge.errors import RowError
 from polardb_bridge.table import session
+from polardb_bridge.table.chosen import only_label
+from polardb_bridge.table.cleared import ROLES, defaults_of
 from polardb_bridge.table.key_columns import key_of
-from polardb_bridge.table.keys import Key, shown_key
+from polardb_bridge.table.keys import Key
 from polardb_bridge.table.mapping import RESULT_ROLES, mapping_of
-from polardb_bridge.table.packets import max_statement_bytes, statement_bytes, text_bytes
+from polardb_bridge.table.packets import check_size, in_parts, text_bytes
 from polardb_bridge.table.text import identifier, unchanged
 
-_MAX_STATEMENT_ROWS = 100
-_MAX_STATEMENT_BYTES = 1024 * 1024
-# At most: of a row without its data, and of a statement without its rows.
-_ROW_BYTES, _FRAME_BYTES = 600, 4000
+# At most, of a row without its data.
+_ROW_BYTES = 600
 # How often a statement has the key of a row, at most: once a column, and to find it.
 _KEYS_A_ROW = len(RESULT_ROLES) + 1
 # What a row without a result holds; its times stay.
-_OF_NO_RESULT = {"annotation_data": "NULL", "annotation_count": "0", "annotation_uid": "NULL"}
+_OF_NO_RESULT = {"annotation_data": "NULL", "annotation_count": "0", "annotation_uid": "NULL", "label": "NULL"}
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,17 @@ def write_results(connection: sa.Connection, table: sa.Table, results: Sequence[
         RowError: one of the results is larger than the server takes in a statement.
     """
     missing: set[Key] = set()
-    for values in _parts(connection, [_values(result) for result in results]):
-        missing |= _update(connection, table, values)
+    # By row id, so that two writers lock in one order.
+    in_order = sorted((_values(result, table) for result in results), key=attrgetter("row_id"))
+    defaults: set[str] = set()
+    if any(getattr(each, role) is None for each in in_order for role in ROLES if role in mapping_of(table).results):
+        defaults = set(defaults_of(connection, table))
+    for part in in_parts(connection, in_order):
+        # DEFAULT stands for a whole column, or for its literal alone.
+        empty = [values for values in part if defaults and values.annotation_data is None]
+        full = [values for values in part if values not in empty] if empty else part
+        for values in filter(None, (full, empty)):
+            missing |= _update(connection, table, values, defaults)
     return missing
 
 
@@ -73,43 +81,26 @@ class _Values:
     annotation_uid: str | None
     annotation_create_at: datetime | None
     annotation_update_at: datetime
+    label: str | None
 
     @property
     def size(self) -> int:
         """About the bytes of a statement that are this row's, and no fewer."""
         key = 0 if isinstance(self.row_id, int) else _KEYS_A_ROW * text_bytes(self.row_id)
-        return _ROW_BYTES + key + text_bytes(self.annotation_data or "")
+        return _ROW_BYTES + key + text_bytes(f"{self.annotation_data or ''}{self.label or ''}")
 
 
-def _values(result: RowResult) -> _Values:
+def _values(result: RowResult, table: sa.Table) -> _Values:
     return _Values(
         result.row_id,
         annotation_data=None if result.data is None else to_json(result.data),
         annotation_count=result.count,
         annotation_uid=result.uid,
-        annotation_create_at=_naive_utc(result.created_at) if result.created_at else None,
+        annotation_create_at=naive_utc(result.created_at) if result.created_at else None,
         # Always a value: the column has ON UPDATE CURRENT_TIMESTAMP.
-        annotation_update_at=_naive_utc(result.updated_at or datetime.now(timezone.utc)),
+        annotation_update_at=naive_utc(result.updated_at or datetime.now(timezone.utc)),
+        label=only_label(result.data) if "label" in mapping_of(table).results else None,
     )
-
-
-def _parts(connection: sa.Connection, all_values: Sequence[_Values]) -> Iterator[list[_Values]]:
-    """Parts that fit into a statement each, by rows and bytes. By row id, so that two writers lock in one order."""
-    most = _MAX_STATEMENT_BYTES
-    if len(all_values) > 1:
-        whole = _FRAME_BYTES + sum(values.size for values in all_values)
-        most = min(most, max_statement_bytes(connection, whole) - _FRAME_BYTES)
-    part: list[_Values] = []
-    total = 0
-    for values in sorted(all_values, key=attrgetter("row_id")):
-        size = values.size
-        if part and (len(part) == _MAX_STATEMENT_ROWS or total + size > most):
-            yield part
-            part, total = [], 0
-        part.append(values)
-        total += size
-    if part:
-        yield part
 
 
 def check_writable(connection: sa.Connection, table: sa.Table) -> None:
@@ -149,17 +140,24 @@ def _there(connection: sa.Connection, table: sa.Table, query: sa.Select[Any], ro
     return {asked.get(row_id, row_id) for row_id in found}
 
 
-def _update(connection: sa.Connection, table: sa.Table, values: Sequence[_Values]) -> set[Key]:
+def _update(
+    connection: sa.Connection, table: sa.Table, values: Sequence[_Values], defaults: Collection[str]
+) -> set[Key]:
     """One UPDATE for all rows: a round trip a row would make remote servers slow.
+
+    defaults: roles whose columns have their default in place of NULL.
 
     `CASE id WHEN … THEN …` works on every version; PolarDB (MySQL 8.0.13) has no `VALUES` table to join with.
     """
     key = key_of(table)
     parameters: list[Any] = []
 
-    def case(role: str, otherwise: str) -> str:
+    def case(role: str, name: str) -> str:
         chosen = [(v.row_id, getattr(v, role)) for v in values]
         chosen = [(row_id, value) for row_id, value in chosen if value is not None]
+        otherwise = _OF_NO_RESULT.get(role, name)
+        if role in defaults:
+            otherwise = f"DEFAULT({name})" if chosen else "DEFAULT"
         if not chosen:
             return otherwise
         for row_id, value in chosen:
@@ -167,17 +165,18 @@ def _update(connection: sa.Connection, table: sa.Table, values: Sequence[_Values
         return key.case_sql(connection, len(chosen), "%s", otherwise)
 
     names = {role: identifier(connection, column) for role, column in mapping_of(table).results.items()}
-    assignments = [f"{name} = {case(role, _OF_NO_RESULT.get(role, name))}" for role, name in names.items()]
+    assignments = [f"{name} = {case(role, name)}" for role, name in names.items()]
     # The version tells when the image changed, and other columns are none of ours.
     assignments += unchanged(connection, mapping_of(table).kept)
-    wanted = list(dict.fromkeys(v.row_id for v in values))  # sorted by `_parts`
+    wanted = list(dict.fromkeys(v.row_id for v in values))  # sorted by the caller
     bound = key.bound(wanted)
     # Names are checked and quoted, values are bound.
     update = (
         f"UPDATE {identifier(connection, table.name)} SET {', '.join(assignments)} "  # noqa: S608
         f"WHERE {key.among_sql(connection, len(wanted))} AND {session.IS_SET_UP}"
     )
-    _check_size(connection, update, [*parameters, *bound], values)
+    if len(values) == 1:
+        check_size(connection, update, [*parameters, *bound], values[0].row_id)
     done = connection.exec_driver_sql(update, (*parameters, *bound))
     if done.rowcount == len(wanted):  # SQLAlchemy asks the server for matched rows (CLIENT_FOUND_ROWS)
         return set()
@@ -186,18 +185,6 @@ def _update(connection: sa.Connection, table: sa.Table, values: Sequence[_Values
         session.set_up_again(connection)
         connection.exec_driver_sql(update, (*parameters, *bound))
     return set(wanted) - there
-
-
-def _check_size(connection: sa.Connection, statement: str, parameters: list[Any], values: Sequence[_Values]) -> None:
-    if len(values) > 1:
-        return  # `_parts` has seen to it
-    size = statement_bytes(statement, parameters)
-    limit = max_statement_bytes(connection, size)
-    if size > limit:
-        raise RowError(
-            f"The result of row {shown_key(values[0].row_id)} takes {size:,} bytes in a statement, and the server "
-            f"accepts {limit:,}: raise max_allowed_packet there."
-        )
 
 
 def to_json(value: Any) -> str:
@@ -210,6 +197,6 @@ def to_json(value: Any) -> str:
     return text
 
 
-def _naive_utc(time: datetime) -> datetime:
+def naive_utc(time: datetime) -> datetime:
     """For a TIMESTAMP column of a session in UTC."""
     return time.astimezone(timezone.utc).replace(tzinfo=None)

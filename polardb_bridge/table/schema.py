@@ -23,6 +23,7 @@ from polardb_bridge.table.columns import (
 from polardb_bridge.table.key_columns import KeyType
 from polardb_bridge.table.keys import KeyKind, key_roles
 from polardb_bridge.table.mapping import DOCUMENTED, TableMapping, mapping_of
+from polardb_bridge.table.privileges import not_writable
 
 TEMPLATE_TABLE = "annotation_template"
 
@@ -87,6 +88,7 @@ def source_table(name: str, mapping: TableMapping = DOCUMENTED) -> sa.Table:
     if mapping.is_documented:
         return _documented_table(name)
     types: dict[str, sa.types.TypeEngine[Any]] = {c.key: c.type for c in _documented_table("any").columns}
+    types["label"] = sa.Text()
     keys = dict(zip(key_roles(mapping.kinds), mapping.kinds, strict=True))
     types |= {role: KeyType(kind) for role, kind in keys.items() if kind is not KeyKind.INTEGER or len(keys) > 1}
     if mapping.picture and mapping.picture.kind is FieldKind.BYTES:
@@ -170,8 +172,9 @@ def validate_table(connection: sa.Connection, expected: sa.Table, *, to_write: b
     """
     found = open_table(connection, expected.name)
     problems = problems_of(found, expected)
-    if to_write and not problems:
-        problems = writing_problems_of(found, mapping_of(expected))
     if problems:
         raise ReconfigureError(f"The table {expected.name!r} cannot be used: {'; '.join(problems)}.", field="table")
+    problems = writing_problems_of(found, mapping_of(expected)) if to_write else []
+    if problems:
+        raise not_writable(expected.name, "; ".join(problems))
     return found

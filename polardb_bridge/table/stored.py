@@ -10,6 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from polardb_bridge.errors import RowError
+from polardb_bridge.table.chosen import only_label
+from polardb_bridge.table.cleared import ROLES, defaults_of, is_cleared
 from polardb_bridge.table.json_values import UnusableJsonError, parse_json
 from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import Key
@@ -22,8 +25,8 @@ from polardb_bridge.table.versions import as_version
 _NEVER_RESULTS = ("", "null")
 _EMPTY = ("[]", "{}")  # results only where a count or an id says so: somebody has submitted nothing
 # Read as bytes, and compared after a write; its times are not: servers round them.
-_TEXTS = ("annotation_data", "annotation_uid")
-_COMPARED = ("annotation_data", "annotation_count", "annotation_uid")
+_TEXTS = ("annotation_data", "annotation_uid", "label")
+_COMPARED = ("annotation_data", "annotation_count", "annotation_uid", "label")
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class StoredResult:
 
     data: parsed; None if the column is NULL, `Unreadable` if it is not JSON that Label Studio's database can hold.
     count: None if the column is NULL. created_at, updated_at: None if they are no times (`0000-00-00`).
-    roles: what the table has columns for; the rest is None.
+    roles: what the table has columns for; the rest is None. cleared: those that hold what stands for NULL there.
     """
 
     row_id: Key
@@ -41,7 +44,9 @@ class StoredResult:
     uid: str | None
     created_at: datetime | None
     updated_at: datetime | None
-    roles: frozenset[str] = frozenset(RESULT_ROLES)
+    roles: frozenset[str] = frozenset(RESULT_ROLES) - {"label"}
+    label: str | None = None
+    cleared: frozenset[str] = frozenset()
 
     def matches(self, result: RowResult) -> bool:
         """Whether the row holds `result`. JSON is compared as values: MySQL keeps no order of keys and no spaces."""
@@ -49,19 +54,28 @@ class StoredResult:
             "annotation_data": (self.data, result.data),
             "annotation_count": (self.count, result.count),
             "annotation_uid": (self.uid, result.uid),
+            "label": (self.label, _label_of(result) if "label" in self.roles else None),
         }
-        return all(held == wanted for role, (held, wanted) in pairs.items() if role in self.roles)
+        return all(
+            held == wanted or (wanted is None and role in self.cleared)
+            for role, (held, wanted) in pairs.items()
+            if role in self.roles
+        )
 
     @property
     def is_nothing(self) -> bool:
         """Whether this is no result: NULL, or what stands for it."""
+        if "annotation_data" in self.cleared and not self.count and (not self.uid or "annotation_uid" in self.cleared):
+            return True
         if isinstance(self.data, Unreadable):
             return self.data.is_nothing
         return self.data is None or (self.data in ([], {}) and not self.count and not self.uid)
 
     @property
     def is_empty(self) -> bool:
-        return self.is_nothing and not self.uid
+        return self.is_nothing and all(
+            not held or role in self.cleared for role, held in (("annotation_uid", self.uid), ("label", self.label))
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +89,14 @@ class Unreadable:
     is_nothing: bool = False
 
 
+def _label_of(result: RowResult) -> str | object | None:
+    """What the column of the label has to hold; equal to nothing if it has several."""
+    try:
+        return only_label(result.data)
+    except RowError:
+        return object()
+
+
 def holds_result(table: sa.Table) -> sa.ColumnElement[bool]:
     """Whether a row holds a result, as far as its count and the first characters tell."""
     tells: list[sa.ColumnElement[bool]] = []
@@ -83,6 +105,8 @@ def holds_result(table: sa.Table) -> sa.ColumnElement[bool]:
     if "annotation_data" in table.c:
         start = sa.func.left(sa.cast(table.c.annotation_data, sa.CHAR), max(map(len, _NEVER_RESULTS + _EMPTY)) + 1)
         tells.append(start.not_in(_NEVER_RESULTS + _EMPTY))
+    elif "label" in table.c:
+        tells.append(sa.func.coalesce(table.c.label, "") != "")
     return sa.or_(sa.false(), *tells)
 
 
@@ -95,12 +119,19 @@ def read_results(connection: sa.Connection, table: sa.Table, row_ids: Sequence[K
     query = sa.select(*key.columns, *columns).where(key.among(row_ids))
     found = {key.read(row[: key.width]): row[key.width :] for row in connection.execute(query)}
     asked = key.as_asked(connection, row_ids, list(found))
-    by_asked = ((asked.get(row_id, row_id), values) for row_id, values in found.items())
-    return {row_id: _stored(row_id, dict(zip(roles, values, strict=True))) for row_id, values in by_asked}
+    by_asked = {asked.get(row_id, row_id): dict(zip(roles, values, strict=True)) for row_id, values in found.items()}
+    defaults = defaults_of(connection, table) if any(map(_may_be_cleared, by_asked.values())) else {}
+    return {row_id: _stored(row_id, values, defaults) for row_id, values in by_asked.items()}
 
 
-def _stored(row_id: Key, values: Mapping[str, Any]) -> StoredResult:
-    uid = values.get("annotation_uid")
+def _may_be_cleared(values: Mapping[str, Any]) -> bool:
+    """Whether what a row holds may be the defaults of columns, in place of NULL."""
+    is_labeled = bool(values.get("annotation_count")) and values.get("label") is None
+    return not is_labeled and any(values.get(role) is not None for role in ROLES)
+
+
+def _stored(row_id: Key, values: Mapping[str, Any], defaults: Mapping[str, str | None]) -> StoredResult:
+    texts = {role: values[role] and values[role].decode(errors="replace") for role in _TEXTS if role in values}
     created_at, updated_at = (
         time and time.replace(tzinfo=timezone.utc)
         for time in (values.get("annotation_create_at"), values.get("annotation_update_at"))
@@ -109,11 +140,18 @@ def _stored(row_id: Key, values: Mapping[str, Any]) -> StoredResult:
         row_id,
         _parsed(values.get("annotation_data")),
         values.get("annotation_count"),
-        None if uid is None else uid.decode(errors="replace").rstrip(),
+        _without_padding(texts.get("annotation_uid")),
         created_at,
         updated_at,
         roles=frozenset(values),
+        label=_without_padding(texts.get("label")),
+        cleared=frozenset(role for role, default in defaults.items() if is_cleared(texts[role] or "", default)),
     )
+
+
+def _without_padding(text: str | None) -> str | None:
+    """What a CHAR column was given, whose session pads."""
+    return None if text is None else text.rstrip()
 
 
 def _parsed(text: bytes | None) -> Any:
@@ -156,6 +194,11 @@ def read_kept(connection: sa.Connection, table: sa.Table, results: Collection[Ro
         f"FROM {identifier(connection, table.name)} WHERE {key.among_sql(connection, len(results))}"
     )
     by_row = {result.row_id: result for result in results}
+    # What is cleared is taken for that: only the server knows what its default gives.
+    is_cleared_too = any(
+        result.data is None or ("label" in compared and not only_label(result.data)) for result in results
+    )
+    defaults = defaults_of(connection, table) if is_cleared_too else {}
     found = {
         key.read_sql(row[: key.width]): row[key.width :]
         for row in connection.exec_driver_sql(query, tuple(key.bound(by_row)))
@@ -164,25 +207,35 @@ def read_kept(connection: sa.Connection, table: sa.Table, results: Collection[Ro
     kept = {asked.get(row_id, row_id): (as_version(time), held) for row_id, (time, *held) in found.items()}
     return {
         row_id: KeptResult(
-            mapping.results.get(_differing_role(by_row[row_id], dict(zip(compared, held, strict=True))), ""), version
+            mapping.results.get(_differing_role(by_row[row_id], dict(zip(compared, held, strict=True)), defaults), ""),
+            version,
         )
         for row_id, (version, held) in kept.items()
         if row_id in by_row
     }
 
 
-def _differing_role(result: RowResult, held: Mapping[str, Any]) -> str:
+def _differing_role(result: RowResult, held: Mapping[str, Any], defaults: Collection[str]) -> str:
     """The first of `held`, by role, that is not the result's; empty if there is none."""
-    if "annotation_data" in held and not _is_same_data(result.data, held["annotation_data"]):
-        return "annotation_data"
-    if "annotation_count" in held and held["annotation_count"] != result.count:
-        return "annotation_count"
-    uid = held.get("annotation_uid")
-    is_same_uid = (None if uid is None else uid.decode(errors="replace").rstrip()) == result.uid
-    return "" if is_same_uid or "annotation_uid" not in held else "annotation_uid"
+    wanted = {"annotation_data": result.data, "annotation_count": result.count, "annotation_uid": result.uid}
+    if "label" in held:
+        wanted["label"] = only_label(result.data)
+    for role, value in held.items():
+        if wanted[role] is None and role in defaults:
+            continue
+        if role == "annotation_data":
+            is_same = is_same_data(result.data, value)
+        elif role in _TEXTS:
+            is_same = _without_padding(None if value is None else value.decode(errors="replace")) == wanted[role]
+        else:
+            is_same = value == wanted[role]
+        if not is_same:
+            return role
+    return ""
 
 
-def _is_same_data(data: list[Any] | None, text: bytes | None) -> bool:
+def is_same_data(data: list[Any] | None, text: bytes | None) -> bool:
+    """Whether a column holds this value: as it was written, or as the server writes it."""
     if data is None or text is None:
         return data is None and text is None
     if text == to_json(data).encode():

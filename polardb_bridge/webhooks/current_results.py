@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from django.db.models import TextField
+from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast, Length
 from tasks.models import Annotation
 
@@ -48,7 +48,7 @@ def current_results(storage: PolarDBExportStorage, task_ids: Sequence[int]) -> I
     if cleared:
         yield cleared
     newest = {ids[-1]: task_id for task_id, ids in submitted.items() if task_id in rows}
-    for group in _groups(list(newest)):
+    for group in in_groups(sizes(pk__in=list(newest)).values_list("pk", "size")):
         contents = Annotation.objects.filter(pk__in=group).values_list(
             "pk", "task_id", "result", "unique_id", "created_at", "updated_at"
         )
@@ -68,16 +68,22 @@ def current_results(storage: PolarDBExportStorage, task_ids: Sequence[int]) -> I
         }
 
 
-def _groups(annotation_ids: list[int]) -> Iterator[list[int]]:
-    sizes = Annotation.objects.filter(pk__in=annotation_ids).annotate(size=Length(Cast("result", TextField())))
+def sizes(**chosen: Any) -> QuerySet[Annotation]:
+    """Annotations with the `size` of their result, as JSON."""
+    found: QuerySet[Annotation] = Annotation.objects.filter(**chosen).annotate(size=Length(Cast("result", TextField())))
+    return found.order_by("pk")
+
+
+def in_groups(found: Iterable[tuple[int, int | None]]) -> Iterator[list[int]]:
+    """Ids, of pairs with their sizes, in groups of GROUP_BYTES."""
     group: list[int] = []
-    size = 0
-    for annotation_id, length in sizes.order_by("pk").values_list("pk", "size"):
-        if group and size + (length or 0) > GROUP_BYTES:
+    total = 0
+    for each, size in found:
+        if group and total + (size or 0) > GROUP_BYTES:
             yield group
-            group, size = [], 0
-        group.append(annotation_id)
-        size += length or 0
+            group, total = [], 0
+        group.append(each)
+        total += size or 0
     if group:
         yield group
 

@@ -266,7 +266,7 @@ def test_a_statement_deploys_it(products: Things, user: Any) -> None:
         (["--map=image=title:bytes", "--result-column=annotation_data=answer"], r"column 'title' is VARCHAR\(80\)"),
         (["--map=image=photo:bytes", "--result-column=annotation_data=answers"], "column 'answers' is SMALLINT"),
         (["--map=image=photo:bytes", "--result-column=annotation_data=photo"], "'photo' has two uses"),
-        (["--map=image=photo:bytes", "--result-column=label=answer"], "'label' is nothing that results have"),
+        (["--map=image=photo:bytes", "--result-column=labels=answer"], "'labels' is nothing that results have"),
         (["--key=answers", "--map=image=photo:bytes", "--result-column=annotation_data=answer"], "not the primary key"),
         (
             ["--key=title", "--map=image=photo:bytes", "--result-column=annotation_data=answer"],

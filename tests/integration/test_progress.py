@@ -10,7 +10,7 @@ import pytest
 from polardb_bridge.deployments.figures.progress import Progress, progress_of
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.storage.sync.run import run_sync
-from polardb_bridge.table.labels import labels_in
+from polardb_bridge.table.chosen import labels_in
 from polardb_bridge.webhooks.delivery import deliver
 from polardb_bridge.webhooks.models import WritebackDay
 from polardb_bridge.webhooks.outbox import drop_gone

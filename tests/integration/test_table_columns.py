@@ -209,7 +209,7 @@ class TestAccounts:
             table = source_table(TABLE)
             validate_table(connection, table, to_write=True)
             check_select(connection, table)
-            check_update(connection, table)
+            check_update(connection, table, limited)
 
     def test_a_missing_select_is_no_missing_table(self, source: Source, limited: ConnectionParameters) -> None:
         self.grant(source, "UPDATE")

@@ -53,7 +53,7 @@ def test_writing_needs_update(source: Source, limited_user: Callable[..., Connec
     with connect(account) as connection:
         check_select(connection, source_table(TABLE))
     with pytest.raises(ReconfigureError, match="UPDATE") as caught, connect(account) as connection:
-        check_update(connection, source_table(TABLE))
+        check_update(connection, source_table(TABLE), account)
     assert caught.value.field == "user"
 
 
@@ -67,5 +67,5 @@ def test_the_documented_least_privilege_is_enough(
     account = limited_user(f"SELECT ON {name}", f"UPDATE ({columns}) ON {name}")
     [row_id] = source.add(("a", "eA=="))
     with begin(account) as connection:
-        check_update(connection, source_table(TABLE))
+        check_update(connection, source_table(TABLE), account)
         assert write_results(connection, source_table(TABLE), [RowResult(row_id, [], 1, "u", None, None)]) == set()

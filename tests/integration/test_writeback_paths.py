@@ -104,12 +104,12 @@ def test_a_change_that_is_rolled_back_leaves_no_mark(project: LabelingProject) -
     assert not dirty_tasks()
 
 
-def test_what_rows_do_not_show_leaves_no_mark(project: LabelingProject) -> None:
+def test_what_no_table_shows_leaves_no_mark(project: LabelingProject) -> None:
     from tasks.models import Annotation
 
     project.submit(1, region("cat"))
     project.deliver()
-    Annotation.objects.update(ground_truth=True)
+    Annotation.objects.update(prediction={"model_version": "m"})
     assert not dirty_tasks()
 
 

@@ -65,6 +65,7 @@ statements: st.SearchStrategy[Statement] = st.one_of(
         mappings,
         st.none() | st.text("az09_$-标", min_size=1, max_size=64),
         st.booleans(),
+        st.none() | st.text("az09_$-标", min_size=1, max_size=64),
     ),
     st.builds(ShowDeployment, names),
     st.builds(ShowDeployments, st.none() | texts),

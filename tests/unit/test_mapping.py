@@ -70,8 +70,8 @@ def test_what_names_no_result_columns_is_refused(text: str) -> None:
 
 
 def test_other_roles_are_refused() -> None:
-    with pytest.raises(InvalidInputError, match="'label' is nothing that results have"):
-        parse_results("label=answer")
+    with pytest.raises(InvalidInputError, match="'labels' is nothing that results have"):
+        parse_results("labels=answer")
 
 
 @pytest.mark.parametrize(

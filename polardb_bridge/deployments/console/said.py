@@ -111,7 +111,22 @@ PATTERNS = (
       "strict mode (MySQL error 1364). This helps: {statement}"),
     _("Column {name} does not change with its row: what is replaced later is not noticed. "
       "Give it ON UPDATE CURRENT_TIMESTAMP, or set it with each change."),
-    _("Column {name} is NOT NULL: if the last annotation of a row is deleted, its result stays there. Let it be NULL."),
+    _("Column {name} is NOT NULL and has no default: if the last annotation of a row is deleted, its result stays "
+      "there. Let it be NULL, or give it a default."),
+    _("The column {column} takes the label of a row, and the labeling interface has no single choice for "
+      "it: have one Choices in it, of which one is chosen, or leave the role label out."),
+    _("The label {label} does not fit into the column {column} ({type}): it is none of the values of that "
+      "type."),
+    _("The label {label} does not fit into the column {column} ({type}): the character set {set} lacks "
+      "one of its characters."),
+    _("The label {label} does not fit into the column {column} ({type}): it has {count} characters."),
+    _("Results cannot be written into the rows of {table}: {message}. They can go into a table of their "
+      "own: make one by create_tables --results, and name it as the result table (--result-table, "
+      "result_table)."),
+    _("There is no result table {table} in the database, or its user may not see it. Make it: "
+      "create_tables --results {name}."),
+    _("The result table {table} was made for keys of another kind than those of {source}: make one for "
+      "this source (create_tables --results … --for …), or one for all (without --for)."),
     _("Deployment {name} is open to {networks}. Warning: that lets in the whole Internet."),
     _("Deployment {name} is open to {networks}."),
     _("Deployment {name} is dropped; its rows and their results stay in {table}. "

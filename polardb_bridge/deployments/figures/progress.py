@@ -18,7 +18,7 @@ from projects.models import Project
 from tasks.models import Annotation, Task
 from users.models import User
 
-from polardb_bridge.table.labels import labels_in
+from polardb_bridge.table.chosen import labels_in
 
 # What is expected goes by the last days alone: at first people learn, and later others do the work.
 PACE_WINDOW = timedelta(days=7)

@@ -60,6 +60,12 @@ class Command(BridgeCommand):
             metavar="ROLE=COLUMN",
             help=f"where results go; roles: {', '.join(RESULT_ROLES)}",
         )
+        group.add_argument(
+            "--result-table",
+            metavar="TABLE",
+            help="have every annotation written into this result table (create_tables --results), and into the rows "
+            "only if --result-column names columns",
+        )
         self.add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -82,6 +88,7 @@ class Command(BridgeCommand):
                 version=options["version_column"],
                 results=None if options["result_column"] is None else ", ".join(options["result_column"]),
             ),
+            result_table=options["result_table"],
         )
         project, storage = provisioned.project, provisioned.import_storage
         report = None
@@ -100,6 +107,7 @@ class Command(BridgeCommand):
                     "created": provisioned.created,
                     "import_storage_id": storage.pk if storage else None,
                     "export_storage_id": provisioned.export_storage.pk if provisioned.export_storage else None,
+                    "result_storage_id": provisioned.result_storage.pk if provisioned.result_storage else None,
                     "sync": vars(report) if report else None,
                 }
             )
