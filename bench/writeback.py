@@ -26,12 +26,13 @@ from dev.label_studio import LabelStudio, Worker
 from dev.servers import MariaDB, Redis
 from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.result_table import result_table
 from polardb_bridge.table.schema import create_table, source_table, template_table
 
 SUBMITS = 200
 BULK = 10_000
 EMAIL, PASSWORD = "bench@example.com", "correct-horse-9"
-SOURCE = "bench_source"
+SOURCE, RESULTS = "bench_source", "bench_results"
 
 console = Console(width=110)
 
@@ -220,6 +221,34 @@ class Bench:
         assert (found.different, found.pending, found.missing) == (0, 0, 0)
         self.add(f"reconcile {found.checked:,} rows", f"{took:.1f} s, {found.checked / took:,.0f} rows/s")
 
+    def result_table(self) -> None:
+        """The same annotations into a result table, which is empty at first."""
+        from polardb_bridge.storage.models import PolarDBExportStorage, stored_parameters
+        from polardb_bridge.webhooks import outbox
+        from polardb_bridge.webhooks.delivery import deliver
+        from polardb_bridge.webhooks.reconcile import reconcile
+
+        with begin(self.parameters) as connection:
+            create_table(connection, result_table(RESULTS))
+        storage = PolarDBExportStorage.objects.create(
+            project=self.with_target.project,
+            table=RESULTS,
+            writes_to="result_table",
+            **stored_parameters(self.parameters),
+        )
+        for what in ("write {} results into a table", "write {} results again"):
+            outbox.mark((storage.pk, task) for task, _ in self.tasks)
+            began = time.perf_counter()
+            report = deliver(storage)
+            took = time.perf_counter() - began
+            assert (report.written, report.error) == (len(self.tasks), "")
+            self.add(what.format(f"{report.written:,}"), f"{took:.1f} s, {report.written / took:,.0f} tasks/s")
+        began = time.perf_counter()
+        found = reconcile(storage)
+        took = time.perf_counter() - began
+        assert (found.different, found.pending) == (0, 0)
+        self.add(f"reconcile {found.checked:,} results", f"{took:.1f} s, {found.checked / took:,.0f} tasks/s")
+
     def table(self, database: str) -> Table:
         table = Table("measured", "here", "asked", title=f"Write-back, Label Studio on {database}")
         for row in self.rows:
@@ -260,6 +289,7 @@ def run(folder: Path, stack: contextlib.ExitStack) -> None:
     with Worker(folder / "worker", variables), bench.label_studio(**variables) as (label_studio, session):
         bench.visible("with Redis, one worker", label_studio, session, "p99 < 500 ms")
     bench.rewrite()
+    bench.result_table()
     console.print(bench.table(os.environ.get("BENCH_DATABASE", "sqlite")))
 
 
