@@ -72,11 +72,26 @@ class FieldKind(Choice):
     NUMBER = "number"
     JSON = "json"
     DATETIME = "datetime"
+    URLS = "urls"
+    BASE64S = "base64s"
 
     @property
     def is_picture(self) -> bool:
-        """Whether the row itself holds a picture."""
-        return self in (FieldKind.BASE64, FieldKind.BYTES)
+        """Whether the row itself holds a picture, or several."""
+        return self in (FieldKind.BASE64, FieldKind.BYTES, FieldKind.BASE64S)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether a task holds a list, for `valueList`."""
+        return self in (FieldKind.URLS, FieldKind.BASE64S)
+
+
+class Packing(Choice):
+    """How the bytes of a column are packed. deflate: with the frame of zlib or without; mysql: by `COMPRESS()`."""
+
+    GZIP = "gzip"
+    DEFLATE = "deflate"
+    MYSQL = "mysql"
 
 
 _LABELS: dict[Choice, str] = {
@@ -99,4 +114,9 @@ _LABELS: dict[Choice, str] = {
     FieldKind.NUMBER: "Number",
     FieldKind.JSON: "JSON",
     FieldKind.DATETIME: "Time",
+    FieldKind.URLS: "List of addresses",
+    FieldKind.BASE64S: "List of pictures as base64",
+    Packing.GZIP: "gzip",
+    Packing.DEFLATE: "deflate",
+    Packing.MYSQL: "COMPRESS()",
 }

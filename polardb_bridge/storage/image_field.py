@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from core.label_config import parse_config_to_xml
@@ -13,10 +13,14 @@ from polardb_bridge.table.fields import PICTURE, ROW_FIELDS
 from polardb_bridge.table.mapping import DOCUMENTED, TableMapping
 
 _FIELD = re.compile(r"\$(\w+)")
+# A field as it is, and not a part of it, as in `$pages[0]`.
+_WHOLE = re.compile(r"\$(\w+)(?![\w\[.])")
 # They show a text of the task, and nothing that is labeled.
 _DECORATION = {"Header", "Style", "View"}
 # They would show the letters of a picture's address, or of the picture itself.
 _TEXTS = {"Text", "HyperText", "Paragraphs"}
+# They show one by `value`; others, such as Table, show what a list holds.
+_OF_ONE = {*_TEXTS, "Image", "Audio", "AudioPlus", "Video", "Pdf"}
 
 
 def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) -> str:
@@ -26,8 +30,10 @@ def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) ->
     not shown as text.
 
     Raises:
-        ReconfigureError: objects of the interface show a field that the mapping does not give, or a picture as text.
+        ReconfigureError: objects of the interface show a field that the mapping does not give, a picture as text, or a
+            list as if it were one.
     """
+    lists = {name for name, field in mapping.data.items() if field.kind.is_list}
     objects = {field: tags for field, tags in _objects(label_config).items() if field not in ROW_FIELDS}
     shown = set(objects)
     if mapping.picture_field in shown and objects[mapping.picture_field] & _TEXTS:
@@ -43,7 +49,10 @@ def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) ->
                 "($original_name and $id may stand beside it), or map the others, too.",
                 field="project",
             )
-        return next(iter(shown), PICTURE)
+        field = next(iter(shown), PICTURE)
+        _check_lists(label_config, {field} if lists else set())
+        return field
+    _check_lists(label_config, lists)
     if shown - set(mapping.data):
         raise ReconfigureError(
             f"The labeling interface shows {_in_words(shown - set(mapping.data))}, and the mapping gives tasks "
@@ -58,14 +67,31 @@ def _in_words(fields: Iterable[str]) -> str:
     return ", ".join(f"${field}" for field in sorted(fields))
 
 
+def _check_lists(label_config: str | None, lists: set[str]) -> None:
+    """Raise ReconfigureError if an object shows one of these fields, which are lists, by `value`, which is for one."""
+    for tag in _object_tags(label_config) if lists else ():
+        shown = lists & set(_WHOLE.findall(tag.get("value", "")))
+        if tag.tag in _OF_ONE and shown:
+            name = min(shown)
+            raise ReconfigureError(
+                f'The labeling interface shows ${name} by value="${name}", and rows hold a list there: write '
+                f'valueList="${name}", as in <Image name="pages" valueList="${name}"/>.',
+                field="project",
+            )
+
+
 def _objects(label_config: str | None) -> dict[str, set[str]]:
     """By field, the tags of the objects that show it."""
-    xml: Any = parse_config_to_xml(label_config or "<View/>")
     shown: dict[str, set[str]] = {}
-    for tag in xml.iter():
-        # Controls, which point at an object, may take choices from the task.
-        if not isinstance(tag.tag, str) or tag.tag in _DECORATION or not tag.get("name") or tag.get("toName"):
-            continue
+    for tag in _object_tags(label_config):
         for field in _FIELD.findall(f"{tag.get('value', '')} {tag.get('valueList', '')}"):
             shown.setdefault(field, set()).add(tag.tag)
     return shown
+
+
+def _object_tags(label_config: str | None) -> Iterator[Any]:
+    xml: Any = parse_config_to_xml(label_config or "<View/>")
+    for tag in xml.iter():
+        # Controls, which point at an object, may take choices from the task.
+        if isinstance(tag.tag, str) and tag.tag not in _DECORATION and tag.get("name") and not tag.get("toName"):
+            yield tag

@@ -1,5 +1,7 @@
 """The address under which Label Studio shows the image of a row: `/data/polardb/?d=<storage>/<row>/<version>.jpg`.
 
+Of a row that holds a list of images, `<version>.<page>.jpg`, from 0.
+
 The path starts with `/data/` and the address ends in an image extension, so Label Studio's SDK (and every ML backend
 that uses its `get_local_path`) downloads it like Label Studio's own files. The version, with the
 revision of a task that was refreshed (`<version>-<revision>`), changes with the image: caches that never ask again
@@ -27,24 +29,26 @@ _MAX_BEFORE = 500
 # Of MAX_KEY_LENGTH characters.
 _MAX_ENCODED = 2731
 _IMAGE = re.compile(
-    rf"([0-9]{{1,9}})/(?:(-?[0-9]{{1,19}})|~([A-Za-z0-9_-]{{0,{_MAX_ENCODED}}}))/([0-9]{{1,18}})(?:-([0-9]{{1,9}}))?\.jpg"
+    rf"([0-9]{{1,9}})/(?:(-?[0-9]{{1,19}})|~([A-Za-z0-9_-]{{0,{_MAX_ENCODED}}}))/([0-9]{{1,18}})(?:-([0-9]{{1,9}}))?(?:\.([0-9]{{1,4}}))?\.jpg"
 )
 
 
 @dataclass(frozen=True)
 class ImageLink:
-    """Which image. version: the row's (table/rows.py). revision: how often its task was refreshed."""
+    """Which image. version: the row's (table/rows.py). revision: how often its task was refreshed. page: of a list."""
 
     storage_id: int
     row_id: Key
     version: int
     revision: int = 0
+    page: int | None = None
 
     @property
     def url(self) -> str:
         """As tasks hold it."""
         revision = f"-{self.revision}" if self.revision else ""
-        return f"{_IN_TASKS}{self.storage_id}/{self.row}/{self.version}{revision}.jpg"
+        page = "" if self.page is None else f".{self.page}"
+        return f"{_IN_TASKS}{self.storage_id}/{self.row}/{self.version}{revision}{page}.jpg"
 
     @property
     def row(self) -> str:
@@ -59,12 +63,12 @@ class ImageLink:
         match = _IMAGE.fullmatch(text)
         if match is None:
             return None
-        storage_id, number, encoded, version, revision = match.groups()
+        storage_id, number, encoded, version, revision, page = match.groups()
         try:
             row_id = int(number) if number else _decoded(encoded)
         except ValueError:
             return None
-        return cls(int(storage_id), row_id, int(version), int(revision or 0))
+        return cls(int(storage_id), row_id, int(version), int(revision or 0), int(page) if page else None)
 
     @classmethod
     def of_url(cls, url: str) -> ImageLink | None:

@@ -202,10 +202,14 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
         constraints = [models.UniqueConstraint(fields=["project", "owned_table"], name="polardb_one_source_per_table")]
 
     def can_resolve_url(self, url: Any) -> bool:
+        if isinstance(url, list):
+            return any(map(self.can_resolve_url, url))
         return isinstance(url, str) and is_ours(url)
 
-    def resolve_uri(self, uri: Any, task: Any = None) -> str | None:
-        """The address of a picture as browsers reach it now; nothing for what else tasks hold."""
+    def resolve_uri(self, uri: Any, task: Any = None) -> str | list[Any] | None:
+        """The address of a picture, or of a list of them, as browsers reach them now; None for what else tasks hold."""
+        if isinstance(uri, list) and self.can_resolve_url(uri):
+            return [self.resolve_uri(item) or item for item in uri]
         return resolved(uri) if self.can_resolve_url(uri) else None
 
     def sync(self) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from polardb_bridge.characters import escaped
 from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.table.columns import TIMES, FoundTable
-from polardb_bridge.table.fields import UTC, Field, columns_of
+from polardb_bridge.table.fields import UTC, Field, columns_of, picture_sources
 from polardb_bridge.table.keys import KeyKind, kind_of
 from polardb_bridge.table.mapping import DOCUMENTED, NOTHING_ASKED, RESULT_ROLES, AskedMapping, TableMapping
 
@@ -27,10 +28,10 @@ def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
     if data is None:
         example = "--map image=photo:bytes, or map = 'text=body:text'"
         raise _choose(found, "data", "the columns that tasks show, and what they hold", example)
-    data = {field: _with_zone(read, found) for field, read in data.items()}
+    data = {field: read.each(partial(_with_zone, found)) for field, read in data.items()}
     taken = {
         *(name.lower() for name in key),
-        *(read.column.lower() for read in data.values() if read.kind.is_picture),
+        *(source.column.lower() for source in picture_sources(data)),
     }
     name, version, results = asked.name, asked.version, dict(asked.results or {})
     if name is None:
@@ -69,8 +70,8 @@ def to_ask_for(mapping: TableMapping, found: FoundTable) -> AskedMapping:
     return asked
 
 
-def _with_zone(read: Field, found: FoundTable) -> Field:
-    """The same, with what the type of its column tells of times."""
+def _with_zone(found: FoundTable, read: Field) -> Field:
+    """The same source, with what the type of its column tells of times."""
     column = found.column(read.column)
     has_zone = read.kind is FieldKind.DATETIME and column is not None and column.type == "timestamp"
     return replace(read, detail=UTC) if has_zone else read

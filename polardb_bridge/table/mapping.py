@@ -5,7 +5,7 @@ A mapping is JSON on the storages of a table, and in their API:
     {"key": "sku", "data": {"image": "photo:bytes", "price": "price:number"}, "name": "title", "version": "changed_at",
      "result": {"annotation_data": "answer", "annotation_count": "answers"}, "held": ["last_seen"]}
 
-`key` may be a list of columns; `kinds` says what they hold, unless it is one of integers.
+`key` may be a list; `kinds` says what its columns hold, unless it is one of integers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,11 +25,11 @@ from polardb_bridge.table.fields import (
     columns_of,
     parse_field,
     parse_fields,
-    pictures_in,
     typed,
     written,
 )
 from polardb_bridge.table.keys import KeyKind, key_from_json, key_roles, key_to_json, parse_columns, typed_columns
+from polardb_bridge.table.shown_fields import ShownFields
 from polardb_bridge.table.text import one_by_one, unquoted
 
 # What results are made of, each in a column of its own. The first is the result itself; the last, its only label.
@@ -49,11 +48,10 @@ _DOCUMENTED_RESULTS = {role: role for role in RESULT_ROLES if role != "label"}
 
 
 @dataclass(frozen=True)
-class TableMapping:
+class TableMapping(ShownFields):
     """The columns of a source table by what they are for; by default those of the documented layout.
 
-    key: what tells rows apart; kinds: what its columns hold. data: what tasks hold, by the names of their fields; at
-    most one of these is a picture that the row itself holds.
+    key: what tells rows apart; kinds: what its columns hold. data: what tasks hold, by the names of their fields.
     name: what is shown above it; None: the key. version: a time that changes with the row; None: a digest tells.
     results: column by role (`RESULT_ROLES`); what a table lacks is not written.
     held: other columns that an UPDATE changes by itself (ON UPDATE): ours leave them as they are.
@@ -71,26 +69,12 @@ class TableMapping:
         check_fields(self.data)
         _check_columns([*self.by_role.values(), *self.held])
         # What is only read may be read twice, such as a title that is also the name.
-        _check_columns([*self.results.values(), *columns_of(self.fields)])
+        _check_columns([*self.results.values(), *columns_of(self.data)])
 
     @property
     def is_documented(self) -> bool:
         """Whether this is the documented layout, of which every column must be there."""
         return self == DOCUMENTED
-
-    @cached_property
-    def picture_field(self) -> str | None:
-        """The name of the picture's field; None if rows hold no picture."""
-        return next(iter(pictures_in(self.data)), None)
-
-    @cached_property
-    def picture(self) -> Field | None:
-        return self.data[self.picture_field] if self.picture_field else None
-
-    @cached_property
-    def fields(self) -> dict[str, Field]:
-        """What tasks hold beside the picture, in one order: not all databases keep that of JSON."""
-        return {name: each for name, each in sorted(self.data.items()) if not each.kind.is_picture}
 
     @property
     def key_columns(self) -> tuple[str, ...]:

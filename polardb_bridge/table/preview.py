@@ -21,6 +21,7 @@ from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.names import name_column, name_or_key
 from polardb_bridge.table.pictures import data_uri, decode_image, read_image
 from polardb_bridge.table.stored import holds_result
+from polardb_bridge.table.stored_pictures import picture_size
 from polardb_bridge.table.text import shown
 
 # What is read at most for the pictures, in bytes of base64: of one row, and of all rows together.
@@ -74,20 +75,22 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
         .order_by(*key.columns)
         .limit(limit)
     )
+    picture = mapping_of(table).picture
+    page = 0 if picture and picture.kind.is_list else None
     previews = []
     bytes_left = MAX_BYTES
     for row in connection.execute(query).all():
         row_id = key.read(row[: key.width])
         thumbnail, problem = None, problem_of(row_id)
-        if problem or not has_image:
+        if problem or not has_image or (not row.size and mapping_of(table).has_addresses):
             pass
         elif row.size > min(MAX_ROW_BYTES, bytes_left):
             problem = "the image is too large for the preview"
         else:
             bytes_left -= row.size
             try:
-                text, _ = read_image(connection, table, row_id, MAX_ROW_BYTES)
-                thumbnail = make_thumbnail(decode_image(table, text))
+                stored = read_image(connection, table, row_id, MAX_ROW_BYTES)
+                thumbnail = make_thumbnail(decode_image(stored, page, max_bytes=MAX_BYTES))
             except RowError as error:
                 problem = str(error)
         previews.append(
@@ -106,7 +109,7 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
 
 
 def _image_size(table: sa.Table) -> sa.ColumnElement[int]:
-    return sa.func.coalesce(sa.func.octet_length(table.c.base64_data), 0)
+    return sa.func.coalesce(picture_size(table), 0)
 
 
 def make_thumbnail(image: DecodedImage) -> Thumbnail:
@@ -162,9 +165,9 @@ def read_next_picture(connection: sa.Connection, table: sa.Table, after: Key | N
     row_id = key.read(row[: key.width])
     name = shown((name_or_key(table, row.original_name, row_id) or b"").decode(errors="replace"))
     try:
-        text, size = read_image(connection, table, row_id, MAX_ROW_BYTES)
-        if size > MAX_ROW_BYTES:
+        stored = read_image(connection, table, row_id, MAX_ROW_BYTES)
+        if stored.size > MAX_ROW_BYTES:
             return ShownPicture(row_id, name, problem="the image is too large for the preview")
-        return ShownPicture(row_id, name, data_uri(table, text))
+        return ShownPicture(row_id, name, data_uri(stored))
     except RowError as error:
         return ShownPicture(row_id, name, problem=str(error))

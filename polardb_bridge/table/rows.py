@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.table import stored_pictures
 from polardb_bridge.table.budget import DISCARD
-from polardb_bridge.table.field_values import MAX_FIELDS_BYTES, column_names, stored_size, stored_texts
+from polardb_bridge.table.field_values import MAX_FIELDS_BYTES, shown_columns, sources_of, stored_size, stored_texts
+from polardb_bridge.table.fields import Field
 from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import MAX_INTEGER_KEY, Key, is_text, problem_of
 from polardb_bridge.table.mapping import mapping_of
@@ -68,13 +70,15 @@ ALL_KEYS = KeyRange()
 class SourceRow:
     """One row with its image, and what else its task holds, as stored.
 
-    size: of the stored image, in bytes; what is larger than asked for is not read. digest: of all that a task holds of
-    the row, if asked for. texts: as `field_values.stored_texts`, if asked for, and if `texts_size` is not too much.
+    size: of the stored image, in bytes; what is larger than asked for is not read. source: its column. digest: of all
+    that a task holds of the row, if asked for. texts: as `field_values.stored_texts`, if asked for, and if `texts_size`
+    is not too much.
     """
 
     key: RowKey
     base64_data: str | bytes | None
     size: int
+    source: Field | None = None
     digest: str = ""
     texts: tuple[bytes | None, ...] = ()
     texts_size: int = 0
@@ -175,7 +179,7 @@ def read_rows(
     max_bytes: larger images are not read. digests_after: rows newer than this, in seconds since 1970, and those of an
     unknown time come with a digest. with_image, with_texts: what is read.
     """
-    image = table.c.base64_data if with_image else None
+    image = stored_pictures.picture_content(table) if with_image else None
     reading = _Reading(table, image, max_bytes, digests_after, with_texts)
     for start in range(0, len(ids), IMAGES_BATCH_SIZE):
         batch = ids[start : start + IMAGES_BATCH_SIZE]
@@ -189,7 +193,7 @@ def read_rows(
         except UnicodeDecodeError:
             # The driver refuses what is not in the column's character set. The bytes can still be read, and refused.
             rest = [row_id for row_id in batch if row_id not in done]
-            yield from replace(reading, image=_bytes(table.c.base64_data)).stream(connection, rest)
+            yield from replace(reading, image=stored_pictures.picture_bytes(table)).stream(connection, rest)
 
 
 @dataclass(frozen=True)
@@ -237,7 +241,8 @@ class _Reading:
 
     def _query(self, max_bytes: int | None) -> sa.Select[Any]:
         """max_bytes: of what is larger, only the size is read."""
-        size = sa.literal_column("0") if self.image is None else sa.func.octet_length(self.table.c.base64_data)
+        size = sa.literal_column("0") if self.image is None else stored_pictures.picture_size(self.table)
+        number = sa.null() if self.image is None else stored_pictures.picture_number(self.table)
         texts_size = stored_size(self.table) if self.with_texts else sa.literal_column("0")
         contents = [sa.null() if self.image is None else self.image]
         contents += stored_texts(self.table) if self.with_texts else []
@@ -245,17 +250,14 @@ class _Reading:
             is_small = sa.func.coalesce(size, 0) + texts_size <= max_bytes
             contents = [sa.case((is_small, content)) for content in contents]
         digest = _digest_of_newer(self.table, self.digests_after)
-        return sa.select(size, texts_size, digest, *contents, *_key_columns(self.table))
+        return sa.select(size, number, texts_size, digest, *contents, *_key_columns(self.table))
 
     def _row(self, found: Sequence[Any]) -> SourceRow:
-        size, texts_size, digest, image, *rest = found
-        count = len(mapping_of(self.table).fields) if self.with_texts else 0
+        size, number, texts_size, digest, image, *rest = found
+        count = len(sources_of(mapping_of(self.table))) if self.with_texts else 0
         key = _key(self.table, rest[count:])
-        return SourceRow(key, image, size or 0, digest or "", tuple(rest[:count]), texts_size)
-
-
-def _bytes(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    return sa.cast(column, sa.LargeBinary())
+        source = None if self.image is None else stored_pictures.picture_source(self.table, number)
+        return SourceRow(key, image, size or 0, source, digest or "", tuple(rest[:count]), texts_size)
 
 
 def _digest_of_newer(table: sa.Table, after: int | None) -> sa.ColumnElement[Any]:
@@ -276,8 +278,7 @@ def _digest(table: sa.Table) -> sa.ColumnElement[str]:
     def part(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
         return sa.func.coalesce(sa.func.sha2(column, 256), "NULL")
 
-    columns = [table.c[role] for role in ("base64_data", "original_name") if role in table.c] + column_names(table)
-    whole = sa.func.sha2(sa.func.concat(*map(part, columns)), 256)
+    whole = sa.func.sha2(sa.func.concat(*map(part, shown_columns(table))), 256)
     return sa.func.left(whole, DIGEST_LENGTH)
 
 

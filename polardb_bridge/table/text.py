@@ -21,6 +21,23 @@ def utf8(column: sa.Column[Any]) -> sa.ColumnElement[bytes]:
     return sa.cast(converted, sa.LargeBinary()).label(str(column.key))
 
 
+def literal(name: str) -> sa.ColumnElement[Any]:
+    """A column by its name alone, such as one that another part of the mapping has, too."""
+    return sa.literal_column(quoted(name))
+
+
+def as_bytes(name: str) -> sa.ColumnElement[bytes]:
+    """The text of a column of any type in UTF-8, as bytes: the driver would refuse a whole page for one bad row.
+
+    Bytes that hold a text stay as they are: converting would put something else, or NULL, for what is not valid.
+    """
+    converted: sa.ColumnElement[str] = sa.literal_column(f"CONVERT({quoted(name)} USING utf8mb4)")
+    return sa.case(
+        (sa.func.charset(literal(name)) == "binary", sa.cast(literal(name), sa.LargeBinary())),
+        else_=sa.cast(converted, sa.LargeBinary()),
+    )
+
+
 def shown(text: str) -> str:
     """`text` for a person and for any database: what cannot be printed is written as an escape."""
     return text if text.isprintable() else escaped(text, str.isprintable)

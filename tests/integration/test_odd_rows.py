@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from polardb_bridge.storage.models import PolarDBImportStorage
-from polardb_bridge.storage.sync import task_data
+from polardb_bridge.storage.sync import task_pictures
 from polardb_bridge.storage.sync.plan import plan_sync
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.storage.sync.task_writer import Writer
@@ -143,7 +143,7 @@ def test_text_of_an_image_that_is_not_in_its_character_set(storage: PolarDBImpor
 def test_an_image_that_is_too_large_for_a_task_is_not_read(
     storage: PolarDBImportStorage, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task_data, "MAX_DATA_URI_BYTES", len(PNG))
+    monkeypatch.setattr(task_pictures, "MAX_DATA_URI_BYTES", len(PNG))
     put(source, 5, base64_data=PNG + " ")
     if storage.image_delivery == "link":
         assert run_sync(storage).created == 3

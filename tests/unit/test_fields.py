@@ -126,7 +126,8 @@ def of(kind: str, stored: str | bytes | None, detail: str = "") -> Any:
         key="sku", data={"x": Field("col", FieldKind(kind), detail)}, name=None, version=None, results={}
     )
     text = stored.encode() if isinstance(stored, str) else stored
-    return values_of(mapping, [text]).get("x")
+    found = values_of(mapping, [text]).get("x")
+    return found and found.value
 
 
 @pytest.mark.parametrize(
@@ -277,4 +278,6 @@ def test_too_much_for_a_task_is_refused() -> None:
 def test_what_a_row_lacks_is_empty() -> None:
     data = {str(kind): Field("c", kind) for kind in FieldKind if not kind.is_picture}
     mapping = TableMapping(key="id", data=data, name=None, version=None, results={})
-    assert empty_values(mapping) == {"text": "", "url": "", "number": None, "json": None, "datetime": ""}
+    assert empty_values(mapping) == {
+        "text": "", "url": "", "number": None, "json": None, "datetime": "", "urls": []
+    }  # fmt: skip

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from polardb_bridge.characters import invisible
-from polardb_bridge.choices import ExistingAnnotations, FieldKind, ImageDelivery
+from polardb_bridge.choices import ExistingAnnotations, FieldKind, ImageDelivery, Packing
 from polardb_bridge.statements.errors import StatementError
 from polardb_bridge.statements.masking import masked
 from polardb_bridge.statements.parser import parse
@@ -26,7 +26,7 @@ from polardb_bridge.statements.syntax import (
     Statement,
     UpdateWhiteIps,
 )
-from polardb_bridge.table.fields import Field
+from polardb_bridge.table.fields import MAX_SKIPPED_BYTES, Field
 from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping
 
 LONGEST_TIME_S = 0.05
@@ -38,16 +38,35 @@ texts = st.text(st.characters(exclude_categories=["Cs"], min_codepoint=32), max_
 filled = texts.filter(str.strip)
 visible = filled.filter(lambda text: invisible(text) is None)
 columns = visible.map(str.strip)
+VALUES = [FieldKind.TEXT, FieldKind.NUMBER, FieldKind.JSON, FieldKind.DATETIME]
+PICTURES = [[FieldKind.BASE64, FieldKind.BYTES, FieldKind.URL], [FieldKind.BASE64S, FieldKind.URLS]]
+
+
+def fields(*kinds: FieldKind) -> st.SearchStrategy[Field]:
+    """Of one to three columns that are read by one of these kinds."""
+    packed = st.builds(
+        Field,
+        columns,
+        st.sampled_from([kind for kind in kinds if kind not in (FieldKind.NUMBER, FieldKind.DATETIME)]),
+        st.just(""),
+        st.integers(0, MAX_SKIPPED_BYTES),
+        st.none() | st.sampled_from(Packing),
+    )
+    return st.lists(st.builds(Field, columns, st.sampled_from(kinds)) | packed, min_size=1, max_size=3).map(
+        Field.of_sources
+    )
+
+
 mappings = st.builds(
     AskedMapping,
     st.none() | st.lists(columns, min_size=1, max_size=3).map(tuple),
     st.none()
     | st.dictionaries(
         st.sampled_from(["image", "text", "A_1"]),
-        st.builds(Field, columns, st.sampled_from([kind for kind in FieldKind if not kind.is_picture])),
+        fields(*VALUES) | fields(FieldKind.URL) | fields(FieldKind.URLS),
         min_size=1,
     )
-    | st.builds(Field, columns, st.sampled_from(FieldKind)).map(lambda field: {"image": field}),
+    | st.one_of(fields(*VALUES), *(fields(*kinds) for kinds in PICTURES)).map(lambda field: {"image": field}),
     st.none() | st.just("") | columns,
     st.none() | st.just("") | columns,
     st.none() | st.dictionaries(st.sampled_from(RESULT_ROLES), columns, min_size=1),

@@ -54,9 +54,10 @@ def remember(link: PolarDBImportStorageLink, problem: str) -> None:
         UnreadableImage.objects.update_or_create(link=link, defaults={"problem": problem, "found_at": timezone.now()})
 
 
-def forget(link: PolarDBImportStorageLink) -> None:
-    """It was shown now."""
-    if getattr(link, "unreadable", None) is not None:
+def forget(link: PolarDBImportStorageLink, page: int | None) -> None:
+    """It was shown now. page: which of a list, of which another may still be what cannot."""
+    known = getattr(link, "unreadable", None)
+    if known is not None and (page is None or f"item {page + 1}:" in known.problem):
         UnreadableImage.objects.filter(link=link).delete()
 
 

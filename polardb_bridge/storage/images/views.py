@@ -26,6 +26,7 @@ from polardb_bridge.storage.keyed import with_keys
 from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync.models import KnownTable
+from polardb_bridge.table.fields import Field
 from polardb_bridge.table.horizon import Horizon
 from polardb_bridge.table.images.decode import DecodedImage
 from polardb_bridge.table.keys import shown_key
@@ -53,7 +54,14 @@ class ImageView(APIView):
         summary="Get an image by link",
         description="For members of the project's organization, and ML backends by token. Takes `Range` and "
         "`If-None-Match`; the answer is always the row's present image.",
-        parameters=[OpenApiParameter("d", str, required=True, description="`<storage>/<row>/<version>.jpg`")],
+        parameters=[
+            OpenApiParameter(
+                "d",
+                str,
+                required=True,
+                description="`<storage>/<row>/<version>.jpg`, of a list `<storage>/<row>/<version>.<page>.jpg`",
+            )
+        ],
         responses={
             (200, "image/*"): OpenApiTypes.BINARY,
             404: OpenApiResponse(
@@ -66,7 +74,7 @@ class ImageView(APIView):
     def get(self, request: Request, path: str = "") -> HttpResponseBase:
         link = ImageLink.parse(request.query_params.get("d", ""))
         found = _find(link, request) if link else None
-        if link is None or found is None or not found.storage.has_picture:
+        if link is None or found is None or not _can_be(link, found.storage.table_mapping.picture):
             return _refused(request, "There is no such image.", 404)
         # Whatever version was asked for, the row's present image is the answer.
         present = replace(
@@ -77,7 +85,9 @@ class ImageView(APIView):
         if not in_doubt and present == link and known == _etag(present):
             return _with_headers(HttpResponse(status=304), known, in_doubt)
         try:
-            image = (None if in_doubt else _cache.get(present)) or read(found.storage, present.row_id, found.version)
+            image = (None if in_doubt else _cache.get(present)) or read(
+                found.storage, present.row_id, found.version, link.page
+            )
         except RowError as error:
             unreadable.remember(found, str(error))
             # Label Studio's editor shows nothing but a 200, and says otherwise that CORS is the reason. Programs must
@@ -88,13 +98,18 @@ class ImageView(APIView):
             answer = _refused(request, "The database of this image does not answer. Try again soon.", 503)
             answer["Retry-After"] = str(RETRY_AFTER_S)
             return answer
-        unreadable.forget(found)
+        unreadable.forget(found, link.page)
         if isinstance(image, DecodedImage) and not in_doubt:
             _cache.put(present, image)
         etag = f'"{_digest(image)}"' if in_doubt else _etag(present)
         if known == etag:
             return _with_headers(HttpResponse(status=304), etag, in_doubt)
         return _with_headers(_content(request, image), etag, in_doubt)
+
+
+def _can_be(link: ImageLink, picture: Field | None) -> bool:
+    """Whether rows have such a picture: one, or one of a list."""
+    return picture is not None and picture.kind.is_list == (link.page is not None)
 
 
 def _find(link: ImageLink, request: Request) -> PolarDBImportStorageLink | None:
@@ -128,7 +143,8 @@ def _is_in_doubt(found: PolarDBImportStorageLink) -> bool:
 
 
 def _etag(link: ImageLink) -> str:
-    return f'"{link.storage_id}-{link.row}-{link.version}-{link.revision}"'
+    page = "" if link.page is None else f"-{link.page}"
+    return f'"{link.storage_id}-{link.row}-{link.version}-{link.revision}{page}"'
 
 
 def _digest(image: DecodedImage | LargeImage) -> str:

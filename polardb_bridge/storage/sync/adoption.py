@@ -23,12 +23,13 @@ from polardb_bridge.errors import BridgeError, RowError
 from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync.models import KnownTable
-from polardb_bridge.storage.sync.task_data import MAX_DATA_URI_BYTES, TaskData
+from polardb_bridge.storage.sync.task_data import TaskData
+from polardb_bridge.storage.sync.task_pictures import MAX_DATA_URI_BYTES, Shown
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import Key, order_of
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.pictures import data_uri
+from polardb_bridge.table.pictures import data_uri, data_uris, picture_of
 from polardb_bridge.table.rows import read_keys, read_rows
 
 LINKS = "polardb_io_storages_polardbimportstoragelink"
@@ -77,13 +78,11 @@ class Adoption:
             if not orphan.holds_picture or self._holds(orphan.task_id, data, pictures.get(data.row_id))
         ]
 
-    def _holds(self, task_id: int, data: TaskData, picture: str | None) -> bool:
+    def _holds(self, task_id: int, data: TaskData, picture: Shown) -> bool:
         """Whether a task shows this picture, or all that a row without one holds."""
-        task = Task.objects.filter(pk=task_id)
+        shown = Task.objects.filter(pk=task_id).values_list("data", flat=True).first() or {}
         if self._storage.has_picture:
-            held = KeyTextTransform(self._storage.image_field, "data")
-            return bool(task.annotate(picture=held).values_list("picture", flat=True).first() == picture)
-        shown = task.values_list("data", flat=True).first() or {}
+            return bool(shown.get(self._storage.image_field) == picture)
         return all(name in shown and shown[name] == value for name, value in data.fields.items())
 
     def _find(self) -> dict[Key, Orphan]:
@@ -98,6 +97,7 @@ class Adoption:
         is_here = {pk: (host.lower(), port) == here for pk, host, port in known.values_list("pk", "host", "port")}
         start = Substr(KeyTextTransform(storage.image_field, "data"), Value(1), Value(_START))
         kind = int if key_of(storage.source_table).is_integer else str
+        may_be_addresses = not storage.has_picture or storage.table_mapping.has_addresses
         found: dict[Key, Orphan] = {}
         orphans = (
             tasks.filter(**{f"{LINKS}__isnull": True}).annotate(picture=start).order_by("-total_annotations", "pk")
@@ -106,11 +106,13 @@ class Adoption:
         orphans = orphans.annotate(key=KeyTextTransform("id", "data"), name=KeyTextTransform("original_name", "data"))
         columns = ("pk", "total_annotations", "data__id" if kind is int else "key", "name", "picture")
         for task_id, count, row_id, name, picture in orphans.values_list(*columns):
-            link = ImageLink.of_url(picture or "")
+            # Of a list, the first.
+            picture = (picture or "").removeprefix('["').partition('"')[0]
+            link = ImageLink.of_url(picture)
             if link and link.storage_id in is_here and isinstance(link.row_id, kind):
                 named = None if is_here[link.storage_id] else name or ""
                 found.setdefault(link.row_id, Orphan(task_id, count > 0, holds_picture=False, name=named))
-            elif isinstance(row_id, kind) and (not storage.has_picture or (picture or "").startswith("data:image/")):
+            elif isinstance(row_id, kind) and (may_be_addresses or picture.startswith("data:image/")):
                 found.setdefault(row_id, Orphan(task_id, count > 0, holds_picture=True))
         return found
 
@@ -127,16 +129,21 @@ class Adoption:
             return orphans  # people put into tasks what they like: no key of this table
         return {row.id: orphans[asked] for asked, row in rows.items()}
 
-    def _pictures(self, rows: Mapping[Key, TaskData], source: ConnectionParameters, table: sa.Table) -> dict[Key, str]:
+    def _pictures(
+        self, rows: Mapping[Key, TaskData], source: ConnectionParameters, table: sa.Table
+    ) -> dict[Key, Shown]:
         """The rows' pictures as tasks hold them."""
+        pictures = {row_id: data.image for row_id, data in rows.items()}
         if self._storage.delivery_in_use != ImageDelivery.LINK:
-            return {row_id: data.image or "" for row_id, data in rows.items()}
-        pictures = {}
+            return pictures
+        linked = [row_id for row_id, image in pictures.items() if self._storage.can_resolve_url(image)]
         with (
             connect(source) as connection,
-            closing(read_rows(connection, table, sorted(rows, key=order_of), max_bytes=MAX_DATA_URI_BYTES)) as stored,
+            closing(read_rows(connection, table, sorted(linked, key=order_of), max_bytes=MAX_DATA_URI_BYTES)) as stored,
         ):
             for row in stored:
                 with suppress(RowError):
-                    pictures[row.key.id] = data_uri(table, row.base64_data)
+                    picture = picture_of(row)
+                    is_list = picture.source.kind.is_list
+                    pictures[row.key.id] = data_uris(picture) if is_list else data_uri(picture)
         return pictures

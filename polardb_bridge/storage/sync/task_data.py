@@ -18,28 +18,27 @@ from polardb_bridge.storage.sync.compared import LinkedRow
 from polardb_bridge.storage.sync.existing_results import ExistingResult, read_existing
 from polardb_bridge.storage.sync.read_ahead import read_ahead
 from polardb_bridge.storage.sync.report import SyncReport
+from polardb_bridge.storage.sync.task_pictures import MAX_DATA_URI_BYTES, RowContents, Shown, shown_picture
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.field_values import check_size, empty_values, nothing_to_label, values_of
+from polardb_bridge.table.field_values import empty_values, nothing_to_label
 from polardb_bridge.table.fields import ROW_FIELDS
 from polardb_bridge.table.horizon import Horizon
 from polardb_bridge.table.keys import Key
 from polardb_bridge.table.mapping import TableMapping, mapping_of
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.pictures import data_uri, rows_with_image
+from polardb_bridge.table.pictures import find_pictures
 from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, RowKey, SourceRow, read_digests, read_rows
 
 MAX_BATCH_ROWS = 1000
 MAX_BATCH_BYTES = 8 * 1024 * 1024
-# Of the base64 text of an image inside a task. A task takes some fifteen times as much memory while it is made and
-# shown; PostgreSQL holds no text of more than 256 MB in a JSON value.
-MAX_DATA_URI_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class TaskData:
     """The data of a row's task.
 
-    image: None if rows hold none. fields: what else tasks show, by name; fields_size: the bytes of these in the row.
+    image: None if rows hold none; a list if they hold lists. fields: what else tasks show, by name; fields_size: the
+    bytes of these.
     digest: of the row, if it can change and keep its version. existing: the result that the row holds already;
     is_refused: it holds one that cannot be used.
     revision: how often the task was refreshed, with this time. size: about the bytes of the data.
@@ -47,7 +46,7 @@ class TaskData:
 
     row_id: Key
     version: int
-    image: str | None
+    image: Shown
     original_name: str
     digest: str = ""
     revision: int = 0
@@ -58,17 +57,19 @@ class TaskData:
 
     def values(self, image_field: str) -> dict[str, object]:
         image = {} if self.image is None else {image_field: self.image}
-        return {**image, **self.fields, "original_name": self.original_name, "id": self.row_id}
+        return {**self.fields, **image, "original_name": self.original_name, "id": self.row_id}
 
     @property
     def size(self) -> int:
-        return len(self.image or "") + self.fields_size + len(self.original_name)
+        images = self.image if isinstance(self.image, list) else [self.image or ""]
+        return sum(map(len, images)) + self.fields_size + len(self.original_name)
 
 
 def task_fields(storage: PolarDBImportStorage) -> tuple[str, ...]:
     """What `TaskData.values` has."""
-    image = (storage.image_field,) if storage.has_picture else ()
-    return (*image, *storage.table_mapping.fields, *ROW_FIELDS)
+    mapping = storage.table_mapping
+    image = (storage.image_field,) if mapping.picture else ()
+    return (*image, *(name for name in mapping.fields if name != mapping.picture_field), *ROW_FIELDS)
 
 
 def read_task_data(
@@ -88,7 +89,7 @@ def read_task_data(
         BridgeError: the table cannot be read.
     """
     reader = _Reader(storage, source, table, linked, horizon, report)
-    if storage.delivery_in_use == ImageDelivery.LINK and not reader.mapping.fields:
+    if not reader.reads_images and not reader.mapping.fields:
         return _batches(reader.linked_images(keys))
     # Rows are read and checked while the batch before is written.
     return read_ahead(_batches(reader.contents(keys)))
@@ -118,6 +119,16 @@ class _Reader:
     def mapping(self) -> TableMapping:
         return mapping_of(self.table)
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether tasks hold the images themselves."""
+        return self.mapping.picture is not None and self.storage.delivery_in_use != ImageDelivery.LINK
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether they are read for their tasks: lists always, since a task has an address for each image."""
+        return self.is_inside or (self.mapping.picture is not None and self.mapping.picture.kind.is_list)
+
     def linked_images(self, keys: Sequence[RowKey]) -> Iterator[TaskData]:
         for start in range(0, len(keys), MAX_BATCH_ROWS):
             part = keys[start : start + MAX_BATCH_ROWS]
@@ -141,11 +152,10 @@ class _Reader:
             return {key.id: (key, digest) for key, digest in read_digests(connection, self.table, ids)}
 
     def contents(self, keys: Sequence[RowKey]) -> Iterator[TaskData]:
-        is_inside = self.mapping.picture is not None and self.storage.delivery_in_use != ImageDelivery.LINK
         for start in range(0, len(keys), IMAGES_BATCH_SIZE):
             part = keys[start : start + IMAGES_BATCH_SIZE]
             existing = self._existing(part)
-            bare: list[SourceRow] = []
+            undecided: list[RowContents] = []
             with connect(self.source) as connection:
                 with closing(
                     read_rows(
@@ -154,84 +164,69 @@ class _Reader:
                         [key.id for key in part],
                         max_bytes=MAX_DATA_URI_BYTES,
                         digests_after=self.horizon.doubtful_after,
-                        with_image=is_inside,
+                        with_image=self.reads_images,
                         with_texts=bool(self.mapping.fields),
                     )
                 ) as rows:
                     # `map` and `filter` hold no row while the next one is read: one of them can be large.
-                    yield from filter(None, map(partial(self._decoded, existing, is_inside, bare), rows))
-                linked = rows_with_image(connection, self.table, [row.key.id for row in bare]) if bare else set()
-            for row in bare:
-                if row.key.id in linked:
-                    yield self._task_data(row, self._link(row.key), {}, existing)
+                    yield from filter(None, map(partial(self._decoded, existing, undecided), rows))
+                ids = [contents.row.key.id for contents in undecided]
+                pictures = find_pictures(connection, self.table, ids) if ids else {}
+            for contents in undecided:
+                picture = pictures.get(contents.row.key.id)
+                if picture and not contents.is_address_before(self.mapping.place_of(picture)):
+                    yield self._task_data(contents, self._link(contents.row.key), existing)
+                elif contents.address:
+                    yield self._task_data(contents, contents.address.value, existing)
                 else:
-                    self._refuse(row, nothing_to_label(self.mapping))
+                    self._refuse(contents.row, nothing_to_label(self.mapping))
 
     def _decoded(
-        self, existing: Mapping[Key, _Existing], is_inside: bool, bare: list[SourceRow], row: SourceRow
+        self, existing: Mapping[Key, _Existing], undecided: list[RowContents], row: SourceRow
     ) -> TaskData | None:
-        """bare: for rows that have nothing but perhaps a picture, which is not looked at here."""
+        """undecided: for rows of which one has to know whether they have a picture, which is not looked at here."""
         self.report.rows += 1
-        key = row.key
+        mapping = self.mapping
         try:
-            if key.problem:
-                raise RowError(key.problem)
-            check_size(self.mapping, row.texts_size)
-            values = values_of(self.mapping, row.texts)
-            if is_inside:
-                image: str | None = self._image(row, values)
-            elif values:
-                image = self._link(key)
-            elif self.mapping.picture:
-                bare.append(row)
-                return None
+            contents = RowContents.of(mapping, row)
+            if self.reads_images:
+                link = partial(self._link, row.key)
+                image = shown_picture(mapping, contents, link, is_inside=self.is_inside)
+            elif not mapping.picture:
+                if not contents.values:
+                    raise nothing_to_label(mapping)
+                image = None
+            elif contents.is_address_before(min(map(mapping.place_of, mapping.pictures))):
+                image = contents.address and contents.address.value
+            elif contents.values and not contents.address:
+                image = self._link(row.key)
             else:
-                raise nothing_to_label(self.mapping)
+                undecided.append(contents)
+                return None
         except RowError as error:
             self._refuse(row, error)
             return None
-        return self._task_data(row, image, values, existing)
+        return self._task_data(contents, image, existing)
 
-    def _image(self, row: SourceRow, values: Mapping[str, Any]) -> str | None:
-        """The picture, as it is inside a task that shows `values`, too.
-
-        Raises:
-            RowError: it cannot be shown, or the row has nothing to show.
-        """
-        if self.mapping.fields and not row.size:
-            if not values:
-                raise nothing_to_label(self.mapping)
-            return self._link(row.key)  # which says in its place why there is none
-        if row.size > MAX_DATA_URI_BYTES:
-            raise RowError(
-                f"the image takes {row.size:,} bytes as base64, and {MAX_DATA_URI_BYTES:,} fit into a task: "
-                "set the storage's image delivery to 'link'"
-            )
-        return data_uri(self.table, row.base64_data)
-
-    def _task_data(
-        self, row: SourceRow, image: str | None, values: Mapping[str, Any], existing: Mapping[Key, _Existing]
-    ) -> TaskData:
-        key = row.key
+    def _task_data(self, contents: RowContents, image: Shown, existing: Mapping[Key, _Existing]) -> TaskData:
+        key = contents.row.key
         return TaskData(
             key.id,
             key.version,
             image,
             key.original_name,
-            row.digest,
+            contents.row.digest,
             self._revision(key.id),
             *existing.get(key.id, _NOTHING),
-            fields={**empty_values(self.mapping), **values},
-            fields_size=row.texts_size,
+            fields={**empty_values(self.mapping), **contents.values},
+            fields_size=contents.size,
         )
 
     def _refuse(self, row: SourceRow, error: RowError) -> None:
         self.report.add_error(row.key.id, row.key.original_name, error)
 
-    def _link(self, key: RowKey) -> str | None:
-        if not self.mapping.picture:
-            return None
-        return ImageLink(self.storage.pk, key.id, key.version, self._revision(key.id)).url
+    def _link(self, key: RowKey, page: int | None = None) -> str:
+        return ImageLink(self.storage.pk, key.id, key.version, self._revision(key.id), page).url
 
     def _revision(self, row_id: Key) -> int:
         link = self.linked.get(row_id)
