@@ -23,12 +23,13 @@ from typing import Any
 
 import psutil
 
-from bench import imports, tables
+from bench import imports, keys, tables
 from bench.measure import Claim, Measurement, latency_table, measured, speed_table
 from bench.viewers import VIEWERS, Viewing, watch
 from dev.label_studio import LabelStudio
 from dev.servers import MariaDB, PostgreSQL
 from polardb_bridge.choices import ImageDelivery
+from polardb_bridge.table.mapping import NOTHING_ASKED, AskedMapping
 
 RESULTS = Path(__file__).with_name("results.md")
 EMAIL, PASSWORD = "bench@example.com", "only-for-the-bench"
@@ -59,6 +60,7 @@ class Bench:
         self.user.active_organization = Organization.create_organization(created_by=self.user, title="Label Studio")
         self.user.save()
         self._link()
+        self._kinds_of_keys()
         self._data_uri()
         local_project = self._own_ways()
         viewing = self._viewers(local_project)
@@ -69,10 +71,17 @@ class Bench:
             *(f"{waited}, {viewing.errors} failed.", "", *(claim.line for claim in self.claims), ""),
         ]
 
-    def _storage(self, table: str, name: str, delivery: ImageDelivery) -> Any:
+    def _storage(self, table: str, name: str, delivery: ImageDelivery, asked: AskedMapping = NOTHING_ASKED) -> Any:
         from polardb_bridge.deployments.projects import provision_project
 
-        made = provision_project(self.parameters, template="bench", source=table, name=name, image_delivery=delivery)
+        made = provision_project(
+            self.parameters,
+            template="bench",
+            source=table,
+            name=name,
+            image_delivery=delivery,
+            asked=asked,
+        )
         return made.import_storage
 
     def _add(self, limit: Measurement, *steps: Measurement) -> None:
@@ -107,6 +116,16 @@ class Bench:
         self._claim(f"link, a sync with nothing to do on {rows:,} rows", nothing.seconds, 30, unit=" s")
         found = f"link, {tables.CHANGED:,} changed and {tables.CHANGED:,} deleted rows found in one pass"
         self._claim(f"{found} (its seconds)", changes.seconds, 60, unit=" s")
+
+    def _kinds_of_keys(self) -> None:
+        steps, claims = keys.compare(
+            lambda table, name: self._storage(table, name, ImageDelivery.LINK, AskedMapping(key=("id",))),
+            self.options.keys,
+        )
+        bounds = {step.name: limit for step, limit in self.steps}
+        self._add(bounds["link: our sync"], *steps)
+        for claim in claims:
+            self._claim(claim.text, claim.value, claim.limit)
 
     def _data_uri(self) -> None:
         images = self.options.images
@@ -195,13 +214,18 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.sync")
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of 1 KB, delivered by link")
     parser.add_argument("--images", type=int, default=10_000, help="rows of 100 KB, delivered as data URIs")
+    parser.add_argument("--keys", type=int, default=100_000, help="rows of 1 KB for each kind of key")
     parser.add_argument("--own", type=int, default=1000, help="tasks for Label Studio's own ways")
-    parser.add_argument("--quick", action="store_true", help="small sizes, to try it: 30,000 rows, 1,000 images")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="small sizes, to try it: 30,000 rows, 1,000 images, 20,000 of each kind of key",
+    )
     parser.add_argument("--databases", nargs="+", default=list(DATABASES), choices=DATABASES)
     parser.add_argument("--on", help=argparse.SUPPRESS)  # a call of this program by itself: the folder to work in
     options = parser.parse_args()
     if options.quick:
-        options.rows, options.images, options.own = 30_000, 1000, 200
+        options.rows, options.images, options.own, options.keys = 30_000, 1000, 200, 20_000
     return options
 
 
@@ -214,7 +238,8 @@ def head(options: argparse.Namespace, seconds: float) -> list[str]:
         "",
         f"{datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GB, "
         f"Python {platform.python_version()}, {', '.join(versions)}; {'; '.join(servers)}. "
-        f"{options.rows:,} rows of 1 KB, {options.images:,} of 100 KB, {options.own:,} tasks for Label Studio's own "
+        f"{options.rows:,} rows of 1 KB, {options.keys:,} for each kind of key, "
+        f"{options.images:,} of 100 KB, {options.own:,} tasks for Label Studio's own "
         f"ways; {seconds / 60:.0f} minutes.",
         "",
         "The bound streams rows and creates tasks and links in bulk, and nothing else: no check of an image, no count, "
@@ -240,6 +265,8 @@ def fill_database(server: MariaDB, options: argparse.Namespace) -> None:
     with begin(ConnectionParameters.from_url(server.url("mysql"))) as connection:
         connection.exec_driver_sql("CREATE DATABASE bench CHARACTER SET utf8mb4")
     tables.fill(server.url("bench"), options.rows, options.images)
+    with begin(ConnectionParameters.from_url(server.url("bench"))) as connection:
+        keys.fill(connection, options.keys)
 
 
 def measure_in_process(folder: Path, server: MariaDB, database: str) -> dict[str, list[str]]:
