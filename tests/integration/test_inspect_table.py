@@ -105,11 +105,11 @@ def test_columns_are_told_by_their_rows(source: Source, capsys: pytest.CaptureFi
     ("value", "holds"),
     [
         (b"%PDF-1.7 ...", "a PDF document"),
-        (zlib.compress(PNG), "bytes"),
+        (zlib.compress(PNG)[2:20], "bytes"),
         (b"", "bytes"),
         (bytes(300) + PNG, "bytes"),
         (b"\xff\xfe\x00\x80", "bytes"),
-        (b"GIF", "a text"),
+        (b"  ", "empty text"),
     ],
 )
 def test_bytes_that_are_no_picture(

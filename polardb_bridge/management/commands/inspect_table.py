@@ -62,11 +62,11 @@ class Command(BridgeCommand):
         self.stdout.write(f"  {_statement(inspection.found.name, asked)}")
 
     def _show(self, inspection: Inspection, warnings: list[TableWarning], rows: list[PreviewRow]) -> None:
-        lines = [("column", "type", f"in the first {inspection.looked_at} rows")]
+        lines = [("column", "type", f"in the first {inspection.looked_at} rows", "read as")]
         for seen in inspection.seen:
             marks = " (primary key)" if seen.column.is_key else ""
             count = f": {seen.rows}" if seen.rows else ""
-            lines.append((seen.name, seen.column.full_type, f"{seen.holds}{count}{marks}"))
+            lines.append((seen.name, seen.column.full_type, f"{seen.holds}{count}{marks}", str(seen.read or "")))
         widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
         for line in lines:
             cells = [printable(cell) + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)]
@@ -124,7 +124,7 @@ def _as_json(
         "looked_at": inspection.looked_at,
         "columns": [
             {"name": seen.name, "type": seen.column.full_type, "is_key": seen.column.is_key}
-            | {"holds": seen.holds, "rows": seen.rows}
+            | {"holds": seen.holds, "rows": seen.rows, "read": str(seen.read or "")}
             for seen in inspection.seen
         ],
         "problem": problem,
