@@ -72,10 +72,9 @@ def _check_lists(label_config: str | None, lists: set[str]) -> None:
     for tag in _object_tags(label_config) if lists else ():
         shown = lists & set(_WHOLE.findall(tag.get("value", "")))
         if tag.tag in _OF_ONE and shown:
-            name = min(shown)
             raise ReconfigureError(
-                f'The labeling interface shows ${name} by value="${name}", and rows hold a list there: write '
-                f'valueList="${name}", as in <Image name="pages" valueList="${name}"/>.',
+                f"The labeling interface shows ${min(shown)} by value, and rows hold a list there: write valueList in "
+                'its place, as in <Image name="image" valueList="$pages"/>.',
                 field="project",
             )
 

@@ -80,7 +80,7 @@ def _unpacked(packing: Packing, pieces: Iterable[bytes], max_bytes: int) -> Iter
     if packing is Packing.MYSQL:
         expected = int.from_bytes(data[:_LENGTH_BYTES], "little") & _LENGTH_MASK
         data = data[_LENGTH_BYTES:]
-        if expected > max_bytes:
+        if _has_frame(data) and expected > max_bytes:
             raise OverflowError
     stream: Any = zlib.decompressobj(_window(packing, data))
     size = 0
@@ -92,8 +92,8 @@ def _unpacked(packing: Packing, pieces: Iterable[bytes], max_bytes: int) -> Iter
         data = stream.unconsumed_tail
         if stream.eof:
             data = stream.unused_data
-            if len(data) < len(_GZIP_MAGIC):
-                data += next(fed, b"")
+            while len(data) < len(_GZIP_MAGIC) and (more := next(fed, b"")):
+                data += more
             if packing is not Packing.GZIP or not data.startswith(_GZIP_MAGIC):
                 break
             stream = zlib.decompressobj(_GZIP)  # another member, as `cat a.gz b.gz` makes them
@@ -125,6 +125,9 @@ def _slices(packing: Packing, pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _window(packing: Packing, data: bytes) -> int:
     if packing is Packing.GZIP:
         return _GZIP
-    # RFC 1950: the frame's first two bytes; without a frame, the stream begins with other bits (RFC 1951).
-    has_frame = len(data) > 1 and data[0] & 0x8F == 0x08 and int.from_bytes(data[:2], "big") % 31 == 0
-    return _ZLIB if has_frame or packing is Packing.MYSQL else _BARE
+    return _ZLIB if packing is Packing.MYSQL or _has_frame(data) else _BARE
+
+
+def _has_frame(data: bytes) -> bool:
+    """Whether these are the first bytes of zlib's frame (RFC 1950); without it, streams begin otherwise (RFC 1951)."""
+    return len(data) > 1 and data[0] & 0x8F == 0x08 and int.from_bytes(data[:2], "big") % 31 == 0

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polardb_bridge.choices import FieldKind
+from polardb_bridge.choices import FieldKind, Packing
 from polardb_bridge.errors import InvalidInputError, RowError
-from polardb_bridge.table.field_values import MAX_FIELDS_BYTES, check_size, empty_values, values_of
+from polardb_bridge.table.field_values import MAX_FIELDS_BYTES, check_size, empty_values, unpacked_texts, values_of
 from polardb_bridge.table.fields import Field, parse_field, parse_fields, written
 from polardb_bridge.table.mapping import AskedMapping, TableMapping
 
@@ -118,6 +120,92 @@ def test_a_task_has_a_hundred_fields_at_most() -> None:
     assert len(parse_fields(", ".join(fields[:-1]))) == 100
     with pytest.raises(InvalidInputError, match="A task can hold 100 fields, and not 101"):
         parse_fields(", ".join(fields))
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ("photo:bytes@78", [Field("photo", FieldKind.BYTES, skipped=78)]),
+        ("photo:bytes@0", [Field("photo", FieldKind.BYTES)]),
+        ("photo:bytes|gzip", [Field("photo", FieldKind.BYTES, packing=Packing.GZIP)]),
+        ("a@1|x:text@4|mysql", [Field("a@1|x", FieldKind.TEXT, skipped=4, packing=Packing.MYSQL)]),
+        ("photo,url:url", [Field("photo"), Field("url", FieldKind.URL)]),
+        (
+            f"`a,b`:bytes , url:url({MEDIA}/a,b=c)",
+            [Field("a,b", FieldKind.BYTES), Field("url", FieldKind.URL, f"{MEDIA}/a,b=c")],
+        ),
+    ],
+)
+def test_a_field_comes_from_several_columns(text: str, sources: list[Field]) -> None:
+    field = Field.parse(text)
+    assert field == Field.of_sources(sources)
+    assert list(field.sources) == sources
+    assert Field.parse(str(field)) == field
+    fields = parse_fields(f"image={text}, title=t:text,more=u:text, v:number")
+    assert fields == {
+        "image": field,
+        "title": Field("t", FieldKind.TEXT),
+        "more": Field.of_sources([Field("u", FieldKind.TEXT), Field("v", FieldKind.NUMBER)]),
+    }
+    assert parse_fields(written(fields)) == fields
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("photo:bytes|zip", "'zip' is no packing"),
+        ("photo:bytes|GZIP", "'GZIP' is no packing"),
+        ("photo:bytes@1048577", "up to 1,048,576 can be skipped"),
+        ("n:number@4", "numbers and times are none"),
+        ("n:datetime|gzip", "numbers and times are none"),
+        ("photo:bytes@", "does not say what is read"),
+        ("photo:bytes@-1", "does not say what is read"),
+        ("photo:bytes|gzip@78", "does not say what is read"),
+        ("photo:bytes|", "does not say what is read"),
+        ("a=b:bytes", "does not say what is read"),
+        ("a,,b", "does not say what is read"),
+        ("a:bytes,b:gif", "does not say what is read"),
+    ],
+)
+def test_other_ways_are_refused(text: str, problem: str) -> None:
+    with pytest.raises(InvalidInputError, match=re.escape(problem)):
+        Field.parse(text)
+
+
+def test_a_field_comes_from_ten_columns_at_most() -> None:
+    columns = ",".join(f"c{number}:url" for number in range(11))
+    with pytest.raises(InvalidInputError, match="can come from 10 columns, and not from 11"):
+        parse_fields(f"image={columns}")
+
+
+def test_the_first_that_is_there_counts() -> None:
+    data = parse_fields("x=a:text,b:json,c:number, y=d:url,e:url")
+    mapping = TableMapping(key="sku", data=data, name=None, version=None, results={})
+
+    def held(*texts: bytes | None) -> dict[str, Any]:
+        return {name: (found.place, found.value) for name, found in values_of(mapping, texts).items()}
+
+    assert held(b"text", b"{", b"7", None, b"https://a.example/x") == {
+        "x": (0, "text"), "y": (1, "https://a.example/x")
+    }  # fmt: skip
+    assert held(b"", b"null", b"0", b"", None) == {"x": (2, 0)}
+    assert held(b"", None, None, None, None) == {"x": (0, "")}
+    assert held(None, b"[1]", None, None, b" ") == {"x": (1, [1])}
+    with pytest.raises(RowError, match="d is not an address"):
+        held(None, None, None, b"javascript:x", b"https://a.example/x")
+
+
+def test_fields_are_unpacked_within_one_bound() -> None:
+    data = parse_fields("x=a:text|gzip, y=b:text|gzip, z=c:text")
+    mapping = TableMapping(key="sku", data=data, name=None, version=None, results={})
+    half = gzip.compress(bytes(MAX_FIELDS_BYTES // 2), 1)
+    assert [len(text or b"") for text in unpacked_texts(mapping, [half, half, b""])] == [MAX_FIELDS_BYTES // 2] * 2 + [
+        0
+    ]
+    with pytest.raises(RowError, match="a, b, c: more than 16,777,216 bytes once they are unpacked"):
+        unpacked_texts(mapping, [half, gzip.compress(bytes(MAX_FIELDS_BYTES), 1), None])
+    with pytest.raises(RowError, match="a, b, c: 16,777,217 bytes, and 16,777,216 fit"):
+        unpacked_texts(mapping, [half, half, b"x"])
 
 
 def of(kind: str, stored: str | bytes | None, detail: str = "") -> Any:

@@ -12,6 +12,12 @@ def test_an_address_reads_back_as_it_was() -> None:
     assert ImageLink.of_url(link.url) == link
 
 
+def test_an_address_names_a_page_of_a_list() -> None:
+    link = ImageLink(3, "a/b", 17, 2, page=11)
+    assert link.url == "/data/polardb/?d=3/~YS9i/17-2.11.jpg"
+    assert ImageLink.of_url(link.url) == link
+
+
 @pytest.mark.parametrize("served_at", [None, "/labels/", "/a/b"])
 @pytest.mark.parametrize(
     "made_at", ["", "/labels", "/very/deep", "https://label.example.com", "http://10.0.0.1:8080/ls"]
@@ -34,7 +40,8 @@ def test_other_texts_of_tasks_are_none_of_ours(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "1", "1/2", "1/2/3", "1/2/3.png", "1/2/3.jpg.jpg", "1/1 or 1=1/3.jpg", "1/../3.jpg", "../../etc/passwd",
-     "a/2/3.jpg", "1/2/-3.jpg", "1/２/3.jpg", "1/" + "9" * 20 + "/3.jpg", "1/2/3.jpg\n"],
+     "a/2/3.jpg", "1/2/-3.jpg", "1/２/3.jpg", "1/" + "9" * 20 + "/3.jpg", "1/2/3.jpg\n",
+     "1/2/3.-1.jpg", "1/2/3.1.1.jpg", "1/2/3.99999.jpg", "1/2/3..jpg"],
 )  # fmt: skip
 def test_nothing_else_is_read(text: str) -> None:
     assert ImageLink.parse(text) is None

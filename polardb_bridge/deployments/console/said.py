@@ -76,6 +76,8 @@ PATTERNS = (
     _("tp_schema: label_config has two labels of {control} that look alike ({first} and {second})."),
     _("tp_schema: Label Studio does not accept label_config: {reason}"),
     _("The labeling interface shows {field} as text, and rows hold a picture there."),
+    _('The labeling interface shows {field} by value, and rows hold a list there: write valueList in its place, as in '
+      '<Image name="image" valueList="$pages"/>.'),
     _("The labeling interface shows {names}, and the mapping gives tasks {given}: map what is missing, or show these "
       "($original_name and $id may stand beside them)."),
     _("tp_schema is not JSON: see line {line}, column {column}."),
