@@ -37,6 +37,7 @@ from polardb_bridge.storage.form import FormLayout, complete
 from polardb_bridge.storage.form_api import (
     BridgeErrorsMixin,
     FormAPI,
+    MappingAPI,
     TablesAPI,
     asking,
     check_may_change,
@@ -109,6 +110,8 @@ class _ValidateAPI(FormAPI):
     """Test the connection."""
 
     def answer(self, storage: Any) -> Response:
+        if self.request.data.get("mapping", "") is None and isinstance(storage, PolarDBImportStorage):
+            storage.mapping = storage.mapping or None  # the form's next step asks for it
         warnings = owners.validate(storage, self.request.user)
         check_goes_somewhere(storage)
         return Response({"warnings": warnings})
@@ -204,6 +207,11 @@ class PolarDBImportStorageValidateAPI(_ValidateAPI):
 
 @openapi.list_tables
 class PolarDBImportStorageTablesAPI(TablesAPI):
+    serializer_class = PolarDBImportStorageSerializer
+
+
+@openapi.preview_mapping
+class PolarDBImportStorageMappingAPI(MappingAPI):
     serializer_class = PolarDBImportStorageSerializer
 
 

@@ -19,9 +19,11 @@ from rest_framework.response import Response
 
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.listing import CATALOG, list_tables, safest_first
+from polardb_bridge.storage.mapping_step import look
 from polardb_bridge.storage.matching import follow_mapping
 from polardb_bridge.storage.serializers import as_validation_error, keep_password
-from polardb_bridge.storage.trials import count_trial
+from polardb_bridge.storage.trials import ConnectionTrial, count_trial
+from polardb_bridge.table.connection import connect
 from polardb_bridge.table.preview import MAX_BYTES
 from polardb_bridge.table.time_limit import TimeLimit, time_limit
 
@@ -49,8 +51,8 @@ def check_may_change(request: Request, storage: Any) -> None:
         raise PermissionDenied("Only administrators may change or remove the storages of a deployment.")
 
 
-def count_trial_at(request: Request, storage: Any) -> None:
-    count_trial(request.user, f"{storage.host}:{storage.port}")
+def count_trial_at(request: Request, storage: Any) -> ConnectionTrial:
+    return count_trial(request.user, f"{storage.host}:{storage.port}")
 
 
 @contextlib.contextmanager
@@ -80,6 +82,7 @@ class FormAPI(BridgeErrorsMixin, generics.GenericAPIView[Any]):
     """Answers with what the server of a storage says, as that stands in the form; nothing is saved."""
 
     permission_required = all_permissions.storages_change
+    trial: ConnectionTrial
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         storage = self.storage_in_form()
@@ -109,7 +112,7 @@ class FormAPI(BridgeErrorsMixin, generics.GenericAPIView[Any]):
         serializer.is_valid(raise_exception=True)
         with_values(storage, serializer.validated_data)
         follow_mapping(storage)
-        count_trial_at(self.request, storage)
+        self.trial = count_trial_at(self.request, storage)
         return storage
 
 
@@ -132,3 +135,23 @@ class TablesAPI(FormAPI):
         storage.database = CATALOG
         modes = () if "tls" in form else safest_first()
         return Response(asdict(list_tables(storage.connection_parameters(), form.get("database", ""), modes)))
+
+
+class MappingAPI(FormAPI):
+    """What the columns of the form's table are used for, and the first tasks that come of it.
+
+    The form's `mapping` is looked at as a whole, however wrong it is; null: the answer proposes one. A saved storage,
+    and one whose table the project has already, keeps what it has.
+    """
+
+    def form(self) -> dict[str, Any]:
+        return {name: value for name, value in super().form().items() if name != "mapping"}
+
+    def answer(self, storage: Any) -> Response:
+        is_fixed = bool(storage.pk or storage.mapping)
+        with connect(storage.connection_parameters()) as connection:
+            asked = storage.mapping if is_fixed else self.request.data.get("mapping")
+            found = look(connection, storage.table, asked, storage.project.label_config)
+        # Whoever tries one column after another guesses at no password.
+        self.trial.delete()
+        return Response(found.answer | {"is_fixed": is_fixed})

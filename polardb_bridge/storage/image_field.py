@@ -11,6 +11,7 @@ from core.label_config import parse_config_to_xml
 from polardb_bridge.errors import ReconfigureError
 from polardb_bridge.table.fields import PICTURE, ROW_FIELDS
 from polardb_bridge.table.mapping import DOCUMENTED, TableMapping
+from polardb_bridge.table.proposal import TEXT_TAGS
 
 _FIELD = re.compile(r"\$(\w+)")
 # A field as it is, and not a part of it, as in `$pages[0]`.
@@ -18,7 +19,7 @@ _WHOLE = re.compile(r"\$(\w+)(?![\w\[.])")
 # They show a text of the task, and nothing that is labeled.
 _DECORATION = {"Header", "Style", "View"}
 # They would show the letters of a picture's address, or of the picture itself.
-_TEXTS = {"Text", "HyperText", "Paragraphs"}
+_TEXTS = TEXT_TAGS
 # They show one by `value`; others, such as Table, show what a list holds.
 _OF_ONE = {*_TEXTS, "Image", "Audio", "AudioPlus", "Video", "Pdf"}
 
@@ -34,7 +35,7 @@ def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) ->
             list as if it were one.
     """
     lists = {name for name, field in mapping.data.items() if field.kind.is_list}
-    objects = {field: tags for field, tags in _objects(label_config).items() if field not in ROW_FIELDS}
+    objects = shown_fields(label_config)
     shown = set(objects)
     if mapping.picture_field in shown and objects[mapping.picture_field] & _TEXTS:
         raise ReconfigureError(
@@ -79,13 +80,13 @@ def _check_lists(label_config: str | None, lists: set[str]) -> None:
             )
 
 
-def _objects(label_config: str | None) -> dict[str, set[str]]:
-    """By field, the tags of the objects that show it."""
+def shown_fields(label_config: str | None) -> dict[str, set[str]]:
+    """By field, the tags of the interface's objects that show it; without what every task holds of its row."""
     shown: dict[str, set[str]] = {}
     for tag in _object_tags(label_config):
         for field in _FIELD.findall(f"{tag.get('value', '')} {tag.get('valueList', '')}"):
             shown.setdefault(field, set()).add(tag.tag)
-    return shown
+    return {field: tags for field, tags in shown.items() if field not in ROW_FIELDS}
 
 
 def _object_tags(label_config: str | None) -> Iterator[Any]:

@@ -8,9 +8,14 @@ import sqlalchemy as sa
 from django.db import models
 
 from polardb_bridge.table.choosing import complete
+from polardb_bridge.table.columns import TableWarning, problems_of
 from polardb_bridge.table.mapping import AskedMapping, TableMapping
 from polardb_bridge.table.schema import open_table, source_table
 from polardb_bridge.table.text import quoted
+
+OTHER_COLUMNS = TableWarning(
+    "The table has other columns than the documented ones: the next step asks what they are for."
+)
 
 
 class MappedMixin(models.Model):
@@ -45,6 +50,16 @@ class MappedMixin(models.Model):
         """What the rows are known by, in lower case as servers compare it: a column's name, or several in backticks."""
         names = [name.lower() for name in self.table_mapping.key_columns]
         return names[0] if len(names) == 1 else ",".join(map(quoted, names))
+
+    def has_other_columns(self, connection: sa.Connection) -> bool:
+        """Whether the form has not asked yet what the columns are for (`mapping` is None), and that cannot be told.
+
+        Raises:
+            BridgeError: the table is not there.
+        """
+        if self.mapping is not None:
+            return False
+        return bool(problems_of(open_table(connection, self.table), source_table(self.table)))
 
     def complete_mapping(self, connection: sa.Connection) -> None:
         """What the mapping of a new storage leaves open, as the table has it (table/choosing.py); nothing is saved.

@@ -23,7 +23,7 @@ from polardb_bridge.storage.image_field import image_field
 from polardb_bridge.storage.keyed import IS_INTEGER, IS_TEXT, KeyedMixin
 from polardb_bridge.storage.label_role import check_label_column
 from polardb_bridge.storage.links import is_ours, resolved
-from polardb_bridge.storage.mapped import MappedMixin
+from polardb_bridge.storage.mapped import OTHER_COLUMNS, MappedMixin
 from polardb_bridge.storage.removal import may_be_synced
 from polardb_bridge.storage.result_tables import ResultTableMixin
 from polardb_bridge.storage.signals import export_sync_requested, import_sync_requested
@@ -141,6 +141,8 @@ class PolarDBStorageMixin(IdentityMixin, MappedMixin):
     def validate_connection(self, client: Any = None) -> list[str]:
         """Connect, check the table's columns and the privileges that this direction needs, and learn which table it is.
 
+        While `mapping` is None, in a form whose next step asks for it, a table of another layout is only looked for.
+
         Returns:
             What works and will surprise people.
 
@@ -151,6 +153,8 @@ class PolarDBStorageMixin(IdentityMixin, MappedMixin):
         parameters = self.connection_parameters()
         with connect(parameters) as connection:
             self.identify(connection)
+            if self.has_other_columns(connection):
+                return [OTHER_COLUMNS]
             self.complete_mapping(connection)
             table = self.source_table
             found = validate_table(connection, table, to_write=to_write)
@@ -266,8 +270,10 @@ class PolarDBImportStorage(ProjectStorageMixin, PolarDBStorageMixin, ImportStora
             self.save(update_fields=["traceback"])
 
     def validate_connection(self, client: Any = None) -> list[str]:
+        is_told = self.mapping is not None
         warnings = super().validate_connection(client)
-        image_field(self.project.label_config, self.table_mapping)
+        if is_told:
+            image_field(self.project.label_config, self.table_mapping)
         return warnings
 
 

@@ -63,6 +63,12 @@ class ElsewhereSerializer(serializers.Serializer[Any]):
     writes = serializers.BooleanField(help_text="Whether results are written there")
 
 
+class ExcerptSerializer(serializers.Serializer[Any]):
+    text = serializers.CharField(allow_null=True, help_text="Its start; null if the row has nothing there")
+    is_whole = serializers.BooleanField(help_text="Whether there is no more of it")
+    problem = serializers.CharField(help_text="Why it cannot be read; empty otherwise")
+
+
 class PreviewFileSerializer(serializers.Serializer[Any]):
     """A row. The last entry has no key, and tells of the whole table."""
 
@@ -74,6 +80,9 @@ class PreviewFileSerializer(serializers.Serializer[Any]):
     annotated = serializers.BooleanField(required=False, help_text="Whether the row holds a result")
     thumbnail = serializers.CharField(required=False, allow_null=True, help_text="A data URI")
     problem = serializers.CharField(required=False, help_text="Why the image cannot be shown; empty otherwise")
+    fields = serializers.DictField(
+        required=False, child=ExcerptSerializer(), help_text="What the task holds beside the image, by field"
+    )
     table_rows = serializers.IntegerField(required=False, help_text="Of the last entry, as all that follow")
     table_rows_are_estimated = serializers.BooleanField(required=False)
     table_bytes = serializers.IntegerField(required=False)
@@ -98,6 +107,37 @@ class ListingSerializer(serializers.Serializer[Any]):
     databases = serializers.ListField(child=serializers.CharField(), help_text="Without those of the server itself")
     tables = ListedTableSerializer(many=True, help_text="Of the form's database; those with the columns before others")
     is_complete = serializers.BooleanField(help_text="False if there are more names than are listed")
+
+
+class ColumnSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    type = serializers.CharField()
+    holds = serializers.CharField(help_text="What the first rows hold, in words")
+    is_key = serializers.BooleanField(help_text="Of the primary key")
+    first = serializers.CharField(allow_null=True, help_text="How the first row's value begins")
+    kind = serializers.CharField(allow_null=True, help_text="How a field of tasks would be read from it")
+    kinds = serializers.ListField(child=serializers.CharField(), help_text="How it can be read")
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    part = serializers.CharField(help_text="Of the mapping, such as `data.image`; empty if it is the whole")
+    message = serializers.CharField()
+
+
+class MappingSerializer(serializers.Serializer[Any]):
+    columns = ColumnSerializer(many=True, required=False, help_text="If a mapping was to be proposed")
+    looked_at = serializers.IntegerField(required=False, help_text="Rows of which the values were looked at")
+    roles = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="What results are made of, each in a column of its own"
+    )
+    mapping = serializers.JSONField(help_text="As a storage takes it; as it was sent if it is not complete")
+    uses = serializers.JSONField(help_text="The same in full; by field, the column and how it is read")
+    problems = ProblemSerializer(many=True)
+    warnings = serializers.ListField(child=serializers.CharField())
+    tasks = PreviewFileSerializer(many=True, help_text="The first rows; none if there are problems")
+    is_fixed = serializers.BooleanField(
+        help_text="Whether the storage, or one of the same table, has its mapping already"
+    )
 
 
 def _storages(kind: str) -> Any:
@@ -164,6 +204,12 @@ list_tables = _request(
     f"{_CHANGE} What the server offers to the account in the form. Takes what the connection test takes; database, "
     "table and TLS may be left out.",
     responses={200: ListingSerializer, 400: _REFUSED},
+)
+preview_mapping = _request(
+    "Preview a mapping",
+    f"{_CHANGE} What the columns of a table are used for, with everything that is wrong with it, and the first tasks. "
+    "Takes what the connection test takes; with `mapping` null, one is proposed.",
+    responses={200: MappingSerializer, 400: _REFUSED},
 )
 preview_rows = _request(
     "Preview rows",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import sqlalchemy as sa
+
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.owners import Elsewhere, elsewhere
 from polardb_bridge.storage.sync.plan import QuickPlan, plan_quickly
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.excerpts import Excerpt, read_excerpts
 from polardb_bridge.table.preview import PreviewRow, read_preview_rows
 from polardb_bridge.table.size import TableSize, read_table_size
 
@@ -32,15 +35,23 @@ def preview(storage: PolarDBImportStorage, limit: int, user: Any) -> list[dict[s
         storage.complete_mapping(connection)
         table = storage.source_table
         size = read_table_size(connection, table)
-        rows = read_preview_rows(connection, table, min(limit, MAX_ROWS))
+        files = first_tasks(connection, table, min(limit, MAX_ROWS))
     plan = plan_quickly(storage, source, table, size)
-    return [*map(_file, rows), _rest(size, rows, plan, elsewhere(storage, user))]
+    return [*files, _rest(size, [file["size"] for file in files], plan, elsewhere(storage, user))]
 
 
-def _rest(size: TableSize, rows: list[PreviewRow], plan: QuickPlan, others: list[Elsewhere]) -> dict[str, Any]:
-    shown_bytes = sum(row.size for row in rows)
+def first_tasks(connection: sa.Connection, table: sa.Table, limit: int) -> list[dict[str, Any]]:
+    """The first rows as the tasks that they would be: pictures small, all else by its start."""
+    rows = read_preview_rows(connection, table, limit)
+    excerpts = read_excerpts(connection, table, [row.id for row in rows])
+    return [_file(row, excerpts.get(row.id, {})) for row in rows]
+
+
+def _rest(size: TableSize, shown: list[int], plan: QuickPlan, others: list[Elsewhere]) -> dict[str, Any]:
+    """shown: the bytes of each row that is shown."""
+    shown_bytes = sum(shown)
     # The server's statistics lag behind after a large load.
-    table_bytes = size.bytes if size.bytes >= shown_bytes else shown_bytes * size.rows // len(rows)
+    table_bytes = size.bytes if size.bytes >= shown_bytes else shown_bytes * size.rows // len(shown)
     return {
         "key": None,
         "name": None,
@@ -54,7 +65,7 @@ def _rest(size: TableSize, rows: list[PreviewRow], plan: QuickPlan, others: list
     }
 
 
-def _file(row: PreviewRow) -> dict[str, Any]:
+def _file(row: PreviewRow, excerpts: dict[str, Excerpt]) -> dict[str, Any]:
     return {
         "key": str(row.id),
         "name": row.original_name,
@@ -64,4 +75,5 @@ def _file(row: PreviewRow) -> dict[str, Any]:
         "annotated": row.is_annotated,
         "thumbnail": row.thumbnail.data_uri if row.thumbnail else None,
         "problem": row.problem,
+        "fields": {name: asdict(excerpt) for name, excerpt in excerpts.items()},
     }

@@ -39,6 +39,12 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
         write_only=True, required=False, allow_blank=True, allow_null=True, trim_whitespace=False
     )
 
+    def to_internal_value(self, data: Any) -> Any:
+        # In the wizard's form, until somebody has come to the step that asks for it.
+        if data.get("mapping", "") is None:
+            data = {name: value for name, value in data.items() if name != "mapping"}
+        return super().to_internal_value(data)
+
     def validate_table(self, value: str) -> str:
         try:
             return check_table_name(value)

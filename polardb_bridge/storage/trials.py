@@ -28,7 +28,7 @@ class ConnectionTrial(models.Model):
         return f"user {self.user_id} at {self.server}"
 
 
-def count_trial(user: Any, server: str) -> None:
+def count_trial(user: Any, server: str) -> ConnectionTrial:
     """Count one more try of `user` at `server` (`host:port`).
 
     Raises:
@@ -37,8 +37,9 @@ def count_trial(user: Any, server: str) -> None:
     now = timezone.now()
     ConnectionTrial.objects.filter(at__lt=now - WITHIN).delete()
     # Counted first: many requests at once do not get past one another.
-    ConnectionTrial.objects.create(user=user, server=server.lower())
+    trial: ConnectionTrial = ConnectionTrial.objects.create(user=user, server=server.lower())
     tried = ConnectionTrial.objects.filter(user=user, server=server.lower()).order_by("at")
     if tried.count() > MAX_TRIALS:
         oldest = tried.values_list("at", flat=True)[0]
         raise Throttled(max(1, (oldest + WITHIN - now).total_seconds()))
+    return trial

@@ -18,6 +18,7 @@ urlpatterns = [
     path("polardb/validate", api.PolarDBImportStorageValidateAPI.as_view(), name="import-validate"),
     path("polardb/form", api.PolarDBImportStorageFormLayoutAPI.as_view(), name="import-form"),
     path("polardb/tables", api.PolarDBImportStorageTablesAPI.as_view(), name="import-tables"),
+    path("polardb/mapping", api.PolarDBImportStorageMappingAPI.as_view(), name="import-mapping"),
     path("polardb/files", api.PolarDBImportStorageFilesAPI.as_view(), name="import-files"),
     path("export/polardb", api.PolarDBExportStorageListAPI.as_view(), name="export-list"),
     path("export/polardb/<int:pk>", api.PolarDBExportStorageDetailAPI.as_view(), name="export-detail"),

@@ -41,6 +41,12 @@ _TYPES_OF_KINDS = {
     FieldKind.BASE64S: TEXTS | BYTES | {"json"},
 }
 
+
+def kinds_for(column_type: str) -> list[FieldKind]:
+    """How a column of this type can be read for a field of tasks."""
+    return [kind for kind, types in _TYPES_OF_KINDS.items() if column_type in types]
+
+
 _QUERY = sa.text(
     "SELECT t.TABLE_NAME, t.TABLE_TYPE, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.IS_NULLABLE,"
     " c.CHARACTER_MAXIMUM_LENGTH, c.CHARACTER_SET_NAME, c.EXTRA, c.GENERATION_EXPRESSION, c.COLUMN_KEY,"

@@ -55,7 +55,7 @@ def test_database_and_table_are_chosen_with_mouse_and_keys(
     come_to(storage_page, "table")
     tables = options(storage_page, "table")
     expect(tables.first).to_have_text(account.table)
-    expect(tables.filter(has_text="aardvark")).to_contain_text("columns of a source table are missing")
+    expect(tables.filter(has_text="aardvark")).to_contain_text("other columns: the next step asks what they are for")
     hostile = tables.filter(has_text="<b>100%</b> ` x")
     expect(hostile).to_have_attribute("aria-disabled", "true")
     expect(hostile).to_contain_text("cannot be a table's name")

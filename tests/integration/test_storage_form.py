@@ -65,6 +65,7 @@ def test_the_preview_shows_rows_as_they_are(api: Any, form: dict[str, Any], sour
         "media_type": "image/png",
         "annotated": True,
         "problem": "",
+        "fields": {},
     }
     head, _, text = thumbnail.partition(",")
     assert head == "data:image/webp;base64"

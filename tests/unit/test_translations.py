@@ -26,7 +26,7 @@ def messages_of_pages() -> set[Any]:
     """What templates, Python modules and the wizard's scripts hand to gettext, and what its form says."""
     found = {name for choice in (TlsMode, ImageDelivery, ExistingAnnotations) for _, name in choice.labeled()}
     found |= said_in_forms()
-    for script in PACKAGE.rglob("wizard/*.js"):
+    for script in (PACKAGE / "storage" / "ui").rglob("*.js"):
         found |= set(said_in(script.read_text()))
     for template in PACKAGE.rglob("templates/**/*.html"):
         for text in re.findall(

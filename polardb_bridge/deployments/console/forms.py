@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -11,9 +12,11 @@ from django.utils.translation import gettext_lazy as _
 
 from polardb_bridge.characters import isolated
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
+from polardb_bridge.errors import BridgeError
 from polardb_bridge.statements.names import is_name
 from polardb_bridge.statements.syntax import MODEL, DeployModel
 from polardb_bridge.table.catalog import Offer
+from polardb_bridge.table.mapping import NOTHING_ASKED, AskedMapping
 
 _NAME_RULE = _("1 to 64 letters, digits, _ and -")
 
@@ -23,6 +26,8 @@ class DeployForm(forms.Form):
 
     template = forms.ChoiceField(label=_("Template"))
     source = forms.ChoiceField(label=_("Source table"))
+    # As the script beside the form writes it; without one, the table has the documented layout.
+    mapping = forms.CharField(required=False, widget=forms.HiddenInput)
     name = forms.CharField(label=_("Deployment name"), help_text=_NAME_RULE)
     title = forms.CharField(
         label=_("Project title"),
@@ -54,10 +59,14 @@ class DeployForm(forms.Form):
         self.fields["template"].choices = [
             (offer.value, f"{offer.value}: {isolated(offer.label)}") for offer in templates
         ]
-        self.fields["source"].choices = [
-            (offer.value, _("{table} (about {rows} rows)").format(table=isolated(offer.label), rows=offer.rows))
-            for offer in tables
-        ]
+        self.fields["source"].choices = _grouped(tables)
+
+    def clean_mapping(self) -> AskedMapping:
+        text: str = self.cleaned_data["mapping"]
+        try:
+            return AskedMapping.from_json(json.loads(text)) if text else NOTHING_ASKED
+        except (ValueError, RecursionError, BridgeError) as error:
+            raise forms.ValidationError(str(error)) from None
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -74,9 +83,23 @@ class DeployForm(forms.Form):
             template_id=self._named[values["template"]],
             source=values["source"],
             title=values["title"] or None,
+            mapping=values["mapping"],
             image_delivery=ImageDelivery(values["image_delivery"]),
             existing_annotations=ExistingAnnotations(values["existing_annotations"]),
         )
+
+
+def _grouped(tables: list[Offer]) -> list[tuple[Any, Any]]:
+    """The choices of a select: tables of the documented layout, and behind them the others."""
+    documented, others = (
+        [
+            (offer.value, _("{table} (about {rows} rows)").format(table=isolated(offer.label), rows=offer.rows))
+            for offer in tables
+            if offer.is_documented is is_documented
+        ]
+        for is_documented in (True, False)
+    )
+    return [*documented, *([(_("With other columns"), others)] if others else [])]
 
 
 def _named(templates: list[Offer]) -> dict[str, str]:

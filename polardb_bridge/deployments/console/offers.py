@@ -40,7 +40,7 @@ class Offered:
             database = command_database()
             with asked() as connection:
                 templates = [_offer(*template) for template in catalog.templates(connection)]
-                tables = catalog.source_tables(connection)
+                tables = catalog.source_tables(connection, with_others=True)
                 identities = read_identities(connection, [table.value for table in tables])
         except BridgeError as error:
             return cls([], [], in_page_language(str(error)))

@@ -80,6 +80,19 @@ PATTERNS = (
       '<Image name="image" valueList="$pages"/>.'),
     _("The labeling interface shows {names}, and the mapping gives tasks {given}: map what is missing, or show these "
       "($original_name and $id may stand beside them)."),
+    _("Choose the column that tells rows apart, or several."),
+    _("Choose at least one column that tasks show."),
+    _("Column {name} is missing, or the account may not see it."),
+    _("Column {name} is {type}, expected {expected}."),
+    _("Column {name} is {type}, which is not read as {kind}."),
+    _("Column {name} is not the primary key."),
+    _("Columns {names} are not the primary key."),
+    _("Column {name} is generated, and cannot be written."),
+    _("It has no column for results: name one, such as annotation_data=answer."),
+    _("{name} cannot be a field's name: use up to 64 letters (a-z, A-Z), digits and _, a letter first."),
+    _("{name} is what every task holds of its row: choose another name for the field."),
+    _("The fields {names} are pictures that are stored in the row, and a task can hold one of these. "
+      "Others can be addresses (url)."),
     _("tp_schema is not JSON: see line {line}, column {column}."),
     _("tp_schema is nested too deeply."),
     _("Label Studio does not accept the labels of template {template}: {reason}"),
@@ -142,6 +155,9 @@ REPHRASED: dict[str, str] = {
     "ERROR {code} ({state}): {message}": "{message}",
     "Incorrect arguments to {verb}: {message}": "{message}",
     "There is no deployment {name}. {verb} lists them.": _("There is no deployment {name}."),
+    "It has no column for results: name one, such as annotation_data=answer.": _(
+        "Choose the column that takes results."
+    ),
     "{count} results of {name} are not in their rows yet: {message}. "
     "Repeat DROP DEPLOYMENT later, or give them up with WITH (force='true').": _(
         "{count} results of {name} are not in their rows yet: {message}. Drop it again later, or give them up by "

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from django.urls import path
 
-from polardb_bridge.deployments.console import deployment, preview, statements, templates, views
+from polardb_bridge.deployments.console import deployment, mapping, preview, statements, templates, views
 from polardb_bridge.label_studio.preview import SCRIPT
+from polardb_bridge.storage.ui.editor import STYLES
 from polardb_bridge.web.addresses import in_both_forms
 from polardb_bridge.web.assets import CHARTJS, asset
 
@@ -16,6 +17,9 @@ _HERE = Path(__file__).parent
 _ROUTES = [
     path("", views.deployments, name="deployments"),
     path("deploy", views.deploy, name="deploy"),
+    path("deploy/mapping", mapping.mapping, name="deploy-mapping"),
+    path("deploy.js", mapping.script, name="deploy-script"),
+    path("mapping.css", asset(STYLES), name="mapping-css"),
     path("statements", statements.statements, name="statements"),
     path("label-studio", views.label_studio, name="label-studio"),
     path("console.css", asset(_HERE / "console.css"), name="styles"),

@@ -13,7 +13,7 @@ from django.utils.translation import get_language
 from django.views.static import serve
 
 from polardb_bridge.storage.form import read_form_layout
-from polardb_bridge.storage.ui import words
+from polardb_bridge.storage.ui import editor, words
 from polardb_bridge.web.assets import SCRIPT, STYLES, respond
 from polardb_bridge.web.language import in_readers_language
 
@@ -21,8 +21,8 @@ _FOLDER = Path(__file__).with_name("wizard")
 _API_DOCS = Path(drf_spectacular_sidecar.__file__).parent / "static" / "drf_spectacular_sidecar"
 # One script in this order: what follows uses what comes before.
 _PARTS = (
-    *("texts", "elements", "server", "provider", "offers", "chooser", "connection", "preview", "review", "refresh"),
-    *("card", "menu", "start"),
+    *("texts", "elements", "server", "provider", "offers", "chooser", "../mapping/editor", "preview", "connection"),
+    *("review", "refresh", "card", "menu", "start"),
 )
 
 
@@ -42,7 +42,7 @@ def _script(language: str) -> bytes:
 
 @cache
 def _styles() -> bytes:
-    return (_FOLDER / "wizard.css").read_bytes()
+    return b"\n".join(file.read_bytes() for file in (_FOLDER / "wizard.css", editor.STYLES))
 
 
 @in_readers_language

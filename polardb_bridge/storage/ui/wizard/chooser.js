@@ -16,12 +16,17 @@ const LISTS = {
     choices: ({ tables = [] }) =>
       tables.map(({ name, has_columns: fits, problem }) => ({
         name,
-        note: problem || (fits === false ? t("columns of a source table are missing") : ""),
+        note: problem || (fits === false ? otherColumns() : ""),
         isPossible: !problem,
       })),
     none: t("The account sees no tables in it."),
   },
 };
+
+// A source may have any, and says in the next step what they are for.
+function otherColumns() {
+  return openForm.target === "export" ? t("columns of a source table are missing") : t("other columns: the next step asks what they are for");
+}
 
 // What draws a field in the step in place of Label Studio's part, if the server has something to offer for it.
 function fieldWithOffers({ field, formData, onChange }) {
@@ -125,23 +130,6 @@ function inWords({ state, reason, isComplete }, none, choices, matching) {
   const more = matching.length - MAX_SHOWN;
   if (more > 0) return t("{count} more: type a part of the name.", { count: more.toLocaleString(LANGUAGE) });
   return isComplete === false ? t("There are more than are listed: other names can be typed.") : "";
-}
-
-// A name as the server has it may hold characters that nobody sees, and that order others (polardb_bridge/characters.py).
-const UNSEEN = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
-
-function escaped(name) {
-  return name.replace(UNSEEN, (each) => {
-    const code = each.codePointAt(0).toString(16);
-    return code.length > 4 ? `\\U${code.padStart(8, "0")}` : `\\u${code.padStart(4, "0")}`;
-  });
-}
-
-// A text of people's own in a sentence: what is written from right to left, and marks of direction, stay within it.
-const ORDERING = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/;
-
-function isolated(text) {
-  return ORDERING.test(text) ? `\u2068${text}\u2069` : text;
 }
 
 function Options({ id, label, shown, value, at, choose }) {

@@ -2,14 +2,20 @@
 // target storages: "can delete objects". Here it says what that means for a table. Below it stands what the test of the
 // connection found that works, and will surprise people.
 
-const connectionStep = around((LabelStudioStep) => (props) =>
-  h(
+const connectionStep = around((LabelStudioStep) => (props) => {
+  const { formData, handleProviderFieldChange } = props;
+  const table = tableOf(formData);
+  // Of another table, the columns are others: the next step asks again.
+  React.useEffect(() => {
+    if (formData.mapping && !openForm.storage && chosen.table !== table) handleProviderFieldChange("mapping", null);
+  }, [table]);
+  return h(
     "div",
     { className: "polardb-connection", lang: LANGUAGE },
     withChangedProps(LabelStudioStep(props), describeToggle),
     h("ul", { id: "polardb-warnings", "aria-live": "polite" }),
-  ),
-);
+  );
+});
 
 function describeToggle(props) {
   if (!("checked" in props)) return undefined;

@@ -1,30 +1,66 @@
-// The wizard's preview step: the first rows of the table.
+// The wizard's step behind the connection: what the table's columns are used for, and its first rows.
+
+// The table that the form's mapping was chosen for, and that mapping in words.
+let chosen = { table: "", words: "" };
+
+const tableOf = ({ host, port, database, table }) => JSON.stringify([host, Number(port), database, table]);
 
 // `footer` has the wizard's "Load Preview" button (start.js); the rest is what Label Studio gives its own step.
-function PreviewStep({ formData, filesPreview, footer }) {
+function PreviewStep(props) {
+  const { formData, filesPreview, footer } = props;
   const { isLoading } = footer.loadPreview ?? {};
+  const place = React.useRef();
+  const newest = React.useRef();
+  newest.current = props;
+  // fine: how often the columns were found to be fine, each time otherwise than before.
+  const [{ fine, isOpen }, setState] = React.useState({ fine: 0, isOpen: false });
+  React.useEffect(() => {
+    const asking = startMapping(place.current, { ask: (mapping, signal) => askForMapping(newest.current.formData, mapping, signal), tell: (...told) => keepMapping(newest.current, setState, ...told) });
+    return asking.end;
+  }, []);
+  // When the form has the mapping that it is to be loaded with.
+  React.useEffect(() => {
+    if (fine && !isOpen && filesPreview === null) footer.loadPreview?.mutate();
+  }, [fine, isOpen]);
   return h(
     "div",
-    { className: "polardb-step", "data-testid": "polardb-preview", ref: (element) => loadOnce(element, filesPreview, footer) },
+    { className: "polardb-step", "data-testid": "polardb-preview", lang: LANGUAGE },
     h("h2", null, t("First rows of {table}", { table: `${formData.database}.${formData.table}` })),
-    h("p", { className: "polardb-subtle" }, filesPreview ? summary(filesPreview) : t("Each row of the table becomes one task.")),
-    filesPreview ? h("p", { className: "polardb-subtle" }, plannedSync(filesPreview)) : null,
-    filesPreview ? wholeTable(filesPreview).elsewhere.map((other, at) => h("p", { key: at, className: "polardb-subtle polardb-elsewhere" }, alreadyElsewhere(other))) : null,
-    filesPreview && shownRows(filesPreview).length
-      ? h(RowTable, { files: shownRows(filesPreview) })
-      : h(
-          "p",
-          { className: "polardb-empty" },
-          isLoading ? t("Reading the first rows…") : filesPreview ? t("The table has no rows yet.") : t("No rows loaded."),
-        ),
+    h("div", { className: "polardb-mapping", ref: place }),
+    h(
+      "div",
+      { hidden: isOpen },
+      h("p", { className: "polardb-subtle" }, filesPreview ? summary(filesPreview) : t("Each row of the table becomes one task.")),
+      filesPreview ? h("p", { className: "polardb-subtle" }, plannedSync(filesPreview)) : null,
+      filesPreview ? wholeTable(filesPreview).elsewhere.map((other, at) => h("p", { key: at, className: "polardb-subtle polardb-elsewhere" }, alreadyElsewhere(other))) : null,
+      filesPreview && shownRows(filesPreview).length
+        ? h(RowTable, { files: shownRows(filesPreview) })
+        : h(
+            "p",
+            { className: "polardb-empty" },
+            isLoading ? t("Reading the first rows…") : filesPreview ? t("The table has no rows yet.") : t("No rows loaded."),
+          ),
+    ),
   );
 }
 
-// Read the rows when the step opens; `element` stays the same while it is open.
-function loadOnce(element, filesPreview, footer) {
-  if (!element || element.dataset.opened) return;
-  element.dataset.opened = "true";
-  if (filesPreview === null) queueMicrotask(() => footer.loadPreview?.mutate());
+async function askForMapping(formData, mapping, signal) {
+  const { password, ...form } = formData;
+  const values = { ...form, ...(DOTS.test(password ?? "") ? {} : { password }), mapping };
+  if (openForm.storage) values.id = openForm.storage.id;
+  const answer = await post(apiPath("import", "mapping"), values, { signal });
+  if (!answer.ok) throw new Error(await reasonOf(answer));
+  return answer.json();
+}
+
+// The form keeps what was chosen, right or wrong: the server refuses what is wrong by its name.
+function keepMapping({ formData, filesPreview, setFormState, onImportSettingsChange }, setState, answer, isOpen, words) {
+  const { mapping, problems, is_fixed: isFixed } = answer;
+  chosen = { table: tableOf(formData), words: words ?? chosen.words };
+  const isNew = !isFixed && JSON.stringify(mapping) !== JSON.stringify(formData.mapping);
+  if (isNew) setFormState((state) => ({ ...state, formData: { ...state.formData, mapping } }));
+  if (isNew && filesPreview !== null) onImportSettingsChange();
+  setState(({ fine }) => ({ fine: problems.length ? 0 : isNew || !fine ? fine + 1 : fine, isOpen }));
 }
 
 function shownRows(filesPreview) {
@@ -85,7 +121,8 @@ function readableSize(bytes) {
 }
 
 function RowTable({ files }) {
-  const columns = [t("Image"), t("Id"), t("Name"), t("Size"), t("Type"), t("Updated"), t("Annotated")];
+  const hasFields = files.some((file) => Object.keys(file.fields ?? {}).length > 0);
+  const columns = [t("Image"), t("Id"), t("Name"), ...(hasFields ? [t("Shown in the task")] : []), t("Size"), t("Type"), t("Updated"), t("Annotated")];
   return h(
     "div",
     { className: "polardb-rows" },
@@ -93,23 +130,29 @@ function RowTable({ files }) {
       "table",
       null,
       h("thead", null, h("tr", null, ...columns.map((title) => h("th", { key: title, scope: "col" }, title)))),
-      h("tbody", null, ...files.map((file) => h(Row, { key: file.key, file }))),
+      h("tbody", null, ...files.map((file) => h(Row, { key: file.key, file, hasFields }))),
     ),
   );
 }
 
-function Row({ file }) {
+function Row({ file, hasFields }) {
   return h(
     "tr",
     null,
     h("td", null, file.thumbnail ? h("img", { src: file.thumbnail, alt: "" }) : h("span", { className: "polardb-no-image" })),
     h("td", null, file.key),
     h("td", { className: "polardb-name", title: file.name }, file.name, h(RowProblem, { text: file.problem })),
+    hasFields ? h("td", { className: "polardb-fields" }, ...Object.entries(file.fields).map(([name, excerpt]) => h(FieldOfRow, { key: name, name, excerpt }))) : null,
     h("td", null, readableSize(file.size)),
     h("td", null, file.media_type),
     h("td", null, file.last_modified ? new Date(file.last_modified).toLocaleString(LANGUAGE) : ""),
     h("td", null, file.annotated ? t("Yes") : t("No")),
   );
+}
+
+function FieldOfRow({ name, excerpt: { text, is_whole: isWhole, problem } }) {
+  if (problem) return h(RowProblem, { text: problem });
+  return h("div", { dir: "auto" }, h("small", null, `${name}: `), text ? text + (isWhole ? "" : "…") : h("i", null, t("empty")));
 }
 
 function RowProblem({ text }) {

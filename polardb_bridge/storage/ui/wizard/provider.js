@@ -29,12 +29,15 @@ function makeProvider(providers) {
   return {
     name: TYPE,
     title: t("PolarDB table"),
-    description: t("A table of PolarDB, MySQL or MariaDB with one image in each row"),
+    description: t("A table of PolarDB, MySQL or MariaDB: each row is a task"),
     icon: Icon,
-    fields: fields.map((field) => wizardField(field, schemas)),
+    fields: [...fields.map((field) => wizardField(field, schemas)), MAPPING_FIELD(schemas)],
     layout: distinctRows(rows).map((fields) => ({ fields })),
   };
 }
+
+// A part of the form that the wizard neither draws nor checks: null until the step behind the connection has asked.
+const MAPPING_FIELD = (schemas) => ({ name: "mapping", type: "hidden", target: "none", defaultValue: null, resetConnection: false, schema: schemas.password() });
 
 function distinctRows(rows) {
   const seen = new Set();

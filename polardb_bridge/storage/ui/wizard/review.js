@@ -7,6 +7,7 @@ function ReviewStep({ formData, filesPreview }) {
     [t("Server"), `${formData.host}:${formData.port}`],
     [t("User"), formData.user],
     ["TLS", choiceName("tls", formData.tls)],
+    ...(chosen.words ? [[t("Columns"), chosen.words]] : []),
     [t("Image delivery"), choiceName("image_delivery", formData.image_delivery)],
     [t("Existing annotations"), choiceName("existing_annotations", formData.existing_annotations)],
     [t("Sync"), minutes > 0 ? t("every {minutes} minutes", { minutes }) : t("on request")],

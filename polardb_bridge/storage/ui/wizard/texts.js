@@ -14,6 +14,23 @@ function sentences(parts) {
   return parts.filter(Boolean).join(LANGUAGE.startsWith("zh") ? "" : " ");
 }
 
+// A name as the server has it may hold characters that nobody sees, and that order others (polardb_bridge/characters.py).
+const UNSEEN = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
+function escaped(name) {
+  return name.replace(UNSEEN, (each) => {
+    const code = each.codePointAt(0).toString(16);
+    return code.length > 4 ? `\\U${code.padStart(8, "0")}` : `\\u${code.padStart(4, "0")}`;
+  });
+}
+
+// A text of people's own in a sentence: what is written from right to left, and marks of direction, stay within it.
+const ORDERING = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+function isolated(text) {
+  return ORDERING.test(text) ? `\u2068${text}\u2069` : text;
+}
+
 // Where Label Studio's parts have what a person reads.
 const READ = ["children", "label", "description", "placeholder", "title", "term", "text", "buttonLabel", "body", "help", "aria-label"];
 const isHere = () => /\/settings\/storage\/?$/.test(location.pathname);

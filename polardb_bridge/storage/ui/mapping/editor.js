@@ -1,0 +1,328 @@
+// Which column of a table is used for what, and the tasks that come of it. One line says what was recognized; whoever
+// wants it otherwise opens the rest. On the Cloud Storage page and in the form "Deploy a table".
+
+const ASK_AGAIN_AFTER_MS = 400;
+// Of the columns that are not used, as many are listed at once.
+const MAX_LISTED = 50;
+const USES = {
+  "": t("Not used"),
+  key: t("Key"),
+  field: t("Shown in the task"),
+  both: t("Shown in the task, and its name"),
+  name: t("Name of the task"),
+  version: t("Tells of changes"),
+};
+// What results are made of; other roles are called as the server calls them.
+const ROLES = {
+  annotation_data: t("Result"),
+  annotation_count: t("Number of annotations"),
+  annotation_uid: t("Id of the annotation"),
+  annotation_create_at: t("Time of the annotation"),
+  annotation_update_at: t("Time of its last change"),
+};
+const KINDS = {
+  base64: t("Picture as base64"),
+  bytes: t("Picture as bytes"),
+  text: t("Text"),
+  url: t("Address"),
+  number: t("Number"),
+  json: t("JSON"),
+  datetime: t("Time"),
+};
+// What the first rows hold, as the server says it (table/inspection.py).
+const HOLDS = {
+  nothing: t("nothing"),
+  numbers: t("numbers"),
+  times: t("times"),
+  text: t("text"),
+  "empty text": t("empty text"),
+  addresses: t("addresses"),
+  bytes: t("bytes"),
+};
+
+function heldBy({ holds }) {
+  const formats = holds.match(/^pictures \((.*)\)$/)?.[1];
+  return formats ? t("pictures ({formats})", { formats }) : (HOLDS[holds] ?? holds);
+}
+
+const shownName = (name) => isolated(escaped(name));
+const isField = (row) => row.use === "field" || row.use === "both";
+const isPicture = (as) => /^(base64|bytes)\b/.test(as);
+
+// make("p", { class: "…" }, "text", element, …)
+function make(name, properties = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value === true) element.setAttribute(key, "");
+    else if (value !== false && value !== undefined && value !== null) element.setAttribute(key, value);
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+function choice(label, options, value, properties, onchange) {
+  const select = make("select", { ...properties, onchange }, ...Object.entries(options).map(([key, words]) => make("option", { value: key }, words)));
+  select.value = value;
+  return make("label", {}, label, select);
+}
+
+// Shows in `place` the columns of a table. `ask(mapping, signal)` gets the server's answer: for null, with a proposal.
+// `tell(answer, isOpen)` is called with each answer, and when somebody has opened or closed it. Returns what ends it, and what
+// asks again for what is chosen.
+function startMapping(place, { ask, tell }) {
+  let [rows, roles, answer, isOpen, timer, question] = [new Map(), [], null, false, 0, null];
+  const line = make("p", { class: "polardb-recognized", role: "status" });
+  const change = make("button", { type: "button", class: "polardb-change", "aria-expanded": "false", hidden: true, onclick: () => open(!isOpen) });
+  const whole = make("div", { class: "polardb-problems", role: "alert" });
+  const used = make("ul", { class: "polardb-columns" });
+  const rest = make("ul", { class: "polardb-columns" });
+  const count = make("summary");
+  const find = make("input", { type: "search", "aria-label": t("Find a column"), placeholder: t("Find a column"), oninput: listRest });
+  const more = make("small", { role: "status" });
+  const others = make("details", { class: "polardb-others" }, count, find, rest, more);
+  const tasks = make("div", { class: "polardb-tasks", role: "status" });
+  const columns = make("div", { hidden: true }, used, others, make("h3", {}, t("The first tasks")), tasks);
+  place.replaceChildren(make("div", { class: "polardb-line" }, line, change), whole, columns);
+
+  function open(value) {
+    isOpen = value;
+    columns.hidden = !isOpen;
+    change.setAttribute("aria-expanded", isOpen);
+    change.textContent = isOpen ? t("Close") : t("Change columns");
+    if (answer) tell(answer, isOpen);
+  }
+
+  // Which uses the columns have, of an answer; each column has a row, which stays where it is while somebody chooses.
+  function read({ columns: found, uses, roles: all }) {
+    if (found) {
+      roles = all;
+      rows = new Map(found.map((column) => [column.name, { column, use: "", field: "", as: "", before: "" }]));
+    }
+    const row = (name) => rows.get((name ?? "").toLowerCase()) ?? {};
+    for (const each of rows.values()) each.use = "";
+    for (const name of uses.key) row(name).use = "key";
+    for (const [field, [name, as]] of Object.entries(uses.data)) {
+      const [, kind, before] = as.match(/^(url)\((.*)\)$/) ?? [null, as, ""];
+      Object.assign(row(name), { use: "field", field, as: kind, before });
+    }
+    if (uses.name) row(uses.name).use = isField(row(uses.name)) ? "both" : "name";
+    if (uses.version) row(uses.version).use = "version";
+    for (const [role, name] of Object.entries(uses.result)) row(name).use = role;
+  }
+
+  function mapping() {
+    const all = [...rows.values()];
+    const only = (use) => all.find((row) => row.use === use)?.column.name ?? "";
+    const typed = (name) => (/^[^`:,=\s]+$/.test(name) ? name : `\`${name.replaceAll("`", "``")}\``);
+    const as = (row) => (row.as === "url" && row.before.trim() ? `url(${row.before.trim()})` : row.as);
+    return {
+      key: all.filter((row) => row.use === "key").map((row) => row.column.name),
+      data: Object.fromEntries(all.filter(isField).map((row) => [row.field.trim(), `${typed(row.column.name)}:${as(row)}`])),
+      name: only("both") || only("name"),
+      version: only("version"),
+      result: Object.fromEntries(roles.map((role) => [role, only(role)]).filter(([, name]) => name)),
+    };
+  }
+
+  // Two fields of one name would be one: the server is told of none, and somebody chooses.
+  function doubles() {
+    const names = [...rows.values()].filter(isField).map((row) => row.field.trim());
+    return names.filter((name, at) => names.indexOf(name) !== at);
+  }
+
+  function optionsFor({ column, use }) {
+    const of = Object.fromEntries(roles.map((role) => [role, ROLES[role] ?? role]));
+    // Columns that are called as a role take what is theirs by themselves.
+    if (roles.includes(column.name) && use === column.name) return { [use]: of[use] };
+    const all = { ...USES, ...of };
+    if (!column.kinds.length) for (const name of ["field", "both"]) delete all[name];
+    return all;
+  }
+
+  function freeField({ column }) {
+    const plain = column.name.replace(/[^A-Za-z0-9_]/g, "_").replace(/^[^A-Za-z]+/, "");
+    const names = [...rows.values()].filter(isField).map((row) => row.field);
+    const [isTaken, base] = [(name) => names.includes(name) || ["id", "original_name"].includes(name), plain || "field"];
+    let name = base;
+    for (let number = 2; isTaken(name); number += 1) name = `${base}_${number}`;
+    return name;
+  }
+
+  function use(row, chosen) {
+    const had = isField(row);
+    // There is one of each.
+    const taken = { name: ["name", "both"], both: ["name", "both"] }[chosen] ?? (chosen && chosen !== "key" && chosen !== "field" ? [chosen] : []);
+    for (const other of rows.values()) {
+      if (other === row || !taken.includes(other.use)) continue;
+      other.use = other.use === "both" ? "field" : "";
+      drawn(other);
+    }
+    row.use = chosen;
+    if (isField(row) && !had) {
+      row.field = freeField(row);
+      row.as = row.column.kind && row.column.kinds.includes(row.column.kind) ? row.column.kind : (row.column.kinds.find((kind) => !isPicture(kind)) ?? row.column.kinds[0]);
+    }
+    drawn(row).querySelector("[data-use]").focus();
+    askSoon();
+  }
+
+  // The element of a row, made anew.
+  function drawn(row) {
+    const { column } = row;
+    const first = column.first ?? (column.kinds.some((kind) => kind === "text") && column.holds !== "nothing" && column.first === null ? t("empty") : null);
+    const named = { "aria-label": t("{column} is used for", { column: escaped(column.name) }) };
+    const kinds = Object.fromEntries([...new Set([...column.kinds, ...(isField(row) ? [row.as] : [])])].map((kind) => [kind, KINDS[kind] ?? kind]));
+    const input = (label, name, maxlength) =>
+      make("label", {}, label, make("input", { value: row[name], maxlength, spellcheck: "false", autocomplete: "off", "data-part": name, oninput: (event) => ((row[name] = event.target.value), askSoon()) }));
+    const element = make(
+      "li",
+      {},
+      make(
+        "div",
+        { class: "polardb-about" },
+        make("bdi", {}, escaped(column.name)),
+        make("small", {}, `${column.type} · ${heldBy(column)}${column.is_key ? ` · ${t("primary key")}` : ""}`),
+        first ? make("small", { class: "polardb-first", dir: "auto" }, first) : null,
+      ),
+      choice("", optionsFor(row), row.use, { ...named, "data-use": true }, (event) => use(row, event.target.value)),
+      isField(row) ? input(t("Field of the task"), "field", 64) : null,
+      isField(row) ? choice(t("Read as"), kinds, row.as, { "data-kind": true }, (event) => { row.as = event.target.value; drawn(row).querySelector("[data-kind]").focus(); askSoon(); }) : null,
+      isField(row) && row.as === "url" ? input(t("Stands before relative addresses"), "before", 500) : null,
+      make("small", { class: "polardb-reason", role: "alert", id: `polardb-reason-${[...rows.keys()].indexOf(column.name)}` }),
+    );
+    row.element?.replaceWith(element);
+    row.element = element;
+    return element;
+  }
+
+  function listRest() {
+    const asked = find.value.trim().toLowerCase();
+    const all = [...rows.values()].filter((row) => row.isRest && row.column.name.includes(asked));
+    rest.replaceChildren(...all.slice(0, MAX_LISTED).map((row) => row.element?.isConnected ? row.element : drawn(row)));
+    more.textContent = all.length > MAX_LISTED ? t("{count} more: type a part of the name.", { count: (all.length - MAX_LISTED).toLocaleString(LANGUAGE) }) : all.length ? "" : t("No name in the list contains this.");
+  }
+
+  function list() {
+    const all = [...rows.values()];
+    for (const row of all) row.isRest = !row.use;
+    used.replaceChildren(...all.filter((row) => !row.isRest).map(drawn));
+    const number = all.filter((row) => row.isRest).length;
+    count.textContent = counted(number, t("1 other column"), t("{count} other columns"));
+    others.hidden = !number;
+    listRest();
+  }
+
+  function recognized() {
+    if (!answer.problems.length && !Object.keys(answer.mapping).length) return t("The columns are those of the documented layout.");
+    const said = mapping();
+    const names = (list) => list.map(shownName).join(t(", "));
+    const fields = [...rows.values()].filter(isField).map((row) => t("{field} from {column}", { field: row.field, column: shownName(row.column.name) }));
+    const results = Object.values(said.result);
+    return sentences([
+      said.key.length ? t("Key: {columns}.", { columns: names(said.key) }) : "",
+      fields.length ? t("Tasks show {fields}.", { fields: fields.join(t(", ")) }) : "",
+      said.name ? t("Name: {column}.", { column: shownName(said.name) }) : "",
+      said.version ? t("{column} tells of changes.", { column: shownName(said.version) }) : "",
+      results.length ? t("Results go into {columns}.", { columns: names(results) }) : t("No column takes results: they stay in Label Studio."),
+    ]);
+  }
+
+  function placeOf(part) {
+    const [of, name] = part.split(/\.(.*)/s);
+    const all = [...rows.values()];
+    const among = { key: (row) => row.use === "key", name: (row) => row.use === "name" || row.use === "both", version: (row) => row.use === "version", result: (row) => name && row.use === name, data: (row) => name && isField(row) && row.field.trim() === name };
+    return all.find((row) => among[of]?.(row) && row.element?.isConnected);
+  }
+
+  function show(problems) {
+    for (const row of rows.values()) {
+      row.element?.querySelector(".polardb-reason").replaceChildren();
+      for (const control of row.element?.querySelectorAll("[aria-invalid]") ?? []) control.removeAttribute("aria-invalid");
+    }
+    whole.replaceChildren();
+    for (const { part, message } of problems) {
+      const row = placeOf(part);
+      (row?.element.querySelector(".polardb-reason") ?? whole).append(make("p", {}, message));
+      const control = row && (row.element.querySelector(part.startsWith("data.") ? "[data-part=field]" : "[data-use]") ?? row.element.querySelector("select"));
+      control?.setAttribute("aria-invalid", "true");
+      control?.setAttribute("aria-describedby", row.element.querySelector(".polardb-reason").id);
+    }
+  }
+
+  function taskOf(task) {
+    const picture = [...rows.values()].find((row) => isField(row) && isPicture(row.as));
+    const shown = ({ text, is_whole: isWhole, problem }) =>
+      problem ? make("dd", { class: "polardb-reason" }, problem) : make("dd", { dir: "auto", class: text ? "" : "polardb-empty-field" }, text ? text + (isWhole ? "" : "…") : t("empty"));
+    return make(
+      "article",
+      {},
+      make("h4", { dir: "auto" }, task.name, make("small", {}, ` ${task.key}`)),
+      task.thumbnail ? make("img", { src: task.thumbnail, alt: t("Picture of {name}", { name: task.name }) }) : null,
+      !task.thumbnail && picture ? make("p", { class: "polardb-reason" }, task.problem || t("empty")) : null,
+      make("dl", {}, ...Object.entries(task.fields).flatMap(([name, excerpt]) => [make("dt", {}, name), shown(excerpt)])),
+    );
+  }
+
+  function answered(found) {
+    const isFirst = Boolean(found.columns);
+    answer = found;
+    if (found.uses && (isFirst || !found.problems.length)) readAndRedraw(found);
+    change.hidden = found.is_fixed;
+    if (isFirst) {
+      list();
+      open(found.problems.length > 0 && !found.is_fixed);
+    }
+    show(found.problems);
+    line.textContent = recognized();
+    const warnings = found.warnings.map((text) => make("li", {}, text));
+    tasks.replaceChildren(
+      ...(warnings.length ? [make("ul", { class: "polardb-noted" }, ...warnings)] : []),
+      ...found.tasks.map(taskOf),
+      ...(found.tasks.length ? [] : [make("p", {}, found.problems.length ? t("Nothing to show before that is right.") : t("The table has no rows yet."))]),
+    );
+    tell(found, isOpen, line.textContent);
+  }
+
+  // The table may add to what was chosen; rows in which nothing has changed keep the focus, and what is being typed.
+  function readAndRedraw(found) {
+    const state = ({ use, field, as, before }) => JSON.stringify([use, field, as, before]);
+    const before = new Map([...rows.values()].map((row) => [row, state(row)]));
+    read(found);
+    for (const [row, was] of before) if (row.element && state(row) !== was) drawn(row);
+  }
+
+  function askSoon() {
+    clearTimeout(timer);
+    question?.abort();
+    timer = setTimeout(() => askNow(mapping()), ASK_AGAIN_AFTER_MS);
+  }
+
+  async function askNow(asked) {
+    const twice = doubles();
+    if (twice.length) return show(twice.map((name) => ({ part: `data.${name}`, message: t("Two columns are shown as {field}: give one another name.", { field: name }) })));
+    question?.abort();
+    const { signal } = (question = new AbortController());
+    place.setAttribute("aria-busy", "true");
+    if (!answer) line.textContent = t("Reading the columns…");
+    try {
+      const found = await ask(asked, signal);
+      if (!signal.aborted) answered(found);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!answer) line.textContent = "";
+      const again = make("button", { type: "button", class: "polardb-change", onclick: () => askNow(asked) }, t("Try again"));
+      whole.replaceChildren(make("p", {}, error.message, " ", again));
+    } finally {
+      if (!signal.aborted) place.removeAttribute("aria-busy");
+    }
+  }
+
+  open(false);
+  askNow(null);
+  const end = () => {
+    clearTimeout(timer);
+    question?.abort();
+  };
+  return { end, again: () => askNow(answer ? mapping() : null) };
+}
