@@ -151,7 +151,7 @@ class MappingAPI(FormAPI):
         is_fixed = bool(storage.pk or storage.mapping)
         with connect(storage.connection_parameters()) as connection:
             asked = storage.mapping if is_fixed else self.request.data.get("mapping")
-            found = look(connection, storage.table, asked, storage.project.label_config)
+            found = look(connection, storage.table, asked, storage.project.label_config, with_columns=is_fixed)
         # Whoever tries one column after another guesses at no password.
         self.trial.delete()
         return Response(found.answer | {"is_fixed": is_fixed})

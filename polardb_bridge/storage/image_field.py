@@ -18,10 +18,8 @@ _FIELD = re.compile(r"\$(\w+)")
 _WHOLE = re.compile(r"\$(\w+)(?![\w\[.])")
 # They show a text of the task, and nothing that is labeled.
 _DECORATION = {"Header", "Style", "View"}
-# They would show the letters of a picture's address, or of the picture itself.
-_TEXTS = TEXT_TAGS
 # They show one by `value`; others, such as Table, show what a list holds.
-_OF_ONE = {*_TEXTS, "Image", "Audio", "AudioPlus", "Video", "Pdf"}
+_OF_ONE = {*TEXT_TAGS, "Image", "Audio", "AudioPlus", "Video", "Pdf"}
 
 
 def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) -> str:
@@ -37,12 +35,12 @@ def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) ->
     lists = {name for name, field in mapping.data.items() if field.kind.is_list}
     objects = shown_fields(label_config)
     shown = set(objects)
-    if mapping.picture_field in shown and objects[mapping.picture_field] & _TEXTS:
+    if mapping.picture_field in shown and objects[mapping.picture_field] & TEXT_TAGS:
         raise ReconfigureError(
             f"The labeling interface shows ${mapping.picture_field} as text, and rows hold a picture there.",
             field="project",
         )
-    is_text = bool(objects) and all(tags & _TEXTS for tags in objects.values())
+    is_text = bool(objects) and all(tags & TEXT_TAGS for tags in objects.values())
     if list(mapping.data) == [PICTURE] and mapping.picture and not is_text:
         if len(shown) > 1:
             raise ReconfigureError(

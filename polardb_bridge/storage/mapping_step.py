@@ -34,19 +34,28 @@ class Look:
     answer: dict[str, Any]
 
 
-def look(connection: sa.Connection, name: str, value: Any, label_config: str | None, *, to_write: bool = False) -> Look:
+def look(
+    connection: sa.Connection,
+    name: str,
+    value: Any,
+    label_config: str | None,
+    *,
+    to_write: bool = False,
+    with_columns: bool = False,
+) -> Look:
     """The table's columns, a mapping of them with all that is wrong with it, and the first tasks.
 
     value: a mapping's JSON; None: as the table and the interface suggest. to_write: its rows take results.
+    with_columns: tell of all columns, as is done with a proposal.
 
     Raises:
         BridgeError: the table cannot be read at all.
     """
     found = open_table(connection, name)
     answer: dict[str, Any] = {"warnings": [], "tasks": []}
-    if value is None:
+    if value is None or with_columns:
         inspection = inspect(connection, found)
-        value = propose(inspection, label_config)
+        value = propose(inspection, label_config) if value is None else value
         answer |= {
             "columns": _columns(inspection, first_values(connection, found)),
             "looked_at": inspection.looked_at,

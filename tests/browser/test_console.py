@@ -93,12 +93,39 @@ def test_what_is_typed_into_the_form_stays(page: Page) -> None:
     # It is fetched; a second one that comes later would empty the first under the hands of whoever types.
     expect(page.get_by_label("Deployment name")).to_be_visible()
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/polardb/deploy") else None)
     page.reload()
     page.get_by_label("Deployment name").fill("mark_animal")
     page.wait_for_load_state("networkidle")
     expect(page.get_by_label("Deployment name")).to_have_value("mark_animal")
     assert len(asked) == 1, asked
+
+
+def test_a_table_of_other_columns_is_deployed(page: Page, photos: Source) -> None:
+    photos.execute("CREATE TABLE notes (sku VARCHAR(20) PRIMARY KEY, `a,b` TEXT, answer LONGTEXT)")
+    photos.execute("INSERT INTO notes VALUES ('é-1', 'some <b>words</b>', NULL)")
+    schema = '{"type": "TextClassification", "labels": ["good"]}'
+    photos.execute(f"INSERT INTO annotation_template (tp_name, tp_schema) VALUES ('notes', '{schema}')")
+    page.reload()
+    line = page.locator(".polardb-recognized")
+    expect(line).to_have_text("The columns are those of the documented layout.")
+    expect(page.get_by_label("Template").locator("option[value='2']")).to_have_text("2: notes ⚠")
+    page.get_by_label("Deployment name").fill("notes")
+    page.get_by_label("Source table").select_option("notes")
+    page.get_by_label("Template").select_option("2")
+    expect(page.locator(".polardb-problems")).to_have_text("Choose the column that takes results.")
+    expect(page.locator(".stands-for")).to_be_hidden()
+    expect(page.get_by_label("a,b is used for")).to_have_value("field")
+    page.get_by_text("1 other column").click()
+    page.get_by_label("answer is used for").select_option("annotation_data")
+    expect(page.locator(".polardb-tasks article")).to_contain_text("some <b>words</b>")
+    expect(page.get_by_label("Template").locator("option[value='1']")).to_contain_text("⚠")
+    page.get_by_text("As a statement").click()
+    expect(page.locator(".stands-for code")).to_contain_text("map = 'text=`a,b`:text'")
+    page.get_by_label("Project title").fill("Notes of ours")
+    expect(page.locator(".stands-for code")).to_contain_text("title = 'Notes of ours'")
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    expect(page.locator("article#notes")).to_contain_text("0/1", timeout=90_000)
 
 
 def test_a_password_is_shown_and_reset(page: Page) -> None:
@@ -138,7 +165,7 @@ def test_a_page_outlives_its_session(page: Page, context: BrowserContext, label_
     expect(page.locator(".result")).to_have_count(1)
 
     # Each answer brings the session's cookie anew: none may come after it is taken away.
-    expect(other.get_by_label("Deployment name")).to_be_visible()
+    expect(other.locator(".polardb-recognized")).to_contain_text("documented layout")
     other.close()
     page.wait_for_load_state("networkidle")
     page.get_by_label("Run statements").fill("SHOW DEPLOYMENTS LIKE 'a%'")
@@ -155,6 +182,7 @@ def test_everybody_can_use_our_pages(page: Page, photos: Source, label_studio: L
     photos.execute(f"CREATE TABLE cars LIKE {TABLE}")
     photos.execute("CREATE TABLE free LIKE cars")
     photos.execute("CREATE TABLE `t.dot` LIKE cars")
+    photos.execute(f"INSERT INTO free SELECT * FROM {TABLE}")
     deploy(page, "mark_animal", TABLE)
     page.locator("article#mark_animal").get_by_role("button", name="Add my address").click()
     page.goto(f"{label_studio.url}/polardb/")
@@ -169,6 +197,10 @@ def test_everybody_can_use_our_pages(page: Page, photos: Source, label_studio: L
                 page.locator("article#mark_animal details > summary").click()
                 page.locator("details#deploy > summary").click()
                 expect(page.locator("details#deploy form")).to_be_visible()
+            if path == "deploy":
+                expect(page.locator(".polardb-recognized")).not_to_be_empty()
+                page.locator(".polardb-change").click()
+                expect(page.locator(".polardb-tasks article").first).to_be_visible()
             page.screenshot(path=shots / f"{number}-{look}.png", full_page=True)
             expect_accessible(page)
 

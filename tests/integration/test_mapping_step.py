@@ -115,6 +115,7 @@ def test_a_table_is_proposed_and_labeled_as_it_is(api: Any, form: dict[str, Any]
     assert run_sync(storage).created == 1
     told = look(api, form, mapping=None, id=storage.pk, password="")
     assert told["is_fixed"]
+    assert told["columns"]
     assert told["mapping"] == storage.mapping
 
 

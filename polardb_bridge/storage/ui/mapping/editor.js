@@ -90,7 +90,9 @@ function startMapping(place, { ask, tell }) {
     columns.hidden = !isOpen;
     change.setAttribute("aria-expanded", isOpen);
     change.textContent = isOpen ? t("Close") : t("Change columns");
-    if (answer) tell(answer, isOpen);
+    if (!answer) return;
+    show(answer.problems);
+    tell(answer, isOpen);
   }
 
   // Which uses the columns have, of an answer; each column has a row, which stays where it is while somebody chooses.
@@ -170,7 +172,6 @@ function startMapping(place, { ask, tell }) {
   // The element of a row, made anew.
   function drawn(row) {
     const { column } = row;
-    const first = column.first ?? (column.kinds.some((kind) => kind === "text") && column.holds !== "nothing" && column.first === null ? t("empty") : null);
     const named = { "aria-label": t("{column} is used for", { column: escaped(column.name) }) };
     const kinds = Object.fromEntries([...new Set([...column.kinds, ...(isField(row) ? [row.as] : [])])].map((kind) => [kind, KINDS[kind] ?? kind]));
     const input = (label, name, maxlength) =>
@@ -183,9 +184,9 @@ function startMapping(place, { ask, tell }) {
         { class: "polardb-about" },
         make("bdi", {}, escaped(column.name)),
         make("small", {}, `${column.type} · ${heldBy(column)}${column.is_key ? ` · ${t("primary key")}` : ""}`),
-        first ? make("small", { class: "polardb-first", dir: "auto" }, first) : null,
+        column.first ? make("small", { class: "polardb-first", dir: "auto" }, column.first) : null,
       ),
-      choice("", optionsFor(row), row.use, { ...named, "data-use": true }, (event) => use(row, event.target.value)),
+      choice(t("Used for"), optionsFor(row), row.use, { ...named, "data-use": true }, (event) => use(row, event.target.value)),
       isField(row) ? input(t("Field of the task"), "field", 64) : null,
       isField(row) ? choice(t("Read as"), kinds, row.as, { "data-kind": true }, (event) => { row.as = event.target.value; drawn(row).querySelector("[data-kind]").focus(); askSoon(); }) : null,
       isField(row) && row.as === "url" ? input(t("Stands before relative addresses"), "before", 500) : null,
@@ -242,7 +243,7 @@ function startMapping(place, { ask, tell }) {
     }
     whole.replaceChildren();
     for (const { part, message } of problems) {
-      const row = placeOf(part);
+      const row = isOpen ? placeOf(part) : null;
       (row?.element.querySelector(".polardb-reason") ?? whole).append(make("p", {}, message));
       const control = row && (row.element.querySelector(part.startsWith("data.") ? "[data-part=field]" : "[data-use]") ?? row.element.querySelector("select"));
       control?.setAttribute("aria-invalid", "true");
