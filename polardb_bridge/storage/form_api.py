@@ -141,7 +141,8 @@ class MappingAPI(FormAPI):
     """What the columns of the form's table are used for, and the first tasks that come of it.
 
     The form's `mapping` is looked at as a whole, however wrong it is; null: the answer proposes one. A saved storage,
-    and one whose table the project has already, keeps what it has.
+    and one whose table the project has already, keeps what it has. All columns are told of with a proposal, with what
+    is kept, and `with_columns`.
     """
 
     def form(self) -> dict[str, Any]:
@@ -151,7 +152,8 @@ class MappingAPI(FormAPI):
         is_fixed = bool(storage.pk or storage.mapping)
         with connect(storage.connection_parameters()) as connection:
             asked = storage.mapping if is_fixed else self.request.data.get("mapping")
-            found = look(connection, storage.table, asked, storage.project.label_config, with_columns=is_fixed)
+            with_columns = is_fixed or bool(self.request.data.get("with_columns"))
+            found = look(connection, storage.table, asked, storage.project.label_config, with_columns=with_columns)
         # Whoever tries one column after another guesses at no password.
         self.trial.delete()
         return Response(found.answer | {"is_fixed": is_fixed})

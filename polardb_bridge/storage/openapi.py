@@ -125,7 +125,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 class MappingSerializer(serializers.Serializer[Any]):
-    columns = ColumnSerializer(many=True, required=False, help_text="With a mapping that is proposed or fixed")
+    columns = ColumnSerializer(
+        many=True, required=False, help_text="With a mapping that is proposed or fixed, and with `with_columns`"
+    )
     looked_at = serializers.IntegerField(required=False, help_text="Rows of which the values were looked at")
     roles = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="What results are made of, each in a column of its own"

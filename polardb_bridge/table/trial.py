@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.table.choosing import complete
 from polardb_bridge.table.columns import FoundTable, problems_of, writing_problems_of
-from polardb_bridge.table.fields import Field, check_fields, parse_field
+from polardb_bridge.table.fields import MAX_FIELDS, Field, check_fields, parse_field
 from polardb_bridge.table.keys import key_from_json
 from polardb_bridge.table.mapping import DOCUMENTED, AskedMapping, TableMapping, check_role
 from polardb_bridge.table.schema import source_table
@@ -78,7 +79,7 @@ def _look_at_parts(trial: Trial, value: dict[str, Any], found: FoundTable) -> No
     data = _fields(trial, value.get("data") or {})
     parts: list[tuple[str, dict[str, Any]]] = [(f"data.{name}", {"data": {name: read}}) for name, read in data.items()]
     parts += [(part, {part: value[part]}) for part in ("name", "version") if value.get(part)]
-    for role, column in (value.get("result") or {}).items():
+    for role, column in [*(value.get("result") or {}).items()][:MAX_FIELDS]:
         if trial.attempt(f"result.{role}", lambda role=role: _role(role)):
             parts.append((f"result.{role}", {"results": {role: column}}))
     if not key and not trial.problems:
@@ -102,6 +103,9 @@ def _look_at_parts(trial: Trial, value: dict[str, Any], found: FoundTable) -> No
 def _fields(trial: Trial, texts: dict[str, Any]) -> dict[str, Field]:
     """Those of the fields that can be read."""
     data: dict[str, Field] = {}
+    if len(texts) > MAX_FIELDS:
+        trial.attempt("data", lambda: check_fields(dict.fromkeys(texts, Field("column", FieldKind.TEXT))))
+        return data
     for name, text in texts.items():
         read = trial.attempt(f"data.{name}", lambda name=name, text=text: _field(name, text))
         if read is not None:

@@ -167,6 +167,8 @@ def test_all_that_is_wrong_is_told_at_once_each_by_its_part(api: Any, form: dict
     unreadable = {"id": "body:text", "a b": "body:text", "c": "body:odd", "d": "price:json"}
     told = problems(look(api, form, mapping={"data": unreadable, "name": "nothing", "result": {"odd": "body"}}))
     assert set(told) == {"data.id", "data.a b", "data.c", "data.d", "name", "result.odd"}
+    many = {"data": {f"f{number}": "body:text" for number in range(100_000)}, "result": {"x" * 9: "body"}}
+    assert "100 fields" in problems(look(api, form, mapping=many))["data"]
     two = {"data": {"one": "photo:bytes", "two": "body:base64"}}
     assert list(problems(look(api, form, mapping=two))) == ["data"]
     unseen = {"data": {"colour": "body:text"}}

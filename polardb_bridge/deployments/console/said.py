@@ -85,8 +85,6 @@ PATTERNS = (
     _("Column {name} is missing, or the account may not see it."),
     _("Column {name} is {type}, expected {expected}."),
     _("Column {name} is {type}, which is not read as {kind}."),
-    _("Column {name} is not the primary key."),
-    _("Columns {names} are not the primary key."),
     _("Column {name} is generated, and cannot be written."),
     _("It has no column for results: name one, such as annotation_data=answer."),
     _("{name} cannot be a field's name: use up to 64 letters (a-z, A-Z), digits and _, a letter first."),

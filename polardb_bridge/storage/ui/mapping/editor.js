@@ -67,10 +67,11 @@ function choice(label, options, value, properties, onchange) {
   return make("label", {}, label, select);
 }
 
-// Shows in `place` the columns of a table. `ask(mapping, signal)` gets the server's answer: for null, with a proposal.
+// Shows in `place` the columns of a table. `ask(mapping, signal, isFirst)` gets the server's answer: for null, with a
+// proposal; for the first, with all columns. `known`: what was chosen before.
 // `tell(answer, isOpen)` is called with each answer, and when somebody has opened or closed it. Returns what ends it, and what
 // asks again for what is chosen.
-function startMapping(place, { ask, tell }) {
+function startMapping(place, { ask, tell, known = null }) {
   let [rows, roles, answer, isOpen, timer, question] = [new Map(), [], null, false, 0, null];
   const line = make("p", { class: "polardb-recognized", role: "status" });
   const change = make("button", { type: "button", class: "polardb-change", "aria-expanded": "false", hidden: true, onclick: () => open(!isOpen) });
@@ -113,18 +114,24 @@ function startMapping(place, { ask, tell }) {
     for (const [role, name] of Object.entries(uses.result)) row(name).use = role;
   }
 
-  function mapping() {
+  // As the server tells it.
+  function uses() {
     const all = [...rows.values()];
     const only = (use) => all.find((row) => row.use === use)?.column.name ?? "";
-    const typed = (name) => (/^[^`:,=\s]+$/.test(name) ? name : `\`${name.replaceAll("`", "``")}\``);
     const as = (row) => (row.as === "url" && row.before.trim() ? `url(${row.before.trim()})` : row.as);
     return {
       key: all.filter((row) => row.use === "key").map((row) => row.column.name),
-      data: Object.fromEntries(all.filter(isField).map((row) => [row.field.trim(), `${typed(row.column.name)}:${as(row)}`])),
+      data: Object.fromEntries(all.filter(isField).map((row) => [row.field.trim(), [row.column.name, as(row)]])),
       name: only("both") || only("name"),
       version: only("version"),
       result: Object.fromEntries(roles.map((role) => [role, only(role)]).filter(([, name]) => name)),
     };
+  }
+
+  function mapping() {
+    const typed = (name) => (/^[^`:,=\s]+$/.test(name) ? name : `\`${name.replaceAll("`", "``")}\``);
+    const chosen = uses();
+    return { ...chosen, data: Object.fromEntries(Object.entries(chosen.data).map(([field, [name, as]]) => [field, `${typed(name)}:${as}`])) };
   }
 
   // Two fields of one name would be one: the server is told of none, and somebody chooses.
@@ -216,9 +223,9 @@ function startMapping(place, { ask, tell }) {
 
   function recognized() {
     if (!answer.problems.length && !Object.keys(answer.mapping).length) return t("The columns are those of the documented layout.");
-    const said = mapping();
+    const said = answer.problems.length ? uses() : answer.uses;
     const names = (list) => list.map(shownName).join(t(", "));
-    const fields = [...rows.values()].filter(isField).map((row) => t("{field} from {column}", { field: row.field, column: shownName(row.column.name) }));
+    const fields = Object.entries(said.data).map(([field, [name]]) => t("{field} from {column}", { field, column: shownName(name) }));
     const results = Object.values(said.result);
     return sentences([
       said.key.length ? t("Key: {columns}.", { columns: names(said.key) }) : "",
@@ -307,7 +314,7 @@ function startMapping(place, { ask, tell }) {
     place.setAttribute("aria-busy", "true");
     if (!answer) line.textContent = t("Reading the columns…");
     try {
-      const found = await ask(asked, signal);
+      const found = await ask(asked, signal, !answer);
       if (!signal.aborted) answered(found);
     } catch (error) {
       if (signal.aborted) return;
@@ -320,10 +327,10 @@ function startMapping(place, { ask, tell }) {
   }
 
   open(false);
-  askNow(null);
+  askNow(known);
   const end = () => {
     clearTimeout(timer);
     question?.abort();
   };
-  return { end, again: () => askNow(answer ? mapping() : null) };
+  return { end, again: () => askNow(answer ? mapping() : known) };
 }

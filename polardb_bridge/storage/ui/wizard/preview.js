@@ -15,7 +15,12 @@ function PreviewStep(props) {
   // fine: how often the columns were found to be fine, each time otherwise than before.
   const [{ fine, isOpen }, setState] = React.useState({ fine: 0, isOpen: false });
   React.useEffect(() => {
-    const asking = startMapping(place.current, { ask: (mapping, signal) => askForMapping(newest.current.formData, mapping, signal), tell: (...told) => keepMapping(newest.current, setState, ...told) });
+    const { formData } = props;
+    const asking = startMapping(place.current, {
+      known: chosen.table === tableOf(formData) ? formData.mapping : null,
+      ask: (...asked) => askForMapping(newest.current.formData, ...asked),
+      tell: (...told) => keepMapping(newest.current, setState, ...told),
+    });
     return asking.end;
   }, []);
   // When the form has the mapping that it is to be loaded with.
@@ -44,9 +49,9 @@ function PreviewStep(props) {
   );
 }
 
-async function askForMapping(formData, mapping, signal) {
+async function askForMapping(formData, mapping, signal, isFirst) {
   const { password, ...form } = formData;
-  const values = { ...form, ...(DOTS.test(password ?? "") ? {} : { password }), mapping };
+  const values = { ...form, ...(DOTS.test(password ?? "") ? {} : { password }), mapping, with_columns: isFirst };
   if (openForm.storage) values.id = openForm.storage.id;
   const answer = await post(apiPath("import", "mapping"), values, { signal });
   if (!answer.ok) throw new Error(await reasonOf(answer));
