@@ -41,7 +41,7 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         # In the wizard's form, until somebody has come to the step that asks for it.
-        if data.get("mapping", "") is None:
+        if isinstance(data, dict) and data.get("mapping", "") is None:
             data = {name: value for name, value in data.items() if name != "mapping"}
         return super().to_internal_value(data)
 

@@ -108,7 +108,8 @@ def test_a_deployments_user_cannot_point_its_storages_at_other_tables(
         storage.refresh_from_db()
         assert storage.table == TABLE
     storage_id = import_storage_of(deployment).pk
-    assert tenant.post("/api/storages/polardb/files", body | {"id": storage_id}).status_code == 403
+    for action in ("files", "mapping"):
+        assert tenant.post(f"/api/storages/polardb/{action}", body | {"id": storage_id}).status_code == 403
     administrator = api.patch(f"/api/storages/polardb/{storage_id}", {"title": "Animals"})
     assert administrator.status_code == 200, administrator.content
 

@@ -202,6 +202,8 @@ def test_a_person_without_the_project_cannot_use_its_storages(
         ("/api/storages/polardb/validate", form),
         ("/api/storages/polardb/files", form),
         ("/api/storages/polardb/files", {**form, "id": storage_id}),
+        ("/api/storages/polardb/mapping", form),
+        ("/api/storages/polardb/mapping", {**form, "id": storage_id}),
         (f"/api/storages/polardb/{storage_id}/sync", {}),
     ]:
         # A project in the form that is not the person's is one that does not exist.

@@ -26,6 +26,7 @@ SET_UP = [
     ),
     ("post", "/api/storages/polardb", "storages"),
     ("post", "/api/storages/polardb/files", "storages"),
+    ("post", "/api/storages/polardb/mapping", "storages"),
     ("post", "/api/storages/polardb/tables", "storages"),
     ("post", "/api/storages/export/polardb/tables", "storages"),
     ("post", "/api/storages/polardb/1/target", "storages"),
