@@ -82,7 +82,7 @@ def _look_at_parts(trial: Trial, value: dict[str, Any], found: FoundTable) -> No
     for role, column in [*(value.get("result") or {}).items()][:MAX_FIELDS]:
         if trial.attempt(f"result.{role}", lambda role=role: _role(role)):
             parts.append((f"result.{role}", {"results": {role: column}}))
-    if not key and not trial.problems:
+    if not key and not any(problem.part == "key" for problem in trial.problems):
         message = "Choose the column that tells rows apart, or several."
         trial.problems.append(Problem("key", message))
     if not value.get("data") and not found.column("base64_data"):

@@ -15,7 +15,10 @@ STYLES = _HERE / "mapping" / "mapping.css"
 @cache
 def editor_script(language: str) -> str:
     """What defines `startMapping` and the functions for texts, for a script to begin with; in the active language."""
-    parts = [(_HERE / name).read_text(encoding="utf-8") for name in ("wizard/texts.js", "mapping/editor.js")]
+    parts = [
+        (_HERE / name).read_text(encoding="utf-8")
+        for name in ("wizard/texts.js", "mapping/words.js", "mapping/editor.js")
+    ]
     constants = {
         "LANGUAGE": "zh" if language.startswith("zh") else "en",
         "TEXTS": words.translations(words.said_in("\n".join(parts))),

@@ -21,7 +21,18 @@ _FOLDER = Path(__file__).with_name("wizard")
 _API_DOCS = Path(drf_spectacular_sidecar.__file__).parent / "static" / "drf_spectacular_sidecar"
 # One script in this order: what follows uses what comes before.
 _PARTS = (
-    *("texts", "elements", "server", "provider", "offers", "chooser", "../mapping/editor", "preview", "connection"),
+    *(
+        "texts",
+        "elements",
+        "server",
+        "provider",
+        "offers",
+        "chooser",
+        "../mapping/words",
+        "../mapping/editor",
+        "preview",
+        "connection",
+    ),
     *("review", "refresh", "card", "menu", "start"),
 )
 
