@@ -102,8 +102,9 @@ def _columns(inspection: Inspection, first: dict[str, str | None]) -> list[dict[
             "holds": seen.holds,
             "is_key": seen.column.is_key,
             "first": first.get(seen.name),
-            "kind": seen.kind.value if seen.kind else None,
-            "kinds": [kind.value for kind in kinds_for(seen.column.type)],
+            "kind": seen.read.way if seen.read else None,
+            # What was seen, such as `bytes@78`, may be more than a kind.
+            "kinds": [*dict.fromkeys([*([seen.read.way] if seen.read else []), *kinds_for(seen.column.type)])],
         }
         for seen in inspection.seen
     ]

@@ -44,6 +44,10 @@ class SeenColumn:
     read: Field | None = None
     length: float = 0
 
+    @property
+    def kind(self) -> FieldKind | None:
+        return self.read.kind if self.read else None
+
 
 @dataclass(frozen=True)
 class Inspection:

@@ -54,7 +54,7 @@ def _column_for(inspection: Inspection, field: str, is_text: bool, taken: set[st
         if namesake in ranked:
             ranked = [namesake]
     best = max(ranked, key=lambda seen: (seen.length, seen.rows), default=None)
-    return Field(best.name, best.kind) if best and best.kind else None
+    return best.read if best else None
 
 
 def _is_picture(seen: SeenColumn) -> bool:

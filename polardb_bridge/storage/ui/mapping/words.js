@@ -15,6 +15,7 @@ const ROLES = {
   annotation_uid: t("Id of the annotation"),
   annotation_create_at: t("Time of the annotation"),
   annotation_update_at: t("Time of its last change"),
+  label: t("Label, as plain text"),
 };
 const KINDS = {
   base64: t("Picture as base64"),
@@ -24,6 +25,8 @@ const KINDS = {
   number: t("Number"),
   json: t("JSON"),
   datetime: t("Time"),
+  urls: t("List of addresses"),
+  base64s: t("List of pictures as base64"),
 };
 // What the first rows hold, as the server says it (table/inspection.py).
 const HOLDS = {
