@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from django.core.management import CommandError, call_command
 from projects.models import Project
 from tasks.models import Task
@@ -16,12 +14,9 @@ from tasks.models import Task
 from polardb_bridge.errors import ReconfigureError
 from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.images.verify import verify
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
-from polardb_bridge.storage.sync.run import run_sync
-from polardb_bridge.table.connection import begin, connect
-from polardb_bridge.webhooks.delivery import deliver_due
 from polardb_bridge.webhooks.reconcile import reconcile
-from support.source_data import Source, image_bytes, region
+from support.source_data import image_bytes, region
+from support.things import Labeling
 
 pytestmark = pytest.mark.usefixtures("commands_database")
 
@@ -43,85 +38,6 @@ def mood(choice: str) -> dict[str, Any]:
         "to_name": "text",
         "from_name": "mood",
     }
-
-
-@dataclass
-class Labeling:
-    """A project whose storages were made over HTTP, as its members would, of the table `things`."""
-
-    api: Any
-    source: Source
-    form: dict[str, Any]
-    mapping: dict[str, Any]
-
-    def add(self, kind: str = "", **fields: Any) -> Any:
-        """Ask for a storage; the answer."""
-        form = {**self.form, "mapping": self.mapping, **fields}
-        return self.api.post(f"/api/storages/{kind}polardb", form, format="json")
-
-    def begin(self, **fields: Any) -> None:
-        for kind in ("", "export/"):
-            made = self.add(kind, can_delete_objects=True, **fields)
-            assert made.status_code == 201, made.content
-        self.sync()
-
-    def sync(self) -> Any:
-        return run_sync(self.storage, force=True)
-
-    @property
-    def storage(self) -> PolarDBImportStorage:
-        found: PolarDBImportStorage = PolarDBImportStorage.objects.get()
-        return found
-
-    @property
-    def target(self) -> PolarDBExportStorage:
-        found: PolarDBExportStorage = PolarDBExportStorage.objects.get()
-        return found
-
-    def data(self) -> dict[int, dict[str, Any]]:
-        """What the tasks hold beside the row's key and name, by key."""
-        tasks = [dict(task.data) for task in Task.objects.order_by("pk")]
-        assert all(task.pop("original_name") for task in tasks)
-        return {task.pop("id"): task for task in tasks}
-
-    def task(self, key: int) -> Task:
-        return Task.objects.get(data__id=key)
-
-    def submit(self, key: int, result: dict[str, Any]) -> int:
-        url = f"/api/tasks/{self.task(key).pk}/annotations/"
-        answer = self.api.post(url, {"result": [result]}, format="json")
-        assert answer.status_code == 201, answer.content
-        annotation: int = answer.json()["id"]
-        self.deliver()
-        return annotation
-
-    def deliver(self) -> None:
-        reports = deliver_due()
-        assert not any(report.error for report in reports.values()), reports
-
-    def execute(self, statement: str, **values: Any) -> None:
-        with begin(self.source.parameters) as connection:
-            connection.execute(sa.text(statement), values)
-
-    def rows(self) -> list[dict[str, Any]]:
-        with connect(self.source.parameters) as connection:
-            return [dict(row) for row in connection.execute(sa.text("SELECT * FROM things ORDER BY id")).mappings()]
-
-    def result(self, key: int) -> Any:
-        [text] = [row["answer"] for row in self.rows() if row["id"] == key]
-        return None if text is None else json.loads(text)
-
-    def show(self, config: str) -> None:
-        project = Project.objects.get(pk=self.form["project"])
-        project.label_config = config
-        project.save()
-
-
-@pytest.fixture
-def labeling(source: Source, user: Any, api: Any) -> Labeling:
-    project = Project.objects.create(title="Things", created_by=user, organization=user.active_organization)
-    where = {part: getattr(source.parameters, part) for part in ("host", "port", "database", "user")}
-    return Labeling(api, source, {"project": project.pk, "table": "things", **where}, {})
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-import sqlalchemy as sa
 from django.db import models, transaction
 from django.utils import timezone
 
@@ -17,11 +16,11 @@ from polardb_bridge.storage.images.reading import MAX_BYTES_IN_MEMORY, LargeImag
 from polardb_bridge.storage.images.unreadable import UnreadableImage, UnreadableRow, rows
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.field_values import unpacked_texts, values_of
 from polardb_bridge.table.keys import Key
 from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.pictures import decode_image, picture_of
-from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, SourceRow, read_rows
+from polardb_bridge.table.row_contents import RowContents
+from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, read_rows
 
 
 class Verification(models.Model):
@@ -117,17 +116,19 @@ def _look(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLin
     large: list[Key] = []
     row_ids = [link.row_key for link in links]
     table = storage.source_table
-    has_addresses = mapping_of(table).has_addresses
+    mapping = mapping_of(table)
     with (
         connect(storage.connection_parameters()) as connection,
-        closing(read_rows(connection, table, row_ids, max_bytes=MAX_BYTES_IN_MEMORY, with_texts=has_addresses)) as rows,
+        closing(
+            read_rows(connection, table, row_ids, max_bytes=MAX_BYTES_IN_MEMORY, with_texts=mapping.has_addresses)
+        ) as rows,
     ):
         for row in rows:
             if row.size > MAX_BYTES_IN_MEMORY:
                 large.append(row.key.id)
                 continue
             try:
-                if row.size or not (has_addresses and _has_address(table, row)):
+                if not (mapping.has_addresses and RowContents.of(mapping, row).shows_address(mapping)):
                     decode_image(picture_of(row))
             except RowError as error:
                 problems[row.key.id] = str(error)
@@ -140,16 +141,6 @@ def _look(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLin
             if isinstance(image, LargeImage):
                 image.file.close()
     return problems
-
-
-def _has_address(table: sa.Table, row: SourceRow) -> bool:
-    """Whether an address stands in the place of the picture that a row does not have.
-
-    Raises:
-        RowError: what stands there is none.
-    """
-    mapping = mapping_of(table)
-    return mapping.picture_field in values_of(mapping, unpacked_texts(mapping, row.texts))
 
 
 def _keep(links: Sequence[PolarDBImportStorageLink], problems: dict[Key, str]) -> None:

@@ -18,7 +18,7 @@ from polardb_bridge.storage.sync.compared import LinkedRow
 from polardb_bridge.storage.sync.existing_results import ExistingResult, read_existing
 from polardb_bridge.storage.sync.read_ahead import read_ahead
 from polardb_bridge.storage.sync.report import SyncReport
-from polardb_bridge.storage.sync.task_pictures import MAX_DATA_URI_BYTES, RowContents, Shown, shown_picture
+from polardb_bridge.storage.sync.task_pictures import MAX_DATA_URI_BYTES, Shown, shown_picture
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.field_values import empty_values, nothing_to_label
 from polardb_bridge.table.fields import ROW_FIELDS
@@ -27,6 +27,7 @@ from polardb_bridge.table.keys import Key
 from polardb_bridge.table.mapping import TableMapping, mapping_of
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.pictures import find_pictures
+from polardb_bridge.table.row_contents import RowContents
 from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, RowKey, SourceRow, read_digests, read_rows
 
 MAX_BATCH_ROWS = 1000
