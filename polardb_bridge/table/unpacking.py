@@ -15,6 +15,8 @@ MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 # At once: what is left over of them is copied with each piece that comes out.
 _FED_BYTES = 64 * 1024
+# Enough to tell what it is.
+_BEGIN_BYTES = 512
 # https://docs.python.org/3/library/zlib.html#zlib.decompress
 _GZIP, _ZLIB, _BARE = 31, 15, -15
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -65,7 +67,7 @@ def begin_unpacking(packing: Packing, start: bytes) -> bytes:
     """What the first bytes of packed data unpack to; none if they are not packed like this."""
     data = start[_LENGTH_BYTES:] if packing is Packing.MYSQL else start
     try:
-        return zlib.decompressobj(_window(packing, data)).decompress(data, len(start))
+        return zlib.decompressobj(_window(packing, data)).decompress(data, _BEGIN_BYTES)
     except zlib.error:
         return b""
 

@@ -171,6 +171,50 @@ def test_odd_tables(source: Source, capsys: pytest.CaptureFixture[str]) -> None:
         call_command("inspect_table", "not_there")
 
 
+def test_each_column_has_its_reading(source: Source, capsys: pytest.CaptureFixture[str]) -> None:
+    source.execute(
+        "CREATE TABLE pages (id INT PRIMARY KEY, photo LONGBLOB, packed LONGBLOB, notes BLOB, scans LONGTEXT,"
+        " urls TEXT, list JSON, doc JSON, price DECIMAL(9,2), made DATETIME, annotation_data LONGTEXT)"
+    )
+    with begin(source.parameters) as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO pages VALUES (1, :ole, COMPRESS(:png), COMPRESS(REPEAT('some words ', 9)), :scans,"
+                " 'https://a.example/1.jpg, https://a.example/2.jpg', :list, '{}', 1.5, '2024-05-01', NULL)"
+            ),
+            {"ole": b"OLE" + bytes(75) + PNG, "png": PNG, "scans": json.dumps([base64.b64encode(PNG).decode()] * 2),
+             "list": json.dumps(["https://a.example/1.jpg"])},
+        )  # fmt: skip
+    _, answer = seen(capsys, "pages")
+    assert {column["name"]: column["read"] for column in answer["columns"]} == {
+        "id": "id:number",
+        "photo": "photo:bytes@78",
+        "packed": "packed:bytes|mysql",
+        "notes": "notes:text|mysql",
+        "scans": "scans:base64s",
+        "urls": "urls:urls",
+        "list": "list:urls",
+        "doc": "doc:json",
+        "price": "price:number",
+        "made": "made:datetime",
+        "annotation_data": "",
+    }
+    for drop, proposal in (
+        ("title", "image=photo:bytes@78"),
+        ("photo", "'image=packed:bytes|mysql'"),
+        ("packed", "pages=scans:base64s"),
+        ("scans", "pages=urls:urls"),
+        ("urls", "pages=list:urls"),
+        ("list", "'text=notes:text|mysql'"),
+    ):
+        if drop != "title":
+            source.execute(f"ALTER TABLE pages DROP COLUMN {drop}")
+        output = run(capsys, "pages")
+        assert f"--map {proposal}" in output
+        arguments, statement = proposed(output)
+        assert deployed(statement).mapping.data, arguments
+
+
 def test_a_table_without_pictures(source: Source, capsys: pytest.CaptureFixture[str]) -> None:
     source.execute(
         "CREATE TABLE reviews (id INT PRIMARY KEY, title VARCHAR(90), body TEXT, shop VARCHAR(20),"
