@@ -7,8 +7,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models.signals import post_save
 
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorageLink
-from polardb_bridge.storage.signals import export_sync_requested, tasks_adopted
+from polardb_bridge.choices import WritesTo
+from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.signals import annotations_read, export_sync_requested, tasks_adopted
 from polardb_bridge.webhooks import capture, rewrite, wakeup
 from polardb_bridge.webhooks.delivery import retry_now
 
@@ -17,6 +18,7 @@ def connect_signals() -> None:
     """Listen; called once when the app is ready."""
     post_save.connect(storage_saved, sender=PolarDBExportStorage, dispatch_uid="polardb_storage_saved")
     tasks_adopted.connect(adopted, dispatch_uid="polardb_tasks_adopted")
+    annotations_read.connect(read_from_rows, dispatch_uid="polardb_annotations_read")
     export_sync_requested.connect(sync_requested, dispatch_uid="polardb_sync_requested")
 
 
@@ -33,6 +35,12 @@ def adopted(sender: Any, task_ids: list[int], **kwargs: Any) -> None:
     """What was submitted while no storage had these tasks is to be in their rows."""
     with transaction.atomic():
         capture.tasks_changed(task_ids)
+
+
+def read_from_rows(sender: Any, storage: PolarDBImportStorage, task_ids: list[int], **kwargs: Any) -> None:
+    """What rows hold already, result tables lack."""
+    targets = PolarDBExportStorage.objects.filter(project=storage.project_id, writes_to=WritesTo.RESULT_TABLE)
+    capture.mark([(target, task) for target in targets.values_list("pk", flat=True) for task in task_ids])
 
 
 def sync_requested(sender: Any, storage: PolarDBExportStorage, **kwargs: Any) -> None:

@@ -331,3 +331,15 @@ def test_tasks_without_a_row_are_no_rows(project: LabelingProject, results: Resu
     Annotation.objects.create(task=task, project=task.project, result=[region("cat")])
     project.deliver()
     assert not results.rows()
+
+
+def test_what_rows_hold_already_is_there_too(results: Results, source: Source, user: Any, api: Any) -> None:
+    known = "3f2504e0-4f89-11d3-9a0c-0305e82c3301"
+    source.execute(
+        f"UPDATE {TABLE} SET annotation_data = '[]', annotation_count = 1, annotation_uid = '{known}' WHERE id = 2"
+    )
+    before = source.row(2)
+    project = labeled(api)
+    project.deliver()
+    assert [(row["row_key"], row["annotation_uid"]) for row in results.rows()] == [("2", known)]
+    assert source.row(2) == before

@@ -18,6 +18,7 @@ from tasks.models import Annotation, Prediction, Task
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.storage.models import PolarDBImportStorage
+from polardb_bridge.storage.signals import annotations_read
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.keys import Key
 from polardb_bridge.table.parameters import ConnectionParameters
@@ -108,7 +109,7 @@ def _refused(problem: str) -> RowError:
 
 
 def create_annotations(storage: PolarDBImportStorage, existing: Sequence[tuple[Task, ExistingResult]]) -> None:
-    """Annotations with the ids and times of the rows. They are no change of ours: nothing is written back for them."""
+    """Annotations with the ids and times of the rows. They are no change of ours: nothing goes back into the rows."""
     uids = [result.uid for _, result in existing if result.uid]
     taken = set(Annotation.objects.filter(unique_id__in=uids).values_list("unique_id", flat=True))
     # Django's own queryset: that of the model marks what it creates for write-back (webhooks/capture.py).
@@ -131,6 +132,7 @@ def create_annotations(storage: PolarDBImportStorage, existing: Sequence[tuple[T
     controls = {region["from_name"] for _, result in existing for region in result.regions if "from_name" in region}
     summary.created_labels = {**{name: {} for name in controls}, **summary.created_labels}
     summary.update_created_annotations_and_labels(annotations)
+    annotations_read.send(sender=type(storage), storage=storage, task_ids=[task.pk for task, _ in existing])
 
 
 def _free(uid: uuid.UUID | None, taken: set[uuid.UUID]) -> uuid.UUID:
