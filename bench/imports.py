@@ -22,7 +22,8 @@ def bound(storage: Any, delivery: str) -> None:
 
     from polardb_bridge.storage.models import PolarDBImportStorageLink
     from polardb_bridge.table.connection import connect
-    from polardb_bridge.table.rows import KeyRange, read_key_page, read_rows
+    from polardb_bridge.table.row_keys import KeyRange, read_key_page
+    from polardb_bridge.table.rows import read_rows
 
     size = 1000 if delivery == "link" else 60
     with connect(storage.connection_parameters()) as connection:

@@ -29,7 +29,7 @@ from bench.viewers import VIEWERS, Viewing, watch
 from dev.label_studio import LabelStudio
 from dev.servers import MariaDB, PostgreSQL
 from polardb_bridge.choices import ImageDelivery
-from polardb_bridge.table.mapping import NOTHING_ASKED, AskedMapping
+from polardb_bridge.table.asked_mapping import NOTHING_ASKED, AskedMapping
 
 RESULTS = Path(__file__).with_name("results.md")
 EMAIL, PASSWORD = "bench@example.com", "only-for-the-bench"

@@ -94,6 +94,21 @@ class Packing(Choice):
     MYSQL = "mysql"
 
 
+class VersionKind(Choice):
+    """By what it is told that a row has changed."""
+
+    TIME = "time"  # a column of times, which the server's clock orders
+    VALUE = "value"  # another column: other values are other versions
+    SQL = "sql"  # the same of an expression
+    DIGEST = "digest"  # all that tasks show
+    NONE = "none"  # nothing: rows are followed as they come and go
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether of two versions one is newer; otherwise they are the same, or they are not."""
+        return self in (VersionKind.TIME, VersionKind.DIGEST)
+
+
 _LABELS: dict[Choice, str] = {
     TlsMode.DISABLED: "Disabled",
     TlsMode.REQUIRED: "Required",

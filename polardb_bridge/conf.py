@@ -208,6 +208,14 @@ def names_of(host: str) -> tuple[str, ...]:
     return ("localhost", "127.0.0.1") if host.lower() in ("localhost", "127.0.0.1") else (host.lower(),)
 
 
+def is_shared_account(host: str, port: int, user: str) -> bool:
+    """Whether that is the account of `POLARDB_URL`, whose statements and deployments many share."""
+    shared = configuration().database
+    return bool(
+        shared and set(names_of(shared.host)) & set(names_of(host)) and (shared.port, shared.user) == (port, user)
+    )
+
+
 def _canonical(host: str) -> str:
     return str(parse_address(host) or host.lower())
 

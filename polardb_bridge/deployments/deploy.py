@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import string
+from dataclasses import replace
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -27,7 +28,7 @@ PASSWORD_LENGTH = 20
 
 
 def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployment:
-    """Make the deployment for a table of the database `parameters`, and have its rows synced in the background.
+    """Make the deployment for a table of the server `parameters`, and have its rows synced in the background.
 
     Raises:
         DeploymentExistsError: the name is taken, or the table by another deployment.
@@ -35,7 +36,8 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
         BridgeError: a name, the title, the template or the table is unfit, or the database cannot be reached.
     """
     title = _checked_title(statement)
-    table_address = parameters.table_address(statement.source)
+    database = statement.database or parameters.database
+    table_address = replace(parameters, database=database).table_address(statement.source)
     _check_free(statement, table_address)
     prepared = prepare(
         parameters,
@@ -43,6 +45,7 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
         source=statement.source,
         asked=statement.mapping,
         result_table=statement.result_table,
+        database=database,
     )
     _check_free(statement, table_address, prepared.identity)
     password = random_password()
@@ -52,7 +55,7 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
             deployment: Deployment = Deployment.objects.create(
                 name=statement.name,
                 template_id=statement.template_id,
-                source=statement.source,
+                source=statement.source if database == parameters.database else f"{database}.{statement.source}",
                 table_address=table_address,
                 table_identity=str(prepared.identity),
                 rows=prepared.rows,
@@ -65,7 +68,7 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
             user.save(update_fields=["active_organization"])
             with acting_user(user):
                 made = create_project(
-                    parameters,
+                    prepared.parameters,
                     source=statement.source,
                     prepared=prepared,
                     title=title,
@@ -83,7 +86,7 @@ def deploy(statement: DeployModel, parameters: ConnectionParameters) -> Deployme
     except IntegrityError:
         _check_free(statement, table_address, prepared.identity)
         if prepared.writes_rows:
-            check_table_is_free(parameters, statement.source, prepared.identity)
+            check_table_is_free(prepared.parameters, statement.source, prepared.identity)
         raise
     logger.info("Deployment %s serves %s", deployment.name, statement.source)
     return deployment

@@ -46,6 +46,7 @@ class Deployment(models.Model):
     """A labeling service for one source table: an organization with one user and one project.
 
     user, organization and project are None if somebody has deleted them by hand in Label Studio.
+    source: the table, with its database if that is not the one of POLARDB_URL.
     table_address: `host:port/database.table`. table_identity: which table that is, as `table.identity.TableIdentity`;
     None if it is not known. rows: about how many it had when it was deployed.
     template_id: as it stood in the statement, the id or name of a row of `annotation_template`.
@@ -61,7 +62,7 @@ class Deployment(models.Model):
     )
     project = models.OneToOneField(Project, on_delete=models.SET_NULL, null=True, related_name="deployment")
     template_id = models.CharField(max_length=255)
-    source = models.CharField(max_length=64)
+    source = models.CharField(max_length=129)
     # Two deployments of one table would write their own results into the same rows, in turns.
     table_address = models.CharField(max_length=512, unique=True)
     table_identity = models.CharField(max_length=512, null=True, unique=True)  # noqa: DJ001  # "" would be one table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.errors import BridgeError
@@ -29,7 +31,7 @@ def notes_on_table(
         return []
     try:
         table = storage.source_table
-        with connect(parameters) as connection:
+        with connect(replace(parameters, database=storage.database, read_only=storage.runs_sql)) as connection:
             is_written = bool(row_targets_of(storage))
             there = validate_table(connection, table, to_write=is_written)
             mapping = mapping_of(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -23,11 +23,13 @@ from polardb_bridge.storage.label_role import check_label_column
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage, stored_parameters
 from polardb_bridge.storage.owners import check_table_is_free
 from polardb_bridge.storage.result_tables import check_result_table
+from polardb_bridge.table.asked_mapping import NOTHING_ASKED, AskedMapping
 from polardb_bridge.table.choosing import complete
 from polardb_bridge.table.columns import reading_warnings
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.identity import TableIdentity, read_identity
-from polardb_bridge.table.mapping import DOCUMENTED, NOTHING_ASKED, AskedMapping, TableMapping
+from polardb_bridge.table.identity import TableIdentity, name_of, read_identity
+from polardb_bridge.table.key_counts import check_key
+from polardb_bridge.table.mapping import DOCUMENTED, TableMapping
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.privileges import check_select, check_update
 from polardb_bridge.table.schema import labeling_warnings, open_table, source_table, validate_table
@@ -87,12 +89,13 @@ def provision_project(
     image_delivery: ImageDelivery = ImageDelivery.AUTO,
     asked: AskedMapping = NOTHING_ASKED,
     result_table: str | None = None,
+    database: str | None = None,
 ) -> ProvisionedProject:
     """Create the project `name` for the table `source` with the labels of `template`; all of it or nothing.
 
     template: id or name of a row of `annotation_template`. owner: the first user if None. asked: which columns are
     what; nothing: the documented layout. result_table: where results go; into the rows, too, if `asked` says into which
-    columns.
+    columns. database: of the table; that of `parameters`, where the result table is, if None.
 
     Raises:
         BridgeError: the template, table, name or user is unknown or unfit, or the database cannot be reached.
@@ -103,11 +106,13 @@ def provision_project(
     existing = _existing(name, organization)
     if existing:
         return existing
-    prepared = prepare(parameters, template=template, source=source, asked=asked, result_table=result_table)
+    prepared = prepare(
+        parameters, template=template, source=source, asked=asked, result_table=result_table, database=database
+    )
     try:
         with transaction.atomic(), acting_user(owner):
             return create_project(
-                parameters,
+                prepared.parameters,
                 source=source,
                 prepared=prepared,
                 title=name,
@@ -121,7 +126,7 @@ def provision_project(
         if existing:
             return existing
         if prepared.writes_rows:
-            check_table_is_free(parameters, source, prepared.identity)
+            check_table_is_free(prepared.parameters, source, prepared.identity)
         raise
 
 
@@ -137,18 +142,28 @@ def _existing(name: str, organization: Organization) -> ProvisionedProject | Non
 
 
 @dataclass(frozen=True)
-class PreparedTable:
-    """A source table that can be labeled. rows: how many it has, about if they are many.
+class PreparedResults:
+    """A result table that takes the results of a source. parameters: who writes it."""
 
-    writes_rows: whether results go into its rows. result_table: its name and which it is, if results go into one.
+    parameters: ConnectionParameters
+    name: str
+    identity: TableIdentity
+
+
+@dataclass(frozen=True)
+class PreparedTable:
+    """A source table that can be labeled. rows: how many it has, about if they are many. parameters: who reads it.
+
+    writes_rows: whether results go into its rows. results: where else they go.
     """
 
+    parameters: ConnectionParameters
     labeling_config: str
     rows: int
     identity: TableIdentity
     mapping: TableMapping
     writes_rows: bool = True
-    result_table: tuple[str, TableIdentity] | None = None
+    results: PreparedResults | None = None
 
 
 def prepare(
@@ -158,39 +173,49 @@ def prepare(
     source: str,
     asked: AskedMapping = NOTHING_ASKED,
     result_table: str | None = None,
+    database: str | None = None,
 ) -> PreparedTable:
-    """Check that the table `source` can be labeled with `template`.
+    """Check that the table `source` can be labeled with `template`, which the database of `parameters` holds.
 
-    asked: which columns are what; nothing: the documented layout. result_table: as for `provision_project`.
+    asked: which columns are what; nothing: the documented layout. result_table, database: as for `provision_project`.
 
     Raises:
         TableTakenError: a target writes that table already.
         BridgeError: the template or table is unknown or unfit, or the database cannot be reached.
     """
+    there = replace(parameters, database=database or parameters.database)
     writes_rows = result_table is None or asked.results is not None
+    if writes_rows and not asked.query:
+        check_table_is_free(there, source)
+    reading = replace(there, read_only=asked.may_run_sql)
+    with connect(reading) as connection:
+        identity = read_identity(connection, name_of(source, asked.query))
     if writes_rows:
-        check_table_is_free(parameters, source)
+        check_table_is_free(there, source, identity)
     with connect(parameters) as connection:
-        identity = read_identity(connection, source)
-        if writes_rows:
-            check_table_is_free(parameters, source, identity)
         chosen = find_template(connection, template)
-        config = checked_config(chosen.schema, template)
-        mapping = DOCUMENTED if asked.is_nothing else complete(asked, open_table(connection, source))
+    config = checked_config(chosen.schema, template)
+    with connect(reading) as connection:
+        mapping = DOCUMENTED if asked.is_nothing else complete(asked, open_table(connection, source, asked.query))
         table = source_table(source, mapping)
         found = validate_table(connection, table, to_write=writes_rows)
+        check_key(connection, table)
         check_select(connection, table)
-        if writes_rows:
-            check_update(connection, table, parameters)
-            check_label_column(connection, table, config)
         rows = read_table_size(connection, table).rows
         warnings = labeling_warnings(connection, found, mapping) if writes_rows else reading_warnings(found, mapping)
-        there = check_result_table(connection, result_table, mapping, parameters, source) if result_table else None
+    if writes_rows:
+        with connect(there) as connection:
+            check_update(connection, table, there)
+            check_label_column(connection, table, config)
+    results = None
+    if result_table:
+        with connect(parameters) as connection:
+            known = check_result_table(connection, result_table, mapping, there, source)
+        results = PreparedResults(parameters, result_table, known)
     image_field(config, mapping)
     for warning in warnings:
         logger.warning("Table %s: %s", source, warning)
-    results = (result_table, there) if result_table and there else None
-    return PreparedTable(config, rows, identity, mapping, writes_rows, results)
+    return PreparedTable(there, config, rows, identity, mapping, writes_rows, results)
 
 
 def create_project(
@@ -213,12 +238,12 @@ def create_project(
         is_published=True,
     )
 
-    def at(table: str, identity: TableIdentity) -> dict[str, Any]:
-        known = known_as(parameters.table_address(table), identity)
-        return {"project": project, "title": table, "table": table, "known_as": known, **stored_parameters(parameters)}
+    def at(server: ConnectionParameters, table: str, identity: TableIdentity) -> dict[str, Any]:
+        known = known_as(server.table_address(table), identity)
+        return {"project": project, "title": table, "table": table, "known_as": known, **stored_parameters(server)}
 
     where = {
-        **at(source, prepared.identity),
+        **at(parameters, source, prepared.identity),
         "mapping": prepared.mapping.to_json(),
         "owned_table": prepared.identity.key,
     }
@@ -228,10 +253,13 @@ def create_project(
     create_target = PolarDBExportStorage.objects.create
     target = result_storage = None
     if prepared.writes_rows:
+        where["mapping"] = replace(prepared.mapping, filter="").to_json()
         target = create_target(**where, can_delete_objects=True)
-    if prepared.result_table:
+    if results := prepared.results:
         result_storage = create_target(
-            **at(*prepared.result_table), writes_to=WritesTo.RESULT_TABLE, can_delete_objects=True
+            **at(results.parameters, results.name, results.identity),
+            writes_to=WritesTo.RESULT_TABLE,
+            can_delete_objects=True,
         )
     return ProvisionedProject(
         project, import_storage, target or result_storage, created=True, result_storage=result_storage

@@ -37,6 +37,7 @@ class DeploymentStatus:
 
     reason: why it failed or is degraded, in one line; empty otherwise. rows: how many there are to become tasks, as far
     as is known. failed_rows: of them, those that the last sync could not read.
+    query, filter: what is read by the name of the source in place of a table, and which of its rows become tasks.
     password: the first one; None once the user has changed it, and if it was not asked for. username: empty if the user
     was deleted.
     annotated: tasks with a submitted annotation. pending_writebacks: results that are not in their rows yet;
@@ -53,6 +54,8 @@ class DeploymentStatus:
     white_ip_name: str
     allowed_networks: tuple[str, ...]
     source: str
+    query: str
+    filter: str
     template_id: str
     rows: int
     tasks: int
@@ -149,6 +152,8 @@ def _status(deployment: Deployment, counts: _Counts, *, with_password: bool) -> 
         white_ip_name=deployment.white_ip_name,
         allowed_networks=tuple(deployment.allowed_networks),
         source=deployment.source,
+        query=storage.table_mapping.query if storage else "",
+        filter=storage.table_mapping.filter if storage else "",
         template_id=deployment.template_id,
         rows=deployment.rows if state is DeploymentState.DEPLOYING else rows,
         tasks=counts.tasks,

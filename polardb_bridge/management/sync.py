@@ -46,4 +46,5 @@ def in_words(report: SyncReport) -> str:
     words += [f"{report.updated} refreshed"] if report.updated else []
     words += [f"{report.removed} of deleted rows removed"] if report.removed else []
     words += [f"{report.kept} of deleted rows kept"] if report.kept else []
+    words += [f"{report.outside} outside the filter kept"] if report.outside else []
     return ", ".join([*words, f"{report.failed} rows failed"])

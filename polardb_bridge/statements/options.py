@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -13,11 +12,9 @@ from polardb_bridge.statements.names import MAX_NAME_LENGTH, is_name, name_rule
 from polardb_bridge.statements.tokens import Kind, Token
 from polardb_bridge.table.fields import PICTURE, parse_field, parse_fields
 from polardb_bridge.table.keys import parse_columns, typed_columns
-from polardb_bridge.table.mapping import parse_results
-from polardb_bridge.table.schema import check_table_name
-
-# `database.table` as statements of SQL have it, with or without backticks around either part.
-_QUALIFIED = re.compile(r"(?:(`?)([^`.]+)\1\.)?(`?)([^`.]+)\3")
+from polardb_bridge.table.result_columns import parse_results
+from polardb_bridge.table.schema import check_table_name, qualified_name
+from polardb_bridge.table.sql import check_condition, check_query
 
 
 class WrongValueError(Exception):
@@ -64,9 +61,9 @@ def _filled_text(token: Token) -> str:
 def _table(token: Token) -> str:
     """`table`, or `database.table`."""
     value = _visible(_filled_text(token))
-    found = _QUALIFIED.fullmatch(value) if token.kind is Kind.STRING else None
     try:
-        return ".".join(check_table_name(name) for name in (found.group(2, 4) if found else [value]) if name)
+        names = qualified_name(value) if token.kind is Kind.STRING else [check_table_name(value)]
+        return ".".join(name for name in names if name)
     except InvalidInputError:
         raise WrongValueError("a table's name of 1 to 64 letters, digits, _, $ and -") from None
 
@@ -150,6 +147,23 @@ def _one_of(choices: type[Choice]) -> Callable[[Token], str]:
     return read
 
 
+def _condition(token: Token) -> str:
+    value = _filled_text(token)
+    try:
+        return check_condition(value)
+    except InvalidInputError as error:
+        raise WrongValueError(f"a condition of SQL, such as 'shop_id = 7': {error}") from None
+
+
+def _query(token: Token) -> str:
+    value = _filled_text(token)
+    try:
+        return check_query(value)
+    except InvalidInputError as error:
+        example = "SELECT id, body FROM reviews"
+        raise WrongValueError(f"a query, such as '{example}': {error}") from None
+
+
 Readers: TypeAlias = Mapping[str, Callable[[Token], "str | bool"]]
 
 DEPLOY_OPTIONS: Readers = {
@@ -166,6 +180,8 @@ DEPLOY_OPTIONS: Readers = {
     "version_column": _column_or_none,
     "result_columns": _result_columns,
     "result_table": _table_here,
+    "query": _query,
+    "filter": _condition,
 }
 ALLOW_LIST_OPTIONS: Readers = {"ips": _text}
 DROP_OPTIONS: Readers = {"force": _flag}

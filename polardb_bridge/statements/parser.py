@@ -27,7 +27,7 @@ from polardb_bridge.statements.options import (
     checked_name,
 )
 from polardb_bridge.statements.tokens import END, VERTICAL_END, Kind, Token, tokenize
-from polardb_bridge.table.mapping import AskedMapping
+from polardb_bridge.table.asked_mapping import AskedMapping
 
 MAX_TEXT_LENGTH = 1024 * 1024
 _MAX_SHOWN_LENGTH = 40

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
-from polardb_bridge.table.mapping import NOTHING_ASKED, AskedMapping
+from polardb_bridge.table.asked_mapping import NOTHING_ASKED, AskedMapping
 
 # The one model that can be deployed.
 MODEL = "Label-Studio"
@@ -34,6 +34,8 @@ MAPPING_OPTIONS = {
     "name_column": "name",
     "version_column": "version",
     "result_columns": "results",
+    "query": "query",
+    "filter": "condition",
 }
 
 

@@ -31,6 +31,9 @@ class IdentityMixin(models.Model):
         @property
         def table_address(self) -> str: ...
 
+        @property
+        def identified_name(self) -> str: ...
+
     @property
     def address(self) -> dict[str, Any]:
         """The fields that say where the table is."""
@@ -62,7 +65,7 @@ class IdentityMixin(models.Model):
         Raises:
             BridgeError: the server does not answer.
         """
-        found = known_as(self.table_address, read_identity(connection, self.table))
+        found = known_as(self.table_address, read_identity(connection, self.identified_name))
         if found != self.known_as:
             self.known_as = found
             self._as_saved().update(known_as=found)

@@ -35,7 +35,10 @@ _IMAGE = re.compile(
 
 @dataclass(frozen=True)
 class ImageLink:
-    """Which image. version: the row's (table/rows.py). revision: how often its task was refreshed. page: of a list."""
+    """Which image.
+
+    version: the row's (table/versions.py). revision: how often its task was refreshed. page: of a list.
+    """
 
     storage_id: int
     row_id: Key

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from django.db import models
 
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.choosing import complete
 from polardb_bridge.table.columns import TableWarning, problems_of
-from polardb_bridge.table.mapping import AskedMapping, TableMapping
+from polardb_bridge.table.identity import name_of
+from polardb_bridge.table.mapping import TableMapping
 from polardb_bridge.table.schema import open_table, source_table
 from polardb_bridge.table.text import quoted
 
@@ -36,6 +38,21 @@ class MappedMixin(models.Model):
         return TableMapping.from_json(self.mapping)
 
     @property
+    def runs_sql(self) -> bool:
+        """Whether its statements hold SQL of people. Of a new storage, too, whose mapping is not whole yet."""
+        return AskedMapping.from_json(self.mapping or {}).may_run_sql
+
+    @property
+    def query(self) -> str:
+        """What is read in place of a table; empty if a table or a view is."""
+        return AskedMapping.from_json(self.mapping or {}).query
+
+    @property
+    def identified_name(self) -> str:
+        """What the server is asked about to tell it from all others."""
+        return name_of(self.table, self.query)
+
+    @property
     def source_table(self) -> sa.Table:
         """The table, to read and write by; nobody has looked whether the database holds it."""
         return source_table(self.table, self.table_mapping)
@@ -47,9 +64,14 @@ class MappedMixin(models.Model):
 
     @property
     def key_column(self) -> str:
-        """What the rows are known by, in lower case as servers compare it: a column's name, or several in backticks."""
-        names = [name.lower() for name in self.table_mapping.key_columns]
-        return names[0] if len(names) == 1 else ",".join(map(quoted, names))
+        """What the rows are known by, in lower case as servers compare it: a column's name, or several in backticks.
+
+        Of a query, whose name people choose, with what tells it from a table and from other queries.
+        """
+        mapping = self.table_mapping
+        names = [name.lower() for name in mapping.key_columns]
+        columns = names[0] if len(names) == 1 else ",".join(map(quoted, names))
+        return f"{self.identified_name}: {columns}" if mapping.query else columns
 
     def has_other_columns(self, connection: sa.Connection) -> bool:
         """Whether the form has not asked yet what the columns are for (`mapping` is None), and that cannot be told.
@@ -68,4 +90,5 @@ class MappedMixin(models.Model):
             BridgeError: the table is not there, or does not tell.
         """
         if self.mapping and self.pk is None:
-            self.mapping = complete(AskedMapping.from_json(self.mapping), open_table(connection, self.table)).to_json()
+            asked = AskedMapping.from_json(self.mapping)
+            self.mapping = complete(asked, open_table(connection, self.table, asked.query)).to_json()

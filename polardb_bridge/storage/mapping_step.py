@@ -11,13 +11,16 @@ import sqlalchemy as sa
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.image_field import image_field, shown_fields
 from polardb_bridge.storage.preview import first_tasks
-from polardb_bridge.table.columns import FoundTable, kinds_for, problems_of
+from polardb_bridge.table.asked_mapping import AskedMapping
+from polardb_bridge.table.columns import kinds_for, problems_of
 from polardb_bridge.table.excerpts import first_values
 from polardb_bridge.table.fields import Field, typed
+from polardb_bridge.table.found import FoundTable
 from polardb_bridge.table.inspection import Inspection, inspect
-from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping, TableMapping
+from polardb_bridge.table.mapping import TableMapping
 from polardb_bridge.table.privileges import check_select
 from polardb_bridge.table.proposal import fitted
+from polardb_bridge.table.result_columns import RESULT_ROLES
 from polardb_bridge.table.schema import labeling_warnings, open_table, source_table
 from polardb_bridge.table.trial import Trial, try_mapping
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import QuerySet
 
 from polardb_bridge.choices import WritesTo
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
-from polardb_bridge.table.mapping import AskedMapping
+from polardb_bridge.table.asked_mapping import AskedMapping
 
 # Of a target that was saved before this was looked at.
 GOES_NOWHERE = "No source of this project reads the table that this target writes: results go nowhere."
@@ -66,6 +67,8 @@ def target_like(source: PolarDBImportStorage) -> PolarDBExportStorage:
 
 
 def _is_same_table(one: Storage, other: Storage) -> bool:
+    if one.query or other.query:
+        return False  # its name is people's own, and may be that of a table
     if (one.database, one.table) == (other.database, other.table):
         return True
     return bool(one.identity and other.identity and one.identity.path == other.identity.path)
@@ -85,6 +88,8 @@ def follow_mapping(storage: Storage) -> None:
     """
     if storage.pk or not storage.owns_table:
         return
+    if isinstance(storage, PolarDBExportStorage) and storage.mapping:
+        storage.mapping = _without_filter(storage.mapping)
     sources = PolarDBImportStorage.objects.filter(project=storage.project_id).defer("password").order_by("pk")
     for others in (sources, _row_targets(storage.project_id)):
         for other in others:
@@ -96,7 +101,12 @@ def follow_mapping(storage: Storage) -> None:
                     "leave the mapping out, or write the same.",
                     field="mapping",
                 )
-            storage.mapping = storage.mapping or other.mapping
+            storage.mapping = storage.mapping or _without_filter(other.mapping)
+
+
+def _without_filter(mapping: dict[str, Any]) -> dict[str, Any]:
+    """The mapping of another storage: a filter is of the source that has it."""
+    return {part: value for part, value in mapping.items() if part != "filter"}
 
 
 def _is_like(storage: Storage, other: Storage) -> bool:

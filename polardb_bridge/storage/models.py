@@ -30,6 +30,7 @@ from polardb_bridge.storage.signals import export_sync_requested, import_sync_re
 from polardb_bridge.table import privileges
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.fields import PICTURE
+from polardb_bridge.table.key_counts import check_key
 from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.parameters import DEFAULT_PORT, ConnectionParameters, table_address
 from polardb_bridge.table.schema import table_warnings, validate_table
@@ -84,7 +85,7 @@ class PolarDBStorageMixin(IdentityMixin, MappedMixin):
         return user.is_superuser or getattr(self.project, "deployment", None) is None
 
     def connection_parameters(self) -> ConnectionParameters:
-        """How to connect, with the host checked.
+        """How to connect, with the host checked; what people have written into the mapping of a source cannot write.
 
         Raises:
             ReconfigureError: the host may not be connected to, or the password cannot be decrypted.
@@ -101,6 +102,7 @@ class PolarDBStorageMixin(IdentityMixin, MappedMixin):
             tls_ca=configuration().tls_ca,
             tls_cert=self.tls_cert or None,
             tls_key=self.tls_key or None,
+            read_only=self.runs_sql and isinstance(self, ImportStorage),
         )
 
     @property
@@ -158,6 +160,8 @@ class PolarDBStorageMixin(IdentityMixin, MappedMixin):
             self.complete_mapping(connection)
             table = self.source_table
             found = validate_table(connection, table, to_write=to_write)
+            if self.pk is None:
+                check_key(connection, table)
             if not to_write:
                 privileges.check_select(connection, table)
             else:
@@ -292,11 +296,13 @@ class PolarDBExportStorage(ResultTableMixin, PolarDBStorageMixin, ExportStorage)
 class PolarDBImportStorageLink(KeyedMixin, ImportStorageLink):
     """Which row a task came from, by its key as it was spelled at the last sync.
 
-    version: the row's (table/rows.py) that the task shows. is_missing: the row was missing at the last sync.
+    version: the row's (table/versions.py) that the task shows. is_missing, is_outside: at the last sync, the row was
+    missing, or did not meet the filter.
     """
 
     version = models.BigIntegerField(default=0)
     is_missing = models.BooleanField(default=False)
+    is_outside = models.BooleanField(default=False)
     storage = models.ForeignKey(PolarDBImportStorage, on_delete=models.CASCADE, related_name="links")
     # Whether a result of this task was ever written into its row: reconciling leaves alone what others wrote.
     has_result = models.BooleanField(default=False)

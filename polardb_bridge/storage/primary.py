@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -12,6 +13,7 @@ from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.primary import at_primary
+from polardb_bridge.table.schema import source_table
 
 
 @contextmanager
@@ -22,8 +24,9 @@ def connect_to_primary(source: PolarDBImportStorage) -> Iterator[tuple[sa.Connec
         BridgeError: the server does not answer.
     """
     target = next(iter(row_targets_of(source)), None)
-    with connect_at_primary((target or source).connection_parameters()) as connection:
-        yield connection, (target or source).source_table
+    parameters = replace((target or source).connection_parameters(), read_only=source.runs_sql)
+    with connect_at_primary(parameters) as connection:
+        yield connection, source_table((target or source).table, source.table_mapping)
 
 
 @contextmanager

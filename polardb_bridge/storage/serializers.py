@@ -10,7 +10,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.fields import empty
 
-from polardb_bridge.choices import WritesTo
+from polardb_bridge.choices import VersionKind, WritesTo
+from polardb_bridge.conf import is_shared_account
 from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.labels import vanished_labels
@@ -19,9 +20,11 @@ from polardb_bridge.storage.models import MAX_SYNC_EVERY_MINUTES, PolarDBExportS
 from polardb_bridge.storage.openapi import ImagesSerializer, WritebackSerializer
 from polardb_bridge.storage.owners import WRITES_IN_TURNS, owner_besides
 from polardb_bridge.storage.writeback_status import problems, writeback_status
-from polardb_bridge.table.mapping import AskedMapping
+from polardb_bridge.table.asked_mapping import AskedMapping
+from polardb_bridge.table.columns import NOT_FOLLOWED
 from polardb_bridge.table.name_filter import compile_name_filter
-from polardb_bridge.table.schema import check_table_name
+from polardb_bridge.table.parameters import DEFAULT_PORT
+from polardb_bridge.table.schema import check_table_name, qualified_name
 
 SERVER_FILES = ("tls_cert", "tls_key")
 
@@ -49,8 +52,8 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
         try:
             return check_table_name(value)
         except InvalidInputError as error:
-            if qualified := _parts(value):
-                database, table = qualified
+            database, table = _parts(value)
+            if database:
                 raise serializers.ValidationError(
                     f"Put the database {database!r} into the field 'database', and the table {table!r} alone into "
                     "this one."
@@ -70,6 +73,17 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
         except InvalidInputError as error:
             raise serializers.ValidationError(str(error)) from None
         return value
+
+    def _check_sql(self, data: dict[str, Any]) -> None:
+        """On the account that statements run with, and which is shared, SQL of one's own is the administrators'."""
+        request = self.context.get("request")
+        asked = AskedMapping.from_json(data.get("mapping") or {})
+        if request is None or request.user.is_superuser or self.instance is not None or not asked.may_run_sql:
+            return
+        if is_shared_account(data.get("host", ""), data.get("port", DEFAULT_PORT), data.get("user", "")):
+            raise serializers.ValidationError(
+                {"mapping": ["Only administrators may run SQL of their own on the account of POLARDB_URL."]}
+            )
 
     def validate_project(self, project: Any) -> Any:
         # Label Studio checks the project when a storage is created, not when one is changed, validated or listed.
@@ -101,6 +115,7 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         data = self._check_server_files(super().validate(data))
+        self._check_sql(data)
         moved = self.instance is not None and any(
             name in data and data[name] != getattr(self.instance, name) for name in ("host", "port")
         )
@@ -119,7 +134,7 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
         if request is None or instance.may_be_changed_by(request.user):
             return shown
         # The account of a deployment is shared with others, and where it leads to is the administrators' to know.
-        hidden = {"host": "", "port": None, "database": "", "user": ""}
+        hidden = {"host": "", "port": None, "database": "", "user": "", "mapping": _without_sql(instance)}
         secrets = [str(shown[name]) for name in ("host", "database", "user") if shown.get(name)]
         return {name: _without(secrets, value) for name, value in (shown | hidden).items()}
 
@@ -127,13 +142,18 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
         return super().update(instance, keep_password(validated_data))
 
 
-def _parts(value: str) -> tuple[str, str] | None:
-    """Database and table of `database.table`, quoted or not; None if it is something else."""
-    database, _, table = value.replace("`", "").rpartition(".")
+def _parts(value: str) -> tuple[str | None, str]:
+    """Database and table of `database.table`, quoted or not; None and the text if it is something else."""
     try:
-        return check_table_name(database), check_table_name(table)
+        return qualified_name(value)
     except InvalidInputError:
-        return None
+        return None, value
+
+
+def _without_sql(storage: Any) -> dict[str, Any]:
+    """The mapping as people see it who may not change it: SQL names what else the account reaches."""
+    hidden = {"query", "filter", *(["version"] if storage.table_mapping.version_kind is VersionKind.SQL else [])}
+    return {part: "…" if part in hidden else value for part, value in storage.mapping.items()}
 
 
 def _without(secrets: list[str], value: Any) -> Any:
@@ -175,13 +195,16 @@ class PolarDBImportStorageSerializer(PolarDBStorageSerializerMixin, ImportStorag
         return unreadable.as_json(storage)
 
     notes = serializers.SerializerMethodField(
-        help_text="Labels that stand in results and not in the labeling interface"
+        help_text="Labels that stand in results and not in the labeling interface, and whether changes are followed"
     )
     dismissed = serializers.SerializerMethodField(help_text="Rows whose tasks were deleted by hand")
     has_target = serializers.SerializerMethodField(help_text="Whether a target of the project writes its table")
 
     def get_notes(self, storage: PolarDBImportStorage) -> list[str]:
-        return vanished_labels(storage.project) if storage.pk else []
+        if not storage.pk:
+            return []
+        is_followed = storage.table_mapping.version_kind is not VersionKind.NONE
+        return [*([] if is_followed else [NOT_FOLLOWED]), *vanished_labels(storage.project)]
 
     def get_dismissed(self, storage: PolarDBImportStorage) -> int:
         count: int = storage.dismissed_rows.count() if storage.pk else 0

@@ -7,6 +7,7 @@ table is asked.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -67,6 +68,17 @@ def writeback_statuses(storages: QuerySet[PolarDBExportStorage] | None = None) -
 def writeback_status(storage: PolarDBExportStorage) -> WritebackStatus:
     """The status of one."""
     return writeback_statuses(PolarDBExportStorage.objects.filter(pk=storage.pk))[0]
+
+
+def tasks_with_unwritten(project_id: int, task_ids: Collection[int]) -> set[int]:
+    """Those of these tasks whose rows do not hold yet what they should."""
+    targets = PolarDBExportStorage.objects.filter(project=project_id).values("pk")
+    waiting: set[int] = set()
+    # In this order: a delivery turns marks into records.
+    for name in ("writeback_marks", "pending_writebacks"):
+        records = PolarDBExportStorage._meta.get_field(name).related_model.objects
+        waiting |= set(records.filter(storage__in=targets, task__in=task_ids).values_list("task", flat=True))
+    return waiting
 
 
 @dataclass

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from polardb_bridge.characters import escaped
-from polardb_bridge.choices import FieldKind
+from polardb_bridge.choices import FieldKind, VersionKind
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.table.columns import TIMES, FoundTable
+from polardb_bridge.table.asked_mapping import DIGEST, NOTHING_ASKED, AskedMapping
+from polardb_bridge.table.columns import TIMES
 from polardb_bridge.table.fields import UTC, Field, columns_of, picture_sources
+from polardb_bridge.table.found import FoundTable
 from polardb_bridge.table.keys import KeyKind, kind_of
-from polardb_bridge.table.mapping import DOCUMENTED, NOTHING_ASKED, RESULT_ROLES, AskedMapping, TableMapping
+from polardb_bridge.table.mapping import DOCUMENTED, TableMapping
+from polardb_bridge.table.result_columns import RESULT_ROLES
+from polardb_bridge.table.sql import check_condition
 
 
 def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
@@ -33,17 +38,15 @@ def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
         *(name.lower() for name in key),
         *(source.column.lower() for source in picture_sources(data)),
     }
-    name, version, results = asked.name, asked.version, dict(asked.results or {})
+    name, results = asked.name, dict(asked.results or {})
     if name is None:
         name = _there(found, DOCUMENTED.name, taken)
     taken |= {name.lower()}
-    if version is None:
-        column = found.column(DOCUMENTED.version or "")
-        version = _there(found, DOCUMENTED.version, taken) if column and column.type in TIMES else ""
-    taken |= {version.lower()}
+    version, version_kind = _version(asked.version, found, taken)
+    taken |= {(version or "").lower()}
     unread = taken | {column.lower() for column in columns_of(data)}
     # A column that is called `label` may hold anything.
-    for role in DOCUMENTED.results:
+    for role in () if found.is_view else DOCUMENTED.results:
         if role not in results and (column_name := _there(found, role, unread)):
             results[role] = column_name
     used = taken | {column_name.lower() for column_name in results.values()}
@@ -52,9 +55,13 @@ def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
         kinds=kinds,
         data=data,
         name=name or None,
-        version=version or None,
+        version=version,
+        version_kind=version_kind,
         results={role: results[role] for role in RESULT_ROLES if role in results},
         held=tuple(each for each, column in found.columns.items() if column.changes_with_row and each not in used),
+        query=found.query,
+        filter=asked.filter,
+        is_guarded=not found.is_view,
     )
 
 
@@ -64,10 +71,27 @@ def to_ask_for(mapping: TableMapping, found: FoundTable) -> AskedMapping:
         return NOTHING_ASKED
     asked = AskedMapping.from_json(mapping.to_json())
     for part in ("key", "data", "name", "version", "results"):
-        less = replace(asked, **{part: None})
+        less = replace(asked, **{part: None})  # type: ignore[arg-type]
         with suppress(InvalidInputError):  # nobody could guess that part
             asked = less if complete(less, found) == mapping else asked
     return asked
+
+
+def _version(asked: str | None, found: FoundTable, taken: set[str]) -> tuple[str | None, VersionKind]:
+    """What tells that a row has changed; if nobody has said it, a time of the documented name, or a digest."""
+    if asked is None:
+        column = found.column(DOCUMENTED.version or "")
+        time = _there(found, DOCUMENTED.version, taken) if column and column.type in TIMES else ""
+        return (time, VersionKind.TIME) if time else (None, VersionKind.DIGEST)
+    if not asked:
+        return None, VersionKind.NONE
+    if column := found.column(asked):
+        return asked, VersionKind.TIME if column.type in TIMES else VersionKind.VALUE
+    if asked.lower() == DIGEST:
+        return None, VersionKind.DIGEST
+    if re.fullmatch(r"[\w$ ]*", asked):
+        return asked, VersionKind.VALUE  # a name, and of no column: `columns.problems_of` says so
+    return check_condition(asked, "version"), VersionKind.SQL
 
 
 def _with_zone(found: FoundTable, read: Field) -> Field:
@@ -88,7 +112,7 @@ def _key(names: tuple[str, ...], found: FoundTable) -> tuple[tuple[str, ...], tu
     order = found.told_apart_by(names) or ()
     names = tuple(sorted(names, key=lambda name: order.index(name.lower()) if order else 0))
     types = [column.type if (column := found.column(name)) else "" for name in names]
-    kinds = [kind_of(each) for each in types]
+    kinds = [kind_of(each, is_guarded=not found.is_view) for each in types]
     for name, each, kind in zip(names, types, kinds, strict=True):
         if each and kind is None:
             needed = f"something else than {name!r}, as a column of type {each} does not tell rows apart for certain"

@@ -1,23 +1,19 @@
-"""What the server's catalogue says of a table, and what of it will not do.
-
-Read from `information_schema`, which knows types that no library does, and shows the columns of an account that has no
-privilege on the table as a whole.
-"""
+"""What of a table will not do for labeling, by its columns, and what will surprise people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.type_api import TypeEngine
 
-from polardb_bridge.choices import FieldKind
+from polardb_bridge.choices import FieldKind, VersionKind
+from polardb_bridge.table.found import FoundTable
 from polardb_bridge.table.key_columns import KeyType
 from polardb_bridge.table.keys import KeyKind, typed_columns, types_of
-from polardb_bridge.table.mapping import RESULT_ROLES, TableMapping, mapping_of
+from polardb_bridge.table.mapping import VERSION_ROLE, TableMapping, mapping_of
+from polardb_bridge.table.result_columns import RESULT_ROLES
 from polardb_bridge.table.text import quoted
 
 UID_LENGTH = 36
@@ -47,20 +43,6 @@ def kinds_for(column_type: str) -> list[FieldKind]:
     return [kind for kind, types in _TYPES_OF_KINDS.items() if column_type in types]
 
 
-_QUERY = sa.text(
-    "SELECT t.TABLE_NAME, t.TABLE_TYPE, c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.IS_NULLABLE,"
-    " c.CHARACTER_MAXIMUM_LENGTH, c.CHARACTER_SET_NAME, c.EXTRA, c.GENERATION_EXPRESSION, c.COLUMN_KEY,"
-    " c.COLUMN_DEFAULT"
-    " FROM information_schema.TABLES t LEFT JOIN information_schema.COLUMNS c"
-    " ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME"
-    " WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME = :name ORDER BY c.ORDINAL_POSITION"
-)
-# The columns of unique indexes, in their order; NULL for an expression. The primary key first.
-_UNIQUE_QUERY = sa.text(
-    "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS"
-    " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :name AND NON_UNIQUE = 0"
-    " ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX"
-)
 # What a MEDIUMTEXT holds: no photo is larger.
 _ENOUGH_CHARACTERS = 16_777_215
 _ENOUGH_BYTES = _ENOUGH_CHARACTERS * 3 // 4
@@ -69,96 +51,16 @@ _MINUTES_FROM_UTC = (
 )
 
 
+NOT_FOLLOWED = (
+    "No version was named: new and deleted rows are followed, and what changes in a row is not. The version 'digest' "
+    "follows that, too: the server compares all that tasks show."
+)
+
+
 class TableWarning(str):
     """What works, and will surprise people: a sentence with what to do."""
 
     __slots__ = ()
-
-
-@dataclass(frozen=True)
-class Column:
-    """type: its name alone, in lower case; full_type: with lengths. max_length: of text, in characters.
-
-    is_key: of the primary key.
-    """
-
-    type: str
-    full_type: str
-    is_nullable: bool
-    is_generated: bool
-    changes_with_row: bool
-    is_key: bool
-    max_length: int | None
-    character_set: str | None
-    has_default: bool
-
-
-@dataclass(frozen=True)
-class FoundTable:
-    """A table or view, with the columns that the account may see, by name in lower case.
-
-    unique: the columns of which the server lets no two rows have the same, and none NULL; the primary key first.
-    """
-
-    name: str
-    is_view: bool
-    columns: dict[str, Column]
-    unique: tuple[tuple[str, ...], ...] = ()
-
-    def column(self, name: str) -> Column | None:
-        """The column of that name, in whatever case it is written."""
-        return self.columns.get(name.lower())
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The primary key; empty if there is none."""
-        names = tuple(name for name, column in self.columns.items() if column.is_key)
-        return next((each for each in self.unique if set(each) == set(names)), names)
-
-    def told_apart_by(self, names: Iterable[str]) -> tuple[str, ...] | None:
-        """These columns, if they alone tell the rows apart and the server sees to it, in the order of its index."""
-        wanted = {name.lower() for name in names}
-        return next((each for each in (self.key, *self.unique) if each and set(each) == wanted), None)
-
-
-def find_table(connection: sa.Connection, name: str) -> FoundTable | None:
-    """What the catalogue has of that name in the connection's database; None if nothing, or nothing to be seen."""
-    rows = connection.execute(_QUERY, {"name": name}).all()
-    # The catalogue may compare without case where the server tells names of different case apart.
-    rows = [row for row in rows if row[0] == name] or rows
-    if not rows:
-        return None
-    columns = {str(row[2]).lower(): _column(row[3:]) for row in rows if row[2] is not None}
-    unique = _unique(connection, str(rows[0][0]), columns)
-    return FoundTable(name=str(rows[0][0]), is_view="VIEW" in rows[0][1], columns=columns, unique=unique)
-
-
-def _unique(connection: sa.Connection, name: str, columns: Mapping[str, Column]) -> tuple[tuple[str, ...], ...]:
-    indexes: dict[str, list[str]] = {}
-    for index, column, part in connection.execute(_UNIQUE_QUERY, {"name": name}):
-        # A part of a column, or an expression: nothing that a column alone is compared by.
-        indexes.setdefault(index, []).append("" if part or column is None else str(column).lower())
-    return tuple(
-        tuple(names)
-        for names in indexes.values()
-        if all(each in columns and not columns[each].is_nullable for each in names)
-    )
-
-
-def _column(values: Sequence[object]) -> Column:
-    kind, full_type, nullable, max_length, character_set, extra, expression, key, default = values
-    return Column(
-        type=str(kind).lower(),
-        full_type=str(full_type).upper(),
-        is_nullable=nullable == "YES",
-        is_generated=bool(expression),
-        changes_with_row="on update" in str(extra).lower(),
-        is_key=key == "PRI",
-        max_length=None if max_length is None else int(str(max_length)),
-        character_set=None if character_set is None else str(character_set),
-        # A column that can be NULL has NULL for its default; some catalogues do not tell that from none.
-        has_default=nullable == "YES" or default is not None,
-    )
 
 
 def problems_of(found: FoundTable, expected: sa.Table) -> list[str]:
@@ -171,7 +73,9 @@ def problems_of(found: FoundTable, expected: sa.Table) -> list[str]:
         there = found.column(column.name)
         if there is None:
             problems.append(f"column {column.name!r} is missing, or the account may not see it")
-        elif there.type not in (_types_like(column.type) if mapping.is_documented else _types_for(column)):
+        elif column.key != VERSION_ROLE and there.type not in (
+            _types_like(column.type) if mapping.is_documented else _types_for(column, is_guarded=mapping.is_guarded)
+        ):
             problems.append(f"column {column.name!r} is {there.full_type}, expected {column.type}")
     sources = (source for field in mapping.data.values() for source in field.sources)
     for source in () if mapping.is_documented else sources:
@@ -181,16 +85,16 @@ def problems_of(found: FoundTable, expected: sa.Table) -> list[str]:
         elif there.type not in (BYTES if source.is_bytes else _TYPES_OF_KINDS[source.kind]):
             problems.append(f"column {source.column!r} is {there.full_type}, which is not read as {source.way}")
     key = mapping.key_columns
-    if all(map(found.column, key)) and not found.told_apart_by(key):
+    if mapping.is_guarded and all(map(found.column, key)) and not found.told_apart_by(key):
         what = f"column {key[0]!r} is" if len(key) == 1 else f"columns {typed_columns(key)} are"
         problems.append(f"{what} not the primary key")
     return problems
 
 
-def _types_for(column: sa.Column[Any]) -> set[str]:
+def _types_for(column: sa.Column[Any], *, is_guarded: bool) -> set[str]:
     """The types that can have the use of `column` in a table that nobody made for labeling."""
     if isinstance(column.type, KeyType):
-        return types_of(column.type.kind)
+        return types_of(column.type.kind, is_guarded=is_guarded)
     if column.key == "original_name":
         return INTEGERS | TEXTS | TIMES | _OTHERS_AS_TEXT
     if column.key == "annotation_data":
@@ -245,14 +149,20 @@ def reading_warnings(found: FoundTable, mapping: TableMapping) -> list[TableWarn
                 f"ALTER TABLE {quoted(found.name)} MODIFY COLUMN {column} {best}"
             )
         )
-    if mapping.version is None:
+    if mapping.version_kind is VersionKind.NONE:
+        warnings.append(TableWarning(NOT_FOLLOWED))
+    elif mapping.version_kind is VersionKind.DIGEST:
         warnings.append(
             TableWarning(
                 "No column tells when a row has changed: each sync has the server read all that tasks show to find "
                 "what was replaced. Name a column that changes with the row, if there is one."
             )
         )
-    elif not found.columns[mapping.version.lower()].changes_with_row:
+    elif (
+        mapping.version_kind is VersionKind.TIME
+        and mapping.is_guarded
+        and not found.columns[(mapping.version or "").lower()].changes_with_row
+    ):
         warnings.append(
             TableWarning(
                 f"Column {mapping.version!r} does not change with its row: what is replaced later is not noticed. "  # noqa: S608

@@ -119,15 +119,17 @@ def _create_engine(parameters: ConnectionParameters) -> sa.Engine:
             if parameters.tls != TlsMode.DISABLED:
                 _require_encryption(connection, parameters)
             budget.learn(lambda: _max_connections(cursor))
-            limits = {}
+            limits: dict[str, object] = {}
+            is_mariadb = "MariaDB" in connection.get_server_info()
             if parameters.is_writer:
                 # MySQL has no limit for idle transactions, only one for idle sessions.
-                is_mariadb = "MariaDB" in connection.get_server_info()
                 limits = {
                     "innodb_lock_wait_timeout": _ROW_LOCK_TIMEOUT_S,
                     "lock_wait_timeout": _TABLE_LOCK_TIMEOUT_S,
                     "idle_write_transaction_timeout" if is_mariadb else "wait_timeout": _IDLE_TRANSACTION_TIMEOUT_S,
                 }
+            if parameters.read_only:
+                limits |= session.read_only(is_mariadb=is_mariadb)
             cursor.execute(session.set_up_with(limits))
         finally:
             cursor.close()

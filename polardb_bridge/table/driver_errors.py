@@ -59,12 +59,7 @@ def _time_is_up(parameters: ConnectionParameters) -> DisconnectedError:
 
 
 def _translate(error: exc.DBAPIError, parameters: ConnectionParameters, seconds: float) -> BridgeError:
-    original = error.orig
-    arguments = getattr(original, "args", ())
-    code = arguments[0] if arguments and isinstance(arguments[0], int) else 0
-    # Where the server's message is no UTF-8, mysqlclient leaves a hole: to touch it ends the process.
-    is_readable = len(arguments) > 1 and "<NULL>" not in repr(arguments)
-    said = str(arguments[1]) if is_readable else type(original).__name__
+    code, said = said_by(error)
     server = parameters.server
     if code in (2002, 2003):
         return unreachable(parameters, said, seconds)
@@ -83,6 +78,24 @@ def _translate(error: exc.DBAPIError, parameters: ConnectionParameters, seconds:
         message.format(p=parameters, server=server, said=said, code=code) + f" (MySQL error {code})",
         field=field_name,
     )
+
+
+def said_by(error: exc.DBAPIError) -> tuple[int, str]:
+    """MySQL's number of an error, 0 if it has none, and what the server says."""
+    arguments = getattr(error.orig, "args", ())
+    code = arguments[0] if arguments and isinstance(arguments[0], int) else 0
+    # Where the server's message is no UTF-8, mysqlclient leaves a hole: to touch it ends the process.
+    is_readable = len(arguments) > 1 and "<NULL>" not in repr(arguments)
+    return code, str(arguments[1]) if is_readable else type(error.orig).__name__
+
+
+def is_about_the_statement(error: exc.DBAPIError) -> bool:
+    """Whether the server has read a statement and does not take it, as it would not take it again."""
+    code, _ = said_by(error)
+    if error.connection_invalidated or not 1000 < code < 5000 or code in _NOT_ABOUT_THE_STATEMENT:
+        return False
+    known = _REACTIONS.get(code)
+    return known is None or known[0] is ReconfigureError
 
 
 def unreachable(parameters: ConnectionParameters, said: str, seconds: float) -> ServerDownError:
@@ -149,6 +162,11 @@ _REACTIONS: dict[int, _Reaction] = {
     3140: (RowError, "annotation_data", "The result is not valid JSON to the server: {said}"),
     3819: (RowError, "annotation_data", "The result breaks a constraint of the table: {said}"),
     4025: (RowError, "annotation_data", "The result breaks a constraint of the table: {said}"),
+    1356: (ReconfigureError, "table", "The view cannot be read: {said}"),
+    1449: (ReconfigureError, "table", "The view cannot be read: {said}"),
+    1792: (ReconfigureError, "mapping", "The SQL of the mapping writes, and it may only read: {said}"),
+    1969: (RetryableError, None, "{server} ended a statement that took too long: {said}"),
+    3024: (RetryableError, None, "{server} ended a statement that took too long: {said}"),
     1040: (ServerDownError, None, "{server} has too many connections"),
     1203: (RetryableError, None, "User {p.user!r} has too many connections to {server}: {said}"),
     1226: (RetryableError, None, "User {p.user!r} has used up what {server} grants it: {said}"),
@@ -164,3 +182,5 @@ _REACTIONS: dict[int, _Reaction] = {
     2055: (DisconnectedError, None, "The connection to {server} was lost"),
     4031: (DisconnectedError, None, "{server} closed the connection"),
 }
+# Of numbers that are none of `_REACTIONS`, or that these take for a person's to mend.
+_NOT_ABOUT_THE_STATEMENT = frozenset({1044, 1049, 1130, 1317})

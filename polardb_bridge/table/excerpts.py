@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from polardb_bridge.characters import escaped, is_seen
 from polardb_bridge.errors import RowError
-from polardb_bridge.table.columns import BYTES, FoundTable, kinds_for
+from polardb_bridge.table.columns import BYTES, kinds_for
 from polardb_bridge.table.field_values import stored_size, stored_texts, values_of
+from polardb_bridge.table.found import FoundTable
 from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import Key, problem_of
 from polardb_bridge.table.mapping import TableMapping, mapping_of

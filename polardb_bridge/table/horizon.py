@@ -60,6 +60,10 @@ class Horizon:
         return 0 < seconds_of(version) < self.settled_before
 
 
+# Of versions that are no times: what has changed has another one, whenever that was.
+NO_DOUBT = Horizon(open_since=2**62, newest_after=2**62, settled_before=2**62)
+
+
 def read_horizon(connection: sa.Connection) -> Horizon:
     """The horizon of a sync that begins now.
 

@@ -53,6 +53,11 @@ class TableIdentity:
         return hashlib.sha256(str(self).encode()).hexdigest()
 
 
+def name_of(table: str, query: str) -> str:
+    """What stands for a table in identities: its name, or of a query something that no table is called."""
+    return f"query {hashlib.sha256(query.encode()).hexdigest()[:40]}" if query else table
+
+
 def path_of(database: str, table: str) -> str:
     """Both names in one, so that no two pairs of names give the same."""
     return ".".join(map(quoted, (database, table)))

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from polardb_bridge.choices import FieldKind
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.choosing import complete
-from polardb_bridge.table.columns import BYTES, TEXTS, TIMES, Column, FoundTable
+from polardb_bridge.table.columns import BYTES, TEXTS, TIMES
+from polardb_bridge.table.derived import table_of
 from polardb_bridge.table.fields import PICTURE, Field
-from polardb_bridge.table.mapping import DOCUMENTED, AskedMapping, TableMapping
+from polardb_bridge.table.found import Column, FoundTable
+from polardb_bridge.table.key_counts import find_key
+from polardb_bridge.table.mapping import DOCUMENTED, TableMapping
 from polardb_bridge.table.samples import READ_LENGTH, Sample, by_type, look_at
 from polardb_bridge.table.text import quoted
 
@@ -51,16 +55,21 @@ class SeenColumn:
 
 @dataclass(frozen=True)
 class Inspection:
-    """seen: the columns in their order. looked_at: how many rows were looked at, LOOKED_AT_ROWS at most."""
+    """seen: the columns in their order. looked_at: how many rows were looked at, LOOKED_AT_ROWS at most.
+
+    key: what tells the rows of a view or a query apart, as far as can be seen; None if nothing does, and of tables.
+    """
 
     found: FoundTable
     seen: tuple[SeenColumn, ...]
     looked_at: int
+    key: tuple[str, ...] | None = None
 
     @property
     def proposal(self) -> AskedMapping:
         """What the rows suggest and the catalogue alone would not (`choosing.complete`)."""
         return AskedMapping(
+            key=self.key,
             data=self._data(),
             name=next((name for name in _NAMES if self._is_text(name)), None),
             version=next((seen.name for seen in self.seen if _follows_the_row(seen.column)), None),
@@ -68,7 +77,8 @@ class Inspection:
 
     def _data(self) -> dict[str, Field] | None:
         """A picture, an address, a list of these, or the longest text: the first of these that there is."""
-        free = [seen for seen in self.seen if not seen.column.is_key and seen.name not in DOCUMENTED.results]
+        taken = {*DOCUMENTED.results, *(self.key or ())}
+        free = [seen for seen in self.seen if not seen.column.is_key and seen.name not in taken]
         for field, kinds in _WORTH_LABELING:
             candidates = [seen for seen in free if seen.read and seen.read.kind in kinds]
             best = max(candidates, key=lambda seen: (seen.length, seen.rows), default=None)
@@ -97,13 +107,13 @@ def inspect(connection: sa.Connection, found: FoundTable) -> Inspection:
         _seen(name, column, [value for value in values if value is not None])
         for (name, column), values in zip(found.columns.items(), by_column, strict=True)
     ]
-    return Inspection(found, tuple(seen), len(rows))
+    return Inspection(found, tuple(seen), len(rows), find_key(connection, found) if found.is_view else None)
 
 
 def _first_rows(connection: sa.Connection, found: FoundTable) -> list[tuple[bytes | None, ...]]:
     """The first bytes of each value; 1 in place of those that the type alone tells."""
     columns = [_start_of(name, column) for name, column in found.columns.items()]
-    query = sa.select(*columns).select_from(sa.table(found.name)).limit(LOOKED_AT_ROWS)
+    query = sa.select(*columns).select_from(table_of(found.name, found.query)).limit(LOOKED_AT_ROWS)
     ordered = query.order_by(*(sa.column(name) for name in found.key))
     return [tuple(row) for row in connection.execute(ordered)]
 

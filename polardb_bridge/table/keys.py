@@ -53,13 +53,17 @@ _KINDS = {
 }
 
 
-def kind_of(column_type: str) -> KeyKind | None:
+# Of these, no index is needed where no index tells rows apart: what functions give is often one.
+_UNGUARDED_KINDS = {**_KINDS, **dict.fromkeys(("tinytext", "text", "mediumtext", "longtext"), KeyKind.TEXT)}
+
+
+def kind_of(column_type: str, *, is_guarded: bool = True) -> KeyKind | None:
     """Of a type by its name in the server's catalogue; None if no key can be made of it."""
-    return _KINDS.get(column_type)
+    return (_KINDS if is_guarded else _UNGUARDED_KINDS).get(column_type)
 
 
-def types_of(kind: KeyKind) -> set[str]:
-    return {name for name, each in _KINDS.items() if each is kind}
+def types_of(kind: KeyKind, *, is_guarded: bool = True) -> set[str]:
+    return {name for name, each in (_KINDS if is_guarded else _UNGUARDED_KINDS).items() if each is kind}
 
 
 def _part_of_text(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from polardb_bridge.table.chosen import labels_in
-from polardb_bridge.table.rows import KeyRange, read_key_page
+from polardb_bridge.table.row_keys import KeyRange, read_key_page
 from polardb_bridge.table.text import utf8
 
 # Whoever asks waits for it, and large tables have results of minutes to read.

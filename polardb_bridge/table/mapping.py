@@ -5,44 +5,32 @@ A mapping is JSON on the storages of a table, and in their API:
     {"key": "sku", "data": {"image": "photo:bytes", "price": "price:number"}, "name": "title", "version": "changed_at",
      "result": {"annotation_data": "answer", "annotation_count": "answers"}, "held": ["last_seen"]}
 
-`key` may be a list; `kinds` says what its columns hold, unless it is one of integers.
+`key` may be a list of columns; `kinds` says what they hold, unless it is one of integers. `version` may be another
+column, or an expression (`version_kind`), null for a digest, "" for none. `query` is read in place of a table, and
+`filter` says which rows become tasks.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
+from polardb_bridge.choices import VersionKind
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.table.fields import (
-    PICTURE,
-    Field,
-    check_fields,
-    columns_of,
-    parse_field,
-    parse_fields,
-    typed,
-    written,
-)
-from polardb_bridge.table.keys import KeyKind, key_from_json, key_roles, key_to_json, parse_columns, typed_columns
+from polardb_bridge.table.asked_mapping import AskedMapping
+from polardb_bridge.table.fields import PICTURE, Field, check_fields, columns_of
+from polardb_bridge.table.keys import KeyKind, key_roles, key_to_json
+from polardb_bridge.table.result_columns import RESULT_ROLES
 from polardb_bridge.table.shown_fields import ShownFields
-from polardb_bridge.table.text import one_by_one, unquoted
 
-# What results are made of, each in a column of its own. The first is the result itself; the last, its only label.
-RESULT_ROLES = (
-    "annotation_data",
-    "annotation_count",
-    "annotation_uid",
-    "annotation_create_at",
-    "annotation_update_at",
-    "label",
-)
 _MAX_COLUMN_LENGTH = 64
-_RESULT = re.compile(r"(\w+)\s*=\s*(?:`((?:[^`]|``)+)`|([^`,=]*[^`,=\s]))\s*(?:,\s*|$)")
+# What the column of a version is called in the tables of `schema.source_table`. Only times are known as `updated_at`.
+VERSION_ROLE = "version"
+_VERSION_ROLES = {VersionKind.TIME: "updated_at", VersionKind.VALUE: VERSION_ROLE}
+_WRITTEN_KINDS = (VersionKind.VALUE, VersionKind.SQL)
 _DOCUMENTED_DATA = {PICTURE: Field("base64_data")}
 _DOCUMENTED_RESULTS = {role: role for role in RESULT_ROLES if role != "label"}
 
@@ -52,9 +40,13 @@ class TableMapping(ShownFields):
     """The columns of a source table by what they are for; by default those of the documented layout.
 
     key: what tells rows apart; kinds: what its columns hold. data: what tasks hold, by the names of their fields.
-    name: what is shown above it; None: the key. version: a time that changes with the row; None: a digest tells.
+    name: what is shown above it; None: the key.
+    version: what changes with the row: a column, or an expression, as `version_kind` says; None: a digest, or nothing.
     results: column by role (`RESULT_ROLES`); what a table lacks is not written.
     held: other columns that an UPDATE changes by itself (ON UPDATE): ours leave them as they are.
+    query: what is read in place of a table (`sql.check_query`). filter: the rows that become tasks
+    (`sql.check_condition`); empty: all. is_guarded: the server sees to it that no two rows have the same key, which it
+    does of no view and no query.
     """
 
     key: str | tuple[str, ...] = "id"
@@ -64,8 +56,14 @@ class TableMapping(ShownFields):
     results: Mapping[str, str] = field(default_factory=_DOCUMENTED_RESULTS.copy)
     held: tuple[str, ...] = ()
     kinds: tuple[KeyKind, ...] = (KeyKind.INTEGER,)
+    version_kind: VersionKind = VersionKind.TIME
+    query: str = ""
+    filter: str = ""
+    is_guarded: bool = True
 
     def __post_init__(self) -> None:
+        if self.version is None and self.version_kind is VersionKind.TIME:
+            object.__setattr__(self, "version_kind", VersionKind.DIGEST)
         check_fields(self.data)
         _check_columns([*self.by_role.values(), *self.held])
         # What is only read may be read twice, such as a title that is also the name.
@@ -83,15 +81,23 @@ class TableMapping(ShownFields):
     @property
     def kept(self) -> tuple[str, ...]:
         """What our UPDATEs leave as it is, and name, since it would change by itself."""
-        return (*([self.version] if self.version else []), *self.held)
+        is_time = self.version and self.version_kind is VersionKind.TIME
+        return (*([self.version] if self.version and is_time else []), *self.held)
+
+    @property
+    def runs_sql(self) -> bool:
+        """Whether people have written SQL into it."""
+        return bool(self.query or self.filter or self.version_kind is VersionKind.SQL)
 
     @property
     def by_role(self) -> dict[str, str]:
         """The columns that are read or written, each under the name that it has in the documented layout."""
         key: dict[str, str | None] = dict(zip(key_roles(self.kinds), self.key_columns, strict=True))
         picture = self.picture.column if self.picture else None
-        read = {"base64_data": picture, "original_name": self.name, "updated_at": self.version}
-        return {role: column for role, column in (key | read | dict(self.results)).items() if column is not None}
+        read = {"base64_data": picture, "original_name": self.name}
+        version = {_VERSION_ROLES[self.version_kind]: self.version} if self.version_kind in _VERSION_ROLES else {}
+        named = key | read | version | dict(self.results)
+        return {role: column for role, column in named.items() if column is not None}
 
     def named(self, message: str) -> str:
         """A message about the documented columns, with the names that this table has for them."""
@@ -108,9 +114,13 @@ class TableMapping(ShownFields):
             **({} if self.kinds == DOCUMENTED.kinds else {"kinds": [kind.value for kind in self.kinds]}),
             "data": {name: str(each) for name, each in self.data.items()},
             "name": self.name,
-            "version": self.version,
+            "version": "" if self.version_kind is VersionKind.NONE else self.version,
+            **({"version_kind": self.version_kind.value} if self.version_kind in _WRITTEN_KINDS else {}),
             "result": dict(self.results),
             "held": list(self.held),
+            **({"query": self.query} if self.query else {}),
+            **({"filter": self.filter} if self.filter else {}),
+            **({} if self.is_guarded else {"guarded": False}),
         }
 
     @classmethod
@@ -129,132 +139,17 @@ class TableMapping(ShownFields):
             key=asked.key[0] if len(asked.key) == 1 else asked.key,
             data=asked.data,
             name=asked.name or None,
-            version=asked.version or None,
+            version=value.get("version") or None,
             results=asked.results or {},
             held=tuple(value.get("held") or ()),
             kinds=tuple(map(KeyKind, value.get("kinds") or ())) or DOCUMENTED.kinds,
+            version_kind=VersionKind.NONE
+            if value.get("version") == ""
+            else VersionKind(value.get("version_kind") or VersionKind.TIME),
+            query=asked.query,
+            filter=asked.filter,
+            is_guarded=value.get("guarded", True),
         )
-
-
-@dataclass(frozen=True)
-class AskedMapping:
-    """What somebody has said of a mapping; None is left to the table (`choosing.complete`), empty means none."""
-
-    key: tuple[str, ...] | None = None
-    data: Mapping[str, Field] | None = None
-    name: str | None = None
-    version: str | None = None
-    results: Mapping[str, str] | None = None
-
-    def __post_init__(self) -> None:
-        check_fields(self.data or {})
-
-    @property
-    def is_nothing(self) -> bool:
-        return self == NOTHING_ASKED
-
-    @classmethod
-    def from_texts(
-        cls,
-        *,
-        key: str | None = None,
-        image: str | None = None,
-        fields: str | None = None,
-        name: str | None = None,
-        version: str | None = None,
-        results: str | None = None,
-    ) -> AskedMapping:
-        """From what options of statements and commands hold: `parse_columns`, `parse_fields` and `parse_results`.
-
-        image: of a picture alone, in place of `fields`; see `Field.parse`.
-
-        Raises:
-            InvalidInputError: one of them is malformed.
-        """
-        data = parse_fields(fields) if fields else None
-        return cls(
-            key=parse_columns(key) if key else None,
-            data={PICTURE: parse_field(PICTURE, image)} if image is not None else data,
-            name=name,
-            version=version,
-            results=None if results is None else parse_results(results),
-        )
-
-    def to_texts(self) -> dict[str, str | None]:
-        """What `from_texts` reads."""
-        results, data = self.results, self.data or {}
-        is_image = list(data) == [PICTURE]
-        return {
-            "key": typed_columns(self.key) if self.key else None,
-            "image": str(data[PICTURE]) if is_image else None,
-            "fields": written(data) if data and not is_image else None,
-            "name": self.name,
-            "version": self.version,
-            "results": None if results is None else ", ".join(f"{role}={typed(results[role])}" for role in results),
-        }
-
-    @classmethod
-    def from_json(cls, value: Any) -> AskedMapping:
-        """Read the JSON of a mapping, or a part of it.
-
-        Raises:
-            InvalidInputError: it is no such JSON.
-        """
-        if not isinstance(value, dict) or set(value) - {"key", "kinds", "data", "name", "version", "result", "held"}:
-            raise _not_a_mapping()
-        data, results, held = value.get("data"), value.get("result"), value.get("held")
-        texts = [value.get(part) for part in ("name", "version")]
-        maps = [part or {} for part in (data, results)]
-        if not all(isinstance(each, dict) for each in maps) or not isinstance(held or [], list):
-            raise _not_a_mapping()
-        texts += [each for part in maps for each in part.values()] + list(held or [])
-        if not all(each is None or isinstance(each, str) for each in texts):
-            raise _not_a_mapping()
-        for role in maps[1]:
-            check_role(role)
-        return cls(
-            key=key_from_json(value.get("key")),
-            data={name: parse_field(name, text or "") for name, text in maps[0].items()} or None,
-            name=("" if value["name"] is None else value["name"]) if "name" in value else None,
-            version=("" if value["version"] is None else value["version"]) if "version" in value else None,
-            results=None if results is None else {role: column for role, column in results.items() if column},
-        )
-
-
-def parse_results(text: str) -> dict[str, str]:
-    """Read `role=column, role=column`; a column whose name has a comma or the like stands in backticks.
-
-    Raises:
-        InvalidInputError: it is something else, or a role is none of RESULT_ROLES.
-    """
-    results: dict[str, str] = {}
-    for found in one_by_one(_RESULT, text):
-        if not found or found[1] in results:
-            raise InvalidInputError(
-                f"{text!r} does not say where results go: write role=column, such as annotation_data=answer, and each "
-                "role once.",
-                field="mapping",
-            )
-        check_role(found[1])
-        results[found[1]] = unquoted(found[2], found[3])
-    return results
-
-
-def check_role(role: str) -> None:
-    """Raise InvalidInputError unless `role` is one of RESULT_ROLES."""
-    if role not in RESULT_ROLES:
-        raise InvalidInputError(
-            f"{role!r} is nothing that results have. Columns can be named for: {', '.join(RESULT_ROLES)}.",
-            field="mapping",
-        )
-
-
-def _not_a_mapping() -> InvalidInputError:
-    return InvalidInputError(
-        "A mapping is a JSON object of 'key', 'data', 'name', 'version' and 'result': texts, but for 'data' and "
-        "'result', which are objects.",
-        field="mapping",
-    )
 
 
 def _check_columns(names: Iterable[str]) -> None:
@@ -270,7 +165,6 @@ def _check_columns(names: Iterable[str]) -> None:
 
 
 DOCUMENTED = TableMapping()
-NOTHING_ASKED = AskedMapping()
 
 
 def mapping_of(table: sa.Table) -> TableMapping:

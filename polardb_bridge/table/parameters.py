@@ -20,6 +20,7 @@ class ConnectionParameters:
     tls_cert, tls_key: paths of files with our own certificate and its private key, for accounts that ask for one.
     timeout_s: how long a statement may keep quiet. None: a minute.
     is_writer: its sessions wait for locks a second or two only, and let their own go soon if this process is stopped.
+    read_only: its sessions write nothing, whatever SQL of people they run, and the server itself ends what takes long.
     """
 
     host: str
@@ -34,6 +35,7 @@ class ConnectionParameters:
     tls_key: str | None = None
     timeout_s: int | None = None
     is_writer: bool = False
+    read_only: bool = False
 
     def __post_init__(self) -> None:
         if not self.host:

@@ -17,6 +17,7 @@ from polardb_bridge.table.images.decode import DecodedImage
 from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import Key
 from polardb_bridge.table.lists import MAX_LIST_BYTES, check_list_size, items_of
+from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.rows import SourceRow, StaleRowError
 from polardb_bridge.table.stored_pictures import (
     StoredPicture,
@@ -36,24 +37,31 @@ def read_image(
     """What one row holds of its image; not its data if they are more than `max_bytes`.
 
     Raises:
-        RowError: there is no such row, or it holds no text.
-        StaleRowError: there is none, or an older one, although there was one of `since_version`.
+        RowError: there is no such row, there are several, or it holds no text.
+        StaleRowError: there is none, or an older one, although there was one of `since_version`; or another one, if
+            versions have no order.
     """
     size = picture_size(table)
     data = sa.case((size <= max_bytes, picture_content(table)))
-    query = sa.select(data, size, picture_number(table), version_column(table)).where(key_of(table).is_(row_id))
+    query = (
+        sa.select(data, size, picture_number(table), version_column(table)).where(key_of(table).is_(row_id)).limit(2)
+    )
     try:
-        row = connection.execute(query).first()
+        found = connection.execute(query).all()
     except UnicodeDecodeError as error:
         with named(picture_source(table, None)):
             raise RowError(f"base64_data is not base64: byte {error.start + 1} is no character") from None
-    if row is None and since_version:
+    if not found and since_version:
         raise StaleRowError("the row is missing")
-    if row is None:
+    if not found:
         raise RowError("the row is missing")
-    if as_version(row[3]) < since_version:
+    if len(found) > 1:
+        raise RowError("several rows have this key")
+    [(stored, bytes_stored, number, time)] = found
+    is_ordered, version = mapping_of(table).version_kind.is_ordered, as_version(time)
+    if since_version and (version < since_version if is_ordered else version != since_version):
         raise StaleRowError("the row is older than the one that was read before")
-    return StoredPicture(picture_source(table, row[2]), row[0], row[1] or 0)
+    return StoredPicture(picture_source(table, number), stored, bytes_stored or 0)
 
 
 def picture_of(row: SourceRow) -> StoredPicture:

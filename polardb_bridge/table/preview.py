@@ -12,6 +12,7 @@ from PIL import Image
 
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.field_values import stored_size
+from polardb_bridge.table.filtering import with_filter
 from polardb_bridge.table.images.container import container_size
 from polardb_bridge.table.images.decode import DECODING, DecodedImage
 from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Size
@@ -77,6 +78,9 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
     )
     picture = mapping_of(table).picture
     page = 0 if picture and picture.kind.is_list else None
+    # A view or a query can have rows without key, and those come first.
+    has_key = (column.is_not(None) for column in key.columns) if not mapping_of(table).is_guarded else ()
+    query = with_filter(query, table).where(*has_key)
     previews = []
     bytes_left = MAX_BYTES
     for row in connection.execute(query).all():
@@ -159,6 +163,7 @@ def read_next_picture(connection: sa.Connection, table: sa.Table, after: Key | N
     """The image of the row with the next id, or of the first one behind the last; None if there is no row."""
     key = key_of(table)
     query = sa.select(*key.columns, name_column(table).label("original_name")).order_by(*key.columns).limit(1)
+    query = with_filter(query, table).where(*(column.is_not(None) for column in key.columns))
     row = connection.execute(query if after is None else query.where(key.after(after))).first()
     if row is None:
         return read_next_picture(connection, table, None) if after is not None else None

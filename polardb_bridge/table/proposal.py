@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from polardb_bridge.choices import FieldKind
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.columns import kinds_for
 from polardb_bridge.table.fields import PICTURE, Field
 from polardb_bridge.table.inspection import Inspection, SeenColumn
-from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping
+from polardb_bridge.table.result_columns import RESULT_ROLES
 
 # Tags that show the text of a field; others show a picture, a sound and the like.
 TEXT_TAGS = frozenset({"Text", "HyperText", "Paragraphs"})

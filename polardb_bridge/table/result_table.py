@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from polardb_bridge.errors import ReconfigureError
-from polardb_bridge.table.columns import INTEGERS, TEXTS, TIMES, UID_LENGTH, Column, FoundTable, find_table
+from polardb_bridge.table.columns import INTEGERS, TEXTS, TIMES, UID_LENGTH
+from polardb_bridge.table.found import Column, FoundTable, find_table
 from polardb_bridge.table.key_columns import KeyType, TableKey
 from polardb_bridge.table.keys import MAX_KEY_LENGTH, Key, KeyKind, kind_of
 from polardb_bridge.table.schema import check_table_name

@@ -16,8 +16,9 @@ from polardb_bridge.table.chosen import only_label
 from polardb_bridge.table.cleared import ROLES, defaults_of
 from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import Key
-from polardb_bridge.table.mapping import RESULT_ROLES, mapping_of
+from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.packets import check_size, in_parts, text_bytes
+from polardb_bridge.table.result_columns import RESULT_ROLES
 from polardb_bridge.table.text import identifier, unchanged
 
 # At most, of a row without its data.

@@ -12,23 +12,26 @@ from polardb_bridge.characters import escaped, is_seen
 from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
 from polardb_bridge.table.columns import (
-    FoundTable,
     TableWarning,
-    find_table,
     problems_of,
     reading_warnings,
     writing_problems_of,
     writing_warnings,
 )
+from polardb_bridge.table.derived import QueryTable
+from polardb_bridge.table.filtering import check_sql
+from polardb_bridge.table.found import FoundTable, find_query, find_table
 from polardb_bridge.table.key_columns import KeyType
 from polardb_bridge.table.keys import KeyKind, key_roles
-from polardb_bridge.table.mapping import DOCUMENTED, TableMapping, mapping_of
+from polardb_bridge.table.mapping import DOCUMENTED, VERSION_ROLE, TableMapping, mapping_of
 from polardb_bridge.table.privileges import not_writable
 
 TEMPLATE_TABLE = "annotation_template"
 
 # MySQL allows more when quoted; these never need escaping in any tool that people use beside this one.
 _TABLE_NAME = re.compile(r"[0-9A-Za-z_$\-\u0080-\uffff]{1,64}")
+
+_QUALIFIED = re.compile(r"(?:(`?)([^`.]+)\1\.)?(`?)([^`.]+)\3")
 
 _ON_UPDATE_NOW = sa.text("CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP")
 _NOW = sa.text("CURRENT_TIMESTAMP")
@@ -51,6 +54,18 @@ def check_table_name(name: str) -> str:
             f"{name!r} cannot be a table's name: use 1 to 64 letters, digits, '_', '$' or '-'.", field="table"
         )
     return name
+
+
+def qualified_name(text: str) -> tuple[str | None, str]:
+    """The database, if it is named, and the table of `table` or `database.table`, with or without backticks.
+
+    Raises:
+        InvalidInputError: it is neither.
+    """
+    found = _QUALIFIED.fullmatch(text)
+    if found is None:
+        return None, check_table_name(text)
+    return found[2] and check_table_name(found[2]), check_table_name(found[4])
 
 
 def table_name_problem(name: str) -> str:
@@ -90,17 +105,18 @@ def source_table(name: str, mapping: TableMapping = DOCUMENTED) -> sa.Table:
     types: dict[str, sa.types.TypeEngine[Any]] = {c.key: c.type for c in _documented_table("any").columns}
     types["label"] = sa.Text()
     keys = dict(zip(key_roles(mapping.kinds), mapping.kinds, strict=True))
+    types[VERSION_ROLE] = sa.types.NULLTYPE
     types |= {role: KeyType(kind) for role, kind in keys.items() if kind is not KeyKind.INTEGER or len(keys) > 1}
     if mapping.picture and mapping.picture.kind is FieldKind.BYTES:
         types["base64_data"] = mysql.LONGBLOB()
-    return sa.Table(
+    return (QueryTable if mapping.query else sa.Table)(
         check_table_name(name),
         sa.MetaData(),
         *(
             sa.Column(column, types[role], key=role, primary_key=role in keys, autoincrement=False)
             for role, column in mapping.by_role.items()
         ),
-        info={"mapping": mapping},
+        info={"mapping": mapping, "query": mapping.query},
     )
 
 
@@ -146,19 +162,20 @@ def create_table(connection: sa.Connection, table: sa.Table) -> bool:
     return True
 
 
-def open_table(connection: sa.Connection, name: str) -> FoundTable:
-    """What the catalogue has of the table `name`.
+def open_table(connection: sa.Connection, name: str, query: str = "") -> FoundTable:
+    """What the catalogue has of the table or view `name`, or the server of the query that people call so.
 
     Raises:
-        ReconfigureError: it is not there, or a view.
+        ReconfigureError: it is not there.
+        InvalidInputError: the server does not take the query.
     """
+    if query:
+        return find_query(connection, name, query)
     found = find_table(connection, name)
     if found is None:
         raise ReconfigureError(
             f"There is no table {name!r} in the database, or its user may not see it.", field="table"
         )
-    if found.is_view:
-        raise ReconfigureError(f"{name!r} is a view: name the table that it shows.", field="table")
     return found
 
 
@@ -168,9 +185,26 @@ def validate_table(connection: sa.Connection, expected: sa.Table, *, to_write: b
     to_write: and that results can be written into it.
 
     Raises:
-        ReconfigureError: the table is not there, is a view, or columns are missing or unfit; all are named.
+        ReconfigureError: the table is not there, a view where a table was or where results are to be written, or
+            columns are missing or unfit; all are named.
+        InvalidInputError: the server does not take the SQL of the mapping.
     """
-    found = open_table(connection, expected.name)
+    mapping = mapping_of(expected)
+    found = open_table(connection, expected.name, mapping.query)
+    if found.is_view and to_write:
+        what = "query" if found.query else "view"
+        raise ReconfigureError(
+            f"{found.name!r} is a {what}, and results are not written into its rows: have them written into a table of "
+            "their own (--result-table, or result_table = '…').",
+            field="table",
+        )
+    if found.is_view and mapping.is_guarded:
+        raise ReconfigureError(
+            f"{found.name!r} is a view, and its mapping is that of a table: say what tells its rows apart "
+            "(--key id, or key_column = 'id').",
+            field="table",
+        )
+    check_sql(connection, expected)
     problems = problems_of(found, expected)
     if problems:
         raise ReconfigureError(f"The table {expected.name!r} cannot be used: {'; '.join(problems)}.", field="table")

@@ -15,6 +15,9 @@ import sqlalchemy as sa
 
 from polardb_bridge.errors import ReconfigureError
 
+# Longer than anybody here waits for one.
+MAX_STATEMENT_S = 150
+
 _TIME_ZONE = "+00:00"
 # Nothing else: zero dates that rows hold already are theirs to keep, and backticks and backslashes work everywhere.
 _SQL_MODE = "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
@@ -30,6 +33,16 @@ IS_SET_UP = (
 def set_up_with(variables: Mapping[str, object]) -> str:
     """The statement that sets up a session, and more variables of it."""
     return ", ".join([_SET_UP, *(f"{name} = {value}" for name, value in variables.items())])
+
+
+def read_only(*, is_mariadb: bool) -> dict[str, object]:
+    """Variables of a session that runs SQL of people: functions that they call cannot write in it, nor run for ever.
+
+    Whoever has given up waiting has closed the connection, and servers do not look at that before a statement's end.
+    """
+    if is_mariadb:
+        return {"tx_read_only": 1, "max_statement_time": MAX_STATEMENT_S}
+    return {"transaction_read_only": 1, "max_execution_time": MAX_STATEMENT_S * 1000}
 
 
 def set_up_again(connection: sa.Connection) -> None:

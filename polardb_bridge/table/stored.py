@@ -16,10 +16,11 @@ from polardb_bridge.table.cleared import ROLES, defaults_of, is_cleared
 from polardb_bridge.table.json_values import UnusableJsonError, parse_json
 from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import Key
-from polardb_bridge.table.mapping import RESULT_ROLES, mapping_of
+from polardb_bridge.table.mapping import mapping_of
+from polardb_bridge.table.result_columns import RESULT_ROLES
 from polardb_bridge.table.results import RowResult, to_json
 from polardb_bridge.table.text import identifier, utf8
-from polardb_bridge.table.versions import as_version
+from polardb_bridge.table.versions import as_version, version_sql
 
 # What stands for "no result": JSON's own null, and what a column that is NOT NULL holds in place of NULL.
 _NEVER_RESULTS = ("", "null")
@@ -182,7 +183,7 @@ def read_kept(connection: sa.Connection, table: sa.Table, results: Collection[Ro
         return {}
     mapping = mapping_of(table)
     columns = {role: identifier(connection, column) for role, column in mapping.by_role.items()}
-    version = f"UNIX_TIMESTAMP({columns['updated_at']})" if mapping.version else "NULL"
+    version = version_sql(mapping).replace("%", "%%")
     compared = [role for role in _COMPARED if role in mapping.results]
     values = [
         f"CAST(CONVERT({columns[role]} USING utf8mb4) AS BINARY)" if role in _TEXTS else columns[role]

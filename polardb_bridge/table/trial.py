@@ -8,11 +8,14 @@ from typing import Any, TypeVar
 
 from polardb_bridge.choices import FieldKind
 from polardb_bridge.errors import BridgeError
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.choosing import complete
-from polardb_bridge.table.columns import FoundTable, problems_of, writing_problems_of
+from polardb_bridge.table.columns import problems_of, writing_problems_of
 from polardb_bridge.table.fields import MAX_FIELDS, Field, check_fields, parse_field
+from polardb_bridge.table.found import FoundTable
 from polardb_bridge.table.keys import key_from_json
-from polardb_bridge.table.mapping import DOCUMENTED, AskedMapping, TableMapping, check_role
+from polardb_bridge.table.mapping import DOCUMENTED, TableMapping
+from polardb_bridge.table.result_columns import check_role
 from polardb_bridge.table.schema import source_table
 
 _Found = TypeVar("_Found")

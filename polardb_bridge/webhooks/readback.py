@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from polardb_bridge.storage.models import PolarDBImportStorageLink
 from polardb_bridge.storage.sync.models import RowMemory
+from polardb_bridge.table.digests import read_digests
 from polardb_bridge.table.keys import Key
 from polardb_bridge.table.results import RowResult
-from polardb_bridge.table.rows import read_digests
 from polardb_bridge.table.stored import KeptResult, read_kept
 
 

@@ -19,12 +19,13 @@ from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportSto
 from polardb_bridge.storage.preview import preview
 from polardb_bridge.storage.sync.plan import plan_sync
 from polardb_bridge.storage.sync.run import run_sync
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.choosing import complete
 from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.keys import Key
-from polardb_bridge.table.mapping import AskedMapping
 from polardb_bridge.table.results import RowResult, write_results
-from polardb_bridge.table.rows import KeyRange, read_key_page, read_keys, read_rows
+from polardb_bridge.table.row_keys import KeyRange, read_key_page, read_keys
+from polardb_bridge.table.rows import read_rows
 from polardb_bridge.table.schema import open_table, source_table
 from polardb_bridge.table.stored import read_results
 from polardb_bridge.webhooks.reconcile import reconcile
@@ -355,7 +356,7 @@ def test_hostile_keys_are_labeled_and_listed_as_they_are(source: Source, user: A
 def test_keys_that_cannot_be_kept_are_listed_wherever_a_page_ends(
     source: Source, user: Any, api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("polardb_bridge.table.rows.KEYS_BATCH_SIZE", 2)
+    monkeypatch.setattr("polardb_bridge.table.row_keys.KEYS_BATCH_SIZE", 2)
     monkeypatch.setattr("polardb_bridge.storage.sync.by_key._LINKS_BATCH_SIZE", 2)
     monkeypatch.setattr("polardb_bridge.storage.sync.by_key._LOOKUP_BATCH_SIZE", 1)
     source.execute(f"CREATE TABLE things (k VARBINARY(700), c VARCHAR(9), UNIQUE (c, k), {REST})")

@@ -278,7 +278,6 @@ def test_a_statement_deploys_it(products: Things, user: Any) -> None:
             r"shows \$image, and the mapping gives tasks \$picture",
         ),
         (["--map=image=photo:gif"], "does not say what is read, and how"),
-        (["--map=image=photo:bytes", "--version-column=title", "--result-column=annotation_data=answer"], "'title'"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_made(

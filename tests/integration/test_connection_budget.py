@@ -16,7 +16,7 @@ import pytest
 from polardb_bridge.errors import RetryableError, ServerDownError
 from polardb_bridge.storage.sync import follow
 from polardb_bridge.storage.sync.run import run_sync
-from polardb_bridge.table import budget, connection, rows
+from polardb_bridge.table import budget, connection, row_keys, rows
 from polardb_bridge.table.connection import begin, connect, dispose
 from polardb_bridge.table.parameters import ConnectionParameters
 from support.labeling import Provisioned
@@ -220,7 +220,7 @@ def test_a_sync_outlives_a_short_wait_timeout(
     provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server closes what is idle for a second; writing a batch of tasks takes longer."""
-    monkeypatch.setattr(rows, "KEYS_BATCH_SIZE", 2)
+    monkeypatch.setattr(row_keys, "KEYS_BATCH_SIZE", 2)
     monkeypatch.setattr(follow, "OTHERS_TURN_S", 2.2)
     source.add_images(3)
     source.execute("SET GLOBAL wait_timeout = 1")

@@ -8,7 +8,7 @@ import pytest
 
 from polardb_bridge.storage.sync.plan import plan_sync
 from polardb_bridge.storage.sync.run import run_sync
-from polardb_bridge.table import rows
+from polardb_bridge.table import row_keys
 from support.labeling import LabelingProject
 from support.source_data import TABLE, Source
 from support.writeback import run_action
@@ -77,7 +77,7 @@ def test_a_task_deleted_while_a_sync_runs_does_not_come_back_with_it(
     project: LabelingProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = project.provisioned.import_storage
-    monkeypatch.setattr(rows, "KEYS_BATCH_SIZE", 1)
+    monkeypatch.setattr(row_keys, "KEYS_BATCH_SIZE", 1)
     synced: list[int] = []
 
     def delete_the_next(*_: Any) -> None:

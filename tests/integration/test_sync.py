@@ -16,7 +16,7 @@ from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.storage.sync.task_data import TaskData
 from polardb_bridge.storage.sync.task_writer import Writer
-from polardb_bridge.table import rows
+from polardb_bridge.table import row_keys
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import source_table
 from support.labeling import Provisioned
@@ -179,7 +179,7 @@ def test_a_table_that_is_altered_in_mid_sync_can_be_synced_on_later(
     provisioned: Provisioned, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sync keeps nobody who alters the table waiting, fails with one sentence, and goes on when it fits again."""
-    monkeypatch.setattr(rows, "KEYS_BATCH_SIZE", 2)
+    monkeypatch.setattr(row_keys, "KEYS_BATCH_SIZE", 2)
     monkeypatch.setattr(task_data, "MAX_BATCH_ROWS", 1)
     source.add_images(6)
     storage = provisioned.import_storage

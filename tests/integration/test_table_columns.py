@@ -14,8 +14,8 @@ from django.core.management import call_command
 
 from polardb_bridge.errors import BridgeError, ReconfigureError
 from polardb_bridge.storage.sync.run import run_sync
-from polardb_bridge.table.columns import find_table
 from polardb_bridge.table.connection import begin, connect, dispose
+from polardb_bridge.table.found import find_table
 from polardb_bridge.table.mapping import DOCUMENTED
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.privileges import check_select, check_update
@@ -105,7 +105,8 @@ def test_an_id_that_fits_is_fine(uid: str, source: Source) -> None:
 
 def test_a_view_is_named_as_one(source: Source) -> None:
     source.execute(f"CREATE VIEW todo AS SELECT * FROM {TABLE}")
-    assert refusal(source, "todo", to_write=False) == "'todo' is a view: name the table that it shows."
+    assert "'todo' is a view, and its mapping is that of a table" in refusal(source, "todo", to_write=False)
+    assert "'todo' is a view, and results are not written into its rows" in refusal(source, "todo")
 
 
 @pytest.mark.parametrize("kind", ["point", "bit(3)", "inet6", "vector(3)", "geometrycollection", "year"])

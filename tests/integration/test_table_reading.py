@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.table import rows
+from polardb_bridge.table import row_keys, rows
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.schema import source_table
 from polardb_bridge.table.size import count_rows
@@ -16,28 +16,32 @@ from polardb_bridge.table.templates import find_template
 from support.source_data import TABLE, Source, base64_text
 
 
-def pages_of(connection: sa.Connection, within: rows.KeyRange) -> Iterator[list[int]]:
-    while page := [key.id for key in rows.read_key_page(connection, source_table(TABLE), within)]:
+def pages_of(connection: sa.Connection, within: row_keys.KeyRange) -> Iterator[list[int]]:
+    while page := [key.id for key in row_keys.read_key_page(connection, source_table(TABLE), within)]:
         yield page
-        within = rows.KeyRange(page[-1], within.until)
+        within = row_keys.KeyRange(page[-1], within.until)
 
 
 def test_keys_come_in_pages_by_id(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "KEYS_BATCH_SIZE", 4)
+    monkeypatch.setattr(row_keys, "KEYS_BATCH_SIZE", 4)
     ids = source.add_images(9)
     source.execute(f"DELETE FROM {TABLE} WHERE id = {ids[5]}")
     with connect(source.parameters) as connection:
-        pages = list(pages_of(connection, rows.ALL_KEYS))
+        pages = list(pages_of(connection, row_keys.ALL_KEYS))
     assert pages == [ids[:4], [ids[4], *ids[6:9]]]
 
 
 def test_a_table_is_cut_into_ranges_that_have_every_row_once(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "KEYS_BATCH_SIZE", 2)
+    monkeypatch.setattr(row_keys, "KEYS_BATCH_SIZE", 2)
     with connect(source.parameters) as connection:
-        assert rows.cut_into_ranges(connection, source_table(TABLE), 3) == [rows.ALL_KEYS]
+        assert row_keys.cut_into_ranges(connection, source_table(TABLE), 3) == [row_keys.ALL_KEYS]
         ids = source.add_images(8)
-        ranges = rows.cut_into_ranges(connection, source_table(TABLE), 3)
-        assert ranges == [rows.KeyRange(None, ids[2]), rows.KeyRange(ids[2], ids[5]), rows.KeyRange(ids[5], None)]
+        ranges = row_keys.cut_into_ranges(connection, source_table(TABLE), 3)
+        assert ranges == [
+            row_keys.KeyRange(None, ids[2]),
+            row_keys.KeyRange(ids[2], ids[5]),
+            row_keys.KeyRange(ids[5], None),
+        ]
         found = [[row_id for page in pages_of(connection, within) for row_id in page] for within in ranges]
     assert found == [ids[:3], ids[3:6], ids[6:]]
 

@@ -19,6 +19,7 @@ DOCUMENTED = f"""{DEPLOY}
 COLUMNS = (
     *("deployment_name", "status", "request_path", "username", "password", "white_ip_name", "annotation_source"),
     *("annotation_template_id", "rows", "tasks", "failed_rows", "annotated", "pending_writebacks", "created_at"),
+    *("query", "filter"),
 )
 ADDRESS = "203.0.113.7"
 

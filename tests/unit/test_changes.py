@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from polardb_bridge.storage.sync.changes import compare
 from polardb_bridge.storage.sync.compared import LinkedRow
-from polardb_bridge.table.rows import RowKey
+from polardb_bridge.table.row_keys import RowKey
 
 
 def key(row_id: int, version: int = 1) -> RowKey:

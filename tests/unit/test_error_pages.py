@@ -45,7 +45,7 @@ PASSED_ON = {
     "configuration().database_problem": "why POLARDB_URL cannot be read: a message of table/parameters.py",
     "exc.messages": "what a form of Label Studio says",
     "problem": "the same, as a system check",
-    "key.problem": "why a row cannot be a task: a message of table/rows.py, which has a page",
+    "key.problem": "why a row cannot be a task: a message of table/row_keys.py, which has a page",
     "message": "a warning of `check --deploy`, whose hint says what to do",
     "reason": "a line of a sync's report: the reasons in it have pages",
     "' '.join(problems)": "what Label Studio says of an ML backend",

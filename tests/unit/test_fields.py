@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from polardb_bridge.choices import FieldKind, Packing
 from polardb_bridge.errors import InvalidInputError, RowError
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.field_values import MAX_FIELDS_BYTES, check_size, empty_values, unpacked_texts, values_of
 from polardb_bridge.table.fields import Field, parse_field, parse_fields, written
-from polardb_bridge.table.mapping import AskedMapping, TableMapping
+from polardb_bridge.table.mapping import TableMapping
 
 MEDIA = "https://shop.example.com/media"
 

@@ -26,8 +26,9 @@ from polardb_bridge.statements.syntax import (
     Statement,
     UpdateWhiteIps,
 )
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.fields import MAX_SKIPPED_BYTES, Field
-from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping
+from polardb_bridge.table.result_columns import RESULT_ROLES
 
 LONGEST_TIME_S = 0.05
 
@@ -70,6 +71,10 @@ mappings = st.builds(
     st.none() | st.just("") | columns,
     st.none() | st.just("") | columns,
     st.none() | st.dictionaries(st.sampled_from(RESULT_ROLES), columns, min_size=1),
+    st.sampled_from(
+        ["", "SELECT 1 AS id, '标''s' AS body", 'WITH a AS (SELECT 1)\nSELECT `b` FROM a WHERE c LIKE "%"']
+    ),
+    st.sampled_from(["", "status = 'new' AND a % 2", "(标 <> '\\\\')"]),
 )
 statements: st.SearchStrategy[Statement] = st.one_of(
     st.builds(

@@ -34,7 +34,7 @@ from polardb_bridge.table.keys import (
     typed_columns,
 )
 from polardb_bridge.table.mapping import TableMapping
-from polardb_bridge.table.rows import KeyRange, RowKey, behind
+from polardb_bridge.table.row_keys import KeyRange, RowKey, behind
 from polardb_bridge.table.schema import source_table
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

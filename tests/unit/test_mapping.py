@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polardb_bridge.choices import FieldKind
+from polardb_bridge.choices import FieldKind, VersionKind
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.statements.parser import parse
 from polardb_bridge.statements.syntax import DeployModel
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.fields import Field
-from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping, TableMapping, parse_results
+from polardb_bridge.table.mapping import TableMapping
+from polardb_bridge.table.result_columns import RESULT_ROLES, parse_results
 from polardb_bridge.table.schema import source_table
 
 PRODUCTS = TableMapping(
@@ -34,6 +36,41 @@ def test_the_documented_layout_is_the_default() -> None:
 
 def test_a_mapping_is_read_as_it_was_written() -> None:
     assert TableMapping.from_json(PRODUCTS.to_json()) == PRODUCTS
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        TableMapping(version=None),
+        TableMapping(version=None, version_kind=VersionKind.NONE),
+        TableMapping(version="rev", version_kind=VersionKind.VALUE),
+        TableMapping(version="GREATEST(a, b)", version_kind=VersionKind.SQL, filter="a = 'b'"),
+        TableMapping(query="SELECT 1 AS id", results={}, is_guarded=False),
+    ],
+)
+def test_so_is_what_a_table_has_otherwise(mapping: TableMapping) -> None:
+    assert TableMapping.from_json(mapping.to_json()) == mapping
+    assert mapping.is_documented is False
+
+
+def test_a_stored_mapping_without_a_version_goes_by_a_digest() -> None:
+    """As it did before there was a choice."""
+    stored: dict[str, Any] = {
+        "key": "id",
+        "data": {"text": "body:text"},
+        "name": None,
+        "version": None,
+        "result": {},
+        "held": [],
+    }
+    assert TableMapping.from_json(stored).version_kind is VersionKind.DIGEST
+
+
+def test_only_times_are_known_as_such() -> None:
+    table = source_table("things", TableMapping(version="rev", version_kind=VersionKind.VALUE))
+    assert "updated_at" not in table.c
+    assert table.c.version.name == "rev"
+    assert TableMapping(version="rev", version_kind=VersionKind.VALUE).kept == ()
 
 
 def test_columns_are_known_by_what_they_are_for() -> None:

@@ -30,7 +30,7 @@ DOCUMENTED = """
 SYNTAX = "ERROR 1064 (42000): You have an error in your SQL syntax"
 OPTIONS = (
     "annotation_template_id, annotation_source, deployment_name, title, image_delivery, existing_annotations,"
-    " key_column, image, map, name_column, version_column, result_columns, result_table"
+    " key_column, image, map, name_column, version_column, result_columns, result_table, query, filter"
 )
 
 

@@ -15,8 +15,8 @@ from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
 from polardb_bridge.errors import BridgeError
 from polardb_bridge.statements.names import is_name
 from polardb_bridge.statements.syntax import MODEL, DeployModel
+from polardb_bridge.table.asked_mapping import NOTHING_ASKED, AskedMapping
 from polardb_bridge.table.catalog import Offer
-from polardb_bridge.table.mapping import NOTHING_ASKED, AskedMapping
 
 _NAME_RULE = _("1 to 64 letters, digits, _ and -")
 

@@ -22,9 +22,9 @@ from polardb_bridge.storage.image_field import image_field
 from polardb_bridge.storage.mapping_step import Look, look
 from polardb_bridge.storage.ui.editor import editor_script
 from polardb_bridge.table import catalog
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.catalog import Offer
 from polardb_bridge.table.choosing import to_ask_for
-from polardb_bridge.table.mapping import AskedMapping
 from polardb_bridge.table.templates import Template
 from polardb_bridge.web.assets import SCRIPT, respond
 from polardb_bridge.web.language import in_readers_language

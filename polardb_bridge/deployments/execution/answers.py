@@ -62,6 +62,8 @@ _COLUMNS: dict[str, Callable[[DeploymentStatus], Any]] = {
     "annotated": lambda status: status.annotated,
     "pending_writebacks": lambda status: status.pending_writebacks,
     "created_at": lambda status: status.created_at,
+    "query": lambda status: status.query,
+    "filter": lambda status: status.filter,
 }
 
 

@@ -104,12 +104,6 @@ def _deploy(statement: syntax.DeployModel) -> Answer:
         database = command_database()
     except InvalidInputError as error:
         raise ReconfigureError(str(error)) from None
-    if statement.database not in (None, database.database):
-        raise InvalidInputError(
-            f"The table is said to be in the database {statement.database!r}, and statements deploy tables of "
-            f"{database.database!r} (POLARDB_URL): leave out the database, or change that setting.",
-            field="annotation_source",
-        )
     try:
         deployment = deploy(statement, database)
     except DeploymentExistsError:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -12,14 +13,17 @@ from polardb_bridge.errors import BridgeError
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.statements.masking import printable
 from polardb_bridge.statements.syntax import MODEL, DeployModel
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.choosing import to_ask_for
 from polardb_bridge.table.columns import TableWarning
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.fields import typed
 from polardb_bridge.table.inspection import Inspection, inspect
-from polardb_bridge.table.mapping import AskedMapping, TableMapping
+from polardb_bridge.table.looking_up import slow_look_ups
+from polardb_bridge.table.mapping import TableMapping
 from polardb_bridge.table.preview import PreviewRow, read_preview_rows
-from polardb_bridge.table.schema import labeling_warnings, open_table, source_table, validate_table
+from polardb_bridge.table.schema import labeling_warnings, open_table, qualified_name, source_table, validate_table
+from polardb_bridge.table.sql import check_query
 
 SHOWN_TASKS = 3
 
@@ -31,21 +35,30 @@ class Command(BridgeCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("table", metavar="TABLE", help="a table in the database of POLARDB_URL")
+        parser.add_argument("table", metavar="TABLE", help="a table or view, as name or as database.name")
+        parser.add_argument(
+            "--query", metavar="SELECT", help="look at this query in place of a table; TABLE names it for people"
+        )
         self.add_json_option(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         mapping, problem = None, ""
         warnings: list[TableWarning] = []
         rows: list[PreviewRow] = []
-        with connect(command_database()) as connection:
-            inspection = inspect(connection, open_table(connection, options["table"]))
+        database, name = qualified_name(options["table"])
+        query = check_query(options["query"]) if options["query"] else ""
+        account = command_database()
+        account = replace(account, database=database or account.database, read_only=bool(query))
+        with connect(account) as connection:
+            inspection = inspect(connection, open_table(connection, name, query))
             try:
                 mapping = inspection.mapping()
                 table = source_table(inspection.found.name, mapping)
-                validate_table(connection, table, to_write=True)
+                # Results of views and queries go into a table of their own.
+                validate_table(connection, table, to_write=not inspection.found.is_view)
                 warnings = labeling_warnings(connection, inspection.found, mapping)
                 rows = read_preview_rows(connection, table, SHOWN_TASKS)
+                warnings += slow_look_ups(connection, table, rows[0].id) if rows else []
             except BridgeError as error:
                 problem = str(error)
         if options["json"]:
@@ -57,9 +70,9 @@ class Command(BridgeCommand):
             return
         asked = to_ask_for(mapping, inspection.found)
         self.stdout.write("\nBy command, with the id or name of your template:")
-        self.stdout.write(f"  {_command(inspection.found.name, asked)}")
+        self.stdout.write(f"  {_command(_named(database, inspection.found.name), asked)}")
         self.stdout.write("\nOr by statement:")
-        self.stdout.write(f"  {_statement(inspection.found.name, asked)}")
+        self.stdout.write(f"  {_statement(inspection.found.name, asked, database)}")
 
     def _show(self, inspection: Inspection, warnings: list[TableWarning], rows: list[PreviewRow]) -> None:
         lines = [("column", "type", f"in the first {inspection.looked_at} rows", "read as")]
@@ -87,6 +100,10 @@ def _shown(row: PreviewRow) -> str:
     return f"{row.thumbnail.media_type}, {row.size:,} bytes as stored"
 
 
+def _named(database: str | None, table: str) -> str:
+    return f"{database}.{table}" if database else table
+
+
 def _command(name: str, asked: AskedMapping) -> str:
     texts = asked.to_texts()
     options = [("--template", "1"), ("--source", name), ("--name", name)]
@@ -96,6 +113,8 @@ def _command(name: str, asked: AskedMapping) -> str:
             ("--key", "", texts["key"]),
             ("--name-column", "", texts["name"]),
             ("--version-column", "", texts["version"]),
+            ("--query", "", texts["query"]),
+            ("--filter", "", texts["condition"]),
         )
         if text is not None
     ]
@@ -106,10 +125,10 @@ def _command(name: str, asked: AskedMapping) -> str:
     return " \\\n    ".join(["polardb-bridge manage provision_project", *written])
 
 
-def _statement(name: str, asked: AskedMapping) -> str:
+def _statement(name: str, asked: AskedMapping, database: str | None) -> str:
     # Names of tables may have what those of deployments may not.
     deployment = re.sub(r"[^A-Za-z0-9_-]", "_", name)
-    return f"{DeployModel(MODEL, deployment, '1', name, mapping=asked)};"
+    return f"{DeployModel(MODEL, deployment, '1', name, mapping=asked, database=database)};"
 
 
 def _as_json(

@@ -12,7 +12,9 @@ from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.management.base import BridgeCommand
 from polardb_bridge.management.sync import sync_with_progress
 from polardb_bridge.storage.sync.lease import was_broken_off
-from polardb_bridge.table.mapping import RESULT_ROLES, AskedMapping
+from polardb_bridge.table.asked_mapping import AskedMapping
+from polardb_bridge.table.result_columns import RESULT_ROLES
+from polardb_bridge.table.schema import qualified_name
 
 
 class Command(BridgeCommand):
@@ -25,7 +27,9 @@ class Command(BridgeCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--template", required=True, metavar="ID_OR_NAME", help="a row of annotation_template")
-        parser.add_argument("--source", required=True, metavar="TABLE", help="source table")
+        parser.add_argument(
+            "--source", required=True, metavar="TABLE", help="source table or view, as name or as database.name"
+        )
         parser.add_argument("--name", default=DEFAULT_NAME, help="the project's title (default: %(default)s)")
         parser.add_argument("--user", metavar="EMAIL", help="owner of the project (default: the first user)")
         parser.add_argument(
@@ -52,7 +56,13 @@ class Command(BridgeCommand):
         )
         group.add_argument("--name-column", metavar="COLUMN", help="what is shown above the task; '': the key")
         group.add_argument(
-            "--version-column", metavar="COLUMN", help="a time that changes with the row; '': there is none"
+            "--version-column",
+            metavar="COLUMN",
+            help="what changes with the row: a time, another column, 'digest', or an expression of SQL; '': nothing",
+        )
+        group.add_argument("--filter", metavar="CONDITION", help="a condition of SQL: which rows become tasks")
+        group.add_argument(
+            "--query", metavar="SELECT", help="a query that is read in place of a table; --source names it for people"
         )
         group.add_argument(
             "--result-column",
@@ -74,10 +84,12 @@ class Command(BridgeCommand):
             owner = User.objects.filter(email=options["user"]).first()
             if owner is None:
                 raise InvalidInputError(f"There is no user {options['user']!r}.")
+        database, source = qualified_name(options["source"])
         provisioned = provision_project(
             command_database(),
             template=options["template"],
-            source=options["source"],
+            source=source,
+            database=database,
             name=options["name"],
             owner=owner,
             image_delivery=ImageDelivery(options["image_delivery"]),
@@ -87,6 +99,8 @@ class Command(BridgeCommand):
                 name=options["name_column"],
                 version=options["version_column"],
                 results=None if options["result_column"] is None else ", ".join(options["result_column"]),
+                query=options["query"],
+                condition=options["filter"],
             ),
             result_table=options["result_table"],
         )

@@ -30,7 +30,8 @@ from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import Key, order_of
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.pictures import data_uri, data_uris, picture_of
-from polardb_bridge.table.rows import read_keys, read_rows
+from polardb_bridge.table.row_keys import read_keys
+from polardb_bridge.table.rows import read_rows
 
 LINKS = "polardb_io_storages_polardbimportstoragelink"
 # Of a picture or its address: as much as an address has, with a key of MAX_KEY_LENGTH.

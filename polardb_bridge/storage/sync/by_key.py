@@ -19,13 +19,13 @@ from django.db.models import QuerySet
 
 from polardb_bridge.storage.keyed import IS_TEXT, with_keys
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
-from polardb_bridge.storage.sync.compared import Changes, LinkedRow
+from polardb_bridge.storage.sync.compared import LINKED_FIELDS, Changes, LinkedRow
 from polardb_bridge.storage.sync.models import DismissedRow
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.key_columns import TableKey, key_of
 from polardb_bridge.table.keys import Key, problem_of
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey, behind, read_key_page, read_keys
+from polardb_bridge.table.row_keys import ALL_KEYS, KeyRange, RowKey, behind, read_key_page, read_keys
 
 _LINKS_BATCH_SIZE = 5000
 # Databases take so many parameters in a statement.
@@ -34,7 +34,7 @@ _LOOKUP_BATCH_SIZE = 1000
 # Of links, for each key of a page: more of them between the first and the last, and the orders have little in common.
 _MOST_IN_RANGE = 2
 
-_FIELDS = ("key", "task_id", "version", "is_missing", "memory__digest", "memory__revision")
+_FIELDS = ("key", *LINKED_FIELDS)
 
 IsWanted = Callable[[RowKey], bool]
 
@@ -88,7 +88,8 @@ def find_by_key(storage: PolarDBImportStorage, reader: RowsReader, is_wanted: Is
         known += len(changes.changed) + len(changes.bad)
         yield changes
     for page in _pages(dismissed, "key"):
-        there = reader.rows_of([key for (key,) in page])
+        rows_there = reader.rows_of([key for (key,) in page])
+        there = {key: row for key, row in rows_there.items() if not row.is_outside}
         respelled |= {row.id for row in there.values()}
         known += len(there)
     if rows and rows == known:
@@ -106,7 +107,7 @@ def find_by_key(storage: PolarDBImportStorage, reader: RowsReader, is_wanted: Is
 def _of_others(
     linked: list[LinkedRow], reader: RowsReader, links: QuerySet[PolarDBImportStorageLink]
 ) -> tuple[Changes, set[Key]]:
-    """Of links: those whose rows have their keys spelled anew, or are gone; and the new spellings."""
+    """Of links: those whose rows have their keys spelled anew, or are gone or outside; and the new spellings."""
     rows = reader.rows_of([link.row_id for link in linked])
     anew = {row.id for asked, row in rows.items() if asked != row.id}
     # Two links for one row: the one that is spelled as the row is has it.
@@ -114,7 +115,7 @@ def _of_others(
     changes = Changes()
     for link in linked:
         row = rows.get(link.row_id)
-        if row is None or (row.id != link.row_id and row.id in taken):
+        if row is None or row.is_outside or (row.id != link.row_id and row.id in taken):
             changes.missing.append(link)
         elif row.id != link.row_id:
             changes.add(row, link)

@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.storage.sync.by_key import IsWanted, RowsReader, find_by_key
-from polardb_bridge.storage.sync.compared import Changes, LinkedRow
+from polardb_bridge.storage.sync.compared import LINKED_FIELDS, Changes, LinkedRow
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.digests import read_digests
 from polardb_bridge.table.keys import MAX_INTEGER_KEY
 from polardb_bridge.table.name_filter import compile_name_filter
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey, behind, read_digests
+from polardb_bridge.table.row_keys import ALL_KEYS, KeyRange, RowKey, behind
 
 
 def find_changes(
@@ -47,7 +48,7 @@ def _by_order(
 ) -> Iterator[Changes]:
     """Of integer keys: rows and links of a page, both in their order."""
     links = PolarDBImportStorageLink.objects.filter(storage_id=storage.pk)
-    linked = links.values_list("row_id", "task_id", "version", "is_missing", "memory__digest", "memory__revision")
+    linked = links.values_list("row_id", *LINKED_FIELDS)
 
     def between(after: Any, until: int | None) -> Iterable[LinkedRow]:
         found = linked if after is None else linked.filter(row_id__gt=after)

@@ -1,7 +1,7 @@
 """What a replica that lags tells wrongly: newest rows seem to be missing, and old versions of rows to be new ones.
 
 Only what would take something away is looked at again: tasks without row, and versions that are not newer. That is rare
-unless a replica does lag.
+unless a replica does lag. Of versions without order, none is known to be newer.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from polardb_bridge.errors import BridgeError
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.primary import connect_to_primary
 from polardb_bridge.storage.sync.compared import Changes, LinkedRow
+from polardb_bridge.table.digests import read_digests
 from polardb_bridge.table.keys import Key, order_of
-from polardb_bridge.table.rows import RowKey, read_digests, read_keys
+from polardb_bridge.table.row_keys import RowKey, read_keys
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +23,18 @@ _Pair = tuple[RowKey, LinkedRow]
 
 
 def confirm(changes: Changes, storage: PolarDBImportStorage) -> None:
-    """Ask the primary whether rows are missing, and whether versions that are not newer are the present ones.
+    """Ask the primary whether rows are missing, or do not meet the filter, and whether versions that are not newer are
+    the present ones.
 
     What it does not confirm counts as unchanged, and is left to the next sync; so is all of it while the primary does
     not answer.
     """
-    suspects = [(key, link) for key, link in changes.changed if link.is_missing or key.version <= link.version]
+    is_ordered = storage.table_mapping.version_kind.is_ordered
+    suspects = [
+        (key, link)
+        for key, link in changes.changed
+        if not is_ordered or link.is_missing or link.is_outside or key.version <= link.version
+    ]
     if not suspects and not changes.missing:
         return
     row_ids = sorted([*(link.row_id for link in changes.missing), *(key.id for key, _ in suspects)], key=order_of)
@@ -41,9 +48,11 @@ def confirm(changes: Changes, storage: PolarDBImportStorage) -> None:
         keys, digests = None, {}
     refuted = {key.id for key, link in suspects if keys is None or not _is_confirmed(key, link, keys, digests)}
     there = {link.row_id for link in changes.missing if keys is None or link.row_id in keys}
+    outside = {row_id for row_id in there if keys is not None and keys[row_id].is_outside}
     changes.changed = [pair for pair in changes.changed if pair[0].id not in refuted]
+    changes.outside = [link for link in changes.missing if link.row_id in outside]
     changes.missing = [link for link in changes.missing if link.row_id not in there]
-    changes.unchanged += len(refuted) + len(there)
+    changes.unchanged += len(refuted) + len(there - outside)
 
 
 def _read(
@@ -62,4 +71,4 @@ def _is_confirmed(key: RowKey, link: LinkedRow, keys: Mapping[Key, RowKey], dige
         return False
     if key.id != link.row_id:
         return present.id == key.id  # its key is spelled anew
-    return key.id not in digests or link.is_missing or digests[key.id] != link.digest
+    return key.id not in digests or link.is_missing or link.is_outside or digests[key.id] != link.digest

@@ -12,9 +12,9 @@ from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.compared import LinkedRow
 from polardb_bridge.storage.sync.models import RowMemory, SyncState
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.horizon import MAX_NEWEST_ROWS, Horizon, newest_after, read_horizon, seconds_of
+from polardb_bridge.table.horizon import MAX_NEWEST_ROWS, NO_DOUBT, Horizon, newest_after, read_horizon, seconds_of
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import RowKey
+from polardb_bridge.table.row_keys import RowKey
 
 _BATCH_SIZE = 500
 
@@ -37,7 +37,8 @@ class Doubt:
     def begin(cls, storage: PolarDBImportStorage, source: ConnectionParameters) -> Doubt:
         """For a sync that begins now."""
         with connect(source) as connection:
-            doubt = cls(storage, read_horizon(connection))
+            is_ordered = storage.table_mapping.version_kind.is_ordered
+            doubt = cls(storage, read_horizon(connection) if is_ordered else NO_DOUBT)
         doubt._store()
         return doubt
 

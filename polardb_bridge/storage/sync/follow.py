@@ -28,7 +28,7 @@ from polardb_bridge.storage.sync.task_data import TaskData, read_task_data
 from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.keys import order_of
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import ALL_KEYS, KeyRange, RowKey
+from polardb_bridge.table.row_keys import ALL_KEYS, KeyRange, RowKey
 from polardb_bridge.table.time_limit import count_anew
 
 # After each batch: SQLite has no queue of writers, and a request that waits to write looks every 2 ms
@@ -75,6 +75,11 @@ class Follower:
                 self.report.removed += removed
                 self.report.kept += kept
                 self._get_on()
+            for batch in task_writer.removable_batches(changes.outside):
+                removed, kept = self.writer.remove(batch, reason=task_writer.OUTSIDE)
+                self.report.removed += removed
+                self.report.outside += kept
+                self._get_on()
 
     def _get_on(self) -> None:
         count_anew()
@@ -91,13 +96,15 @@ class Follower:
         keys = sorted([*changes.new, *(key for key, _ in changes.changed)], key=lambda key: order_of(key.id))
         self.doubt.expect(keys, self.source, self.table)
         storage = self.writer.storage
+        is_current = _is_as_new if storage.table_mapping.version_kind.is_ordered else _is_same
         reading = read_task_data(storage, self.source, self.table, keys, linked, self.doubt.horizon, self.report)
         with closing(reading) as batches:
             for batch in batches:
                 new = self._adopt([data for data in batch if data.row_id not in linked])
                 # Another replica may have answered than the one that the keys came from: older never replaces newer.
-                changed = [(d, linked[d.row_id]) for d in batch if d.row_id in linked and known[d.row_id] <= d.version]
-                self.report.existed += sum(data.row_id in linked for data in batch) - len(changed)
+                there = [data for data in batch if data.row_id in linked]
+                changed = [(data, linked[data.row_id]) for data in there if is_current(known[data.row_id], data)]
+                self.report.existed += len(there) - len(changed)
                 if new:
                     self._create(new)
                 if changed:
@@ -149,6 +156,14 @@ class Follower:
 
     def _add_refused(self, data: TaskData, error: Exception) -> None:
         self.report.add_error(data.row_id, data.original_name, not_accepted(error))
+
+
+def _is_as_new(known: int, data: TaskData) -> bool:
+    return known <= data.version
+
+
+def _is_same(known: int, data: TaskData) -> bool:
+    return known == data.version
 
 
 def _halves(batch: Sequence[_Item]) -> Iterable[Sequence[_Item]]:

@@ -30,8 +30,9 @@ from polardb_bridge.storage.sync.report import Progress, SyncReport
 from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.key_columns import key_of
+from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import KeyRange, cut_into_ranges
+from polardb_bridge.table.row_keys import KeyRange, cut_into_ranges
 from polardb_bridge.table.time_limit import count_anew
 
 # Of the rows from which on a sync is shared: small enough that no worker waits long for the last one.
@@ -48,7 +49,8 @@ def cut(storage: PolarDBImportStorage, source: ConnectionParameters, table: sa.T
     Raises:
         BridgeError: the table cannot be read.
     """
-    if not key_of(table).is_integer:
+    # Where nothing guards keys, the server looks at all rows for each part.
+    if not key_of(table).is_integer or not mapping_of(table).is_guarded:
         return False
     least = configuration().shared_sync_rows
     rows = max(1, least // _PARTS_OF_THE_LEAST)

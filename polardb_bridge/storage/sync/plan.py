@@ -15,7 +15,7 @@ from polardb_bridge.storage.sync.refused import refused_in
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import ALL_KEYS
+from polardb_bridge.table.row_keys import ALL_KEYS, count_without_key
 from polardb_bridge.table.schema import validate_table
 from polardb_bridge.table.size import TableSize
 
@@ -35,6 +35,7 @@ def plan_sync(storage: PolarDBImportStorage) -> SyncReport:
     with connect(source) as connection:
         table = storage.source_table
         validate_table(connection, table)
+        report.add_without_key(count_without_key(connection, table))
     _compare(storage, source, table, report)
     report.failed += refused_in(storage, ALL_KEYS).count()
     return report
@@ -93,7 +94,11 @@ def _compare(
         report.created += len(changes.new)
         report.updated += len(changes.changed)
         for batch in task_writer.removable_batches(changes.missing):
-            removed, kept = task_writer.count_removable(batch)
+            removed, kept = task_writer.count_removable(batch, storage)
             report.removed += removed
             report.kept += kept
+        for batch in task_writer.removable_batches(changes.outside):
+            removed, kept = task_writer.count_removable(batch, storage, reason=task_writer.OUTSIDE)
+            report.removed += removed
+            report.outside += kept
     return True

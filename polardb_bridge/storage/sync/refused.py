@@ -20,7 +20,7 @@ from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.table.keys import order_of
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.rows import KeyRange
+from polardb_bridge.table.row_keys import KeyRange
 
 # What Label Studio, Django and the databases raise for a value that they cannot hold.
 REFUSED = (DataError, IntegrityError, ValueError, OverflowError, TypeError, RecursionError)

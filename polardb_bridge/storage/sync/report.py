@@ -17,7 +17,8 @@ class SyncReport:
     """What a sync did so far, or would do.
 
     rows: read from the table. existed: tasks that needed nothing. updated: tasks of changed rows. removed, kept: tasks
-    of deleted rows without and with work in them. failed: rows whose image, or whose result, cannot be read. errors:
+    of deleted rows without and with work in them. outside: tasks with work in them whose rows do not meet the filter
+    any more; those without count as removed. failed: rows whose image, or whose result, cannot be read. errors:
     the first of them, each with its key and the reason.
     """
 
@@ -27,6 +28,7 @@ class SyncReport:
     updated: int = 0
     removed: int = 0
     kept: int = 0
+    outside: int = 0
     failed: int = 0
     errors: list[str] = field(default_factory=list)
 
@@ -34,6 +36,13 @@ class SyncReport:
         self.failed += 1
         if len(self.errors) < MAX_LISTED_ERRORS:
             self.errors.append(f"row {shown_key(row_id)} ({shown(name)}): {error}")
+
+    def add_without_key(self, count: int) -> None:
+        """Rows that have NULL for their key, together."""
+        if count:
+            self.failed += count
+            message = f"{count} rows have NULL for their key, and become no tasks"
+            self.errors.append(message)
 
     def __add__(self, other: SyncReport) -> SyncReport:
         together = {part.name: getattr(self, part.name) + getattr(other, part.name) for part in fields(self)}

@@ -26,7 +26,9 @@ from polardb_bridge.storage.sync.report import Progress, SyncReport
 from polardb_bridge.storage.sync.task_writer import Writer
 from polardb_bridge.storage.sync.vanished import check_vanished
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.row_keys import count_without_key
 from polardb_bridge.table.schema import validate_table
 from polardb_bridge.table.size import estimate_table_size
 from polardb_bridge.table.time_limit import time_limit
@@ -149,6 +151,8 @@ def _follow(
         report = parts.follow_together(parts.SharedSync(storage, source, table, doubt, mine), ask_helpers, progress)
     else:
         report = SyncReport()
+        with connect(source) as connection:
+            report.add_without_key(count_without_key(connection, table))
         Follower(source, table, Writer(storage, mine), doubt, report, lambda: progress(report)).follow()
     doubt.forget_older()
     return _of_all_processes(report, storage) if is_shared or mine.is_resumed else report
@@ -168,7 +172,9 @@ def _decide_delivery(storage: PolarDBImportStorage, connection: sa.Connection, t
         return
     decided = storage.image_delivery
     if decided == ImageDelivery.AUTO:
-        is_small = estimate_table_size(connection, table).bytes <= MAX_DATA_URI_TABLE_BYTES
+        # How large a view or a query is, nobody knows.
+        is_known = mapping_of(table).is_guarded
+        is_small = is_known and estimate_table_size(connection, table).bytes <= MAX_DATA_URI_TABLE_BYTES
         decided = storage.delivery_in_use or (ImageDelivery.DATA_URI if is_small else ImageDelivery.LINK).value
     if storage.delivery_in_use != decided:
         storage.delivery_in_use = decided
@@ -191,6 +197,7 @@ def _finish(storage: PolarDBImportStorage, mine: SyncLease, report: SyncReport) 
         "tasks_updated": report.updated,
         "tasks_removed": report.removed,
         "tasks_kept": report.kept,
+        "tasks_outside": report.outside,
     }
     with transaction.atomic():
         if not lease.end(mine):

@@ -20,6 +20,7 @@ from polardb_bridge.storage.sync.read_ahead import read_ahead
 from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.task_pictures import MAX_DATA_URI_BYTES, Shown, shown_picture
 from polardb_bridge.table.connection import connect
+from polardb_bridge.table.digests import read_digests
 from polardb_bridge.table.field_values import empty_values, nothing_to_label
 from polardb_bridge.table.fields import ROW_FIELDS
 from polardb_bridge.table.horizon import Horizon
@@ -28,7 +29,8 @@ from polardb_bridge.table.mapping import TableMapping, mapping_of
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.pictures import find_pictures
 from polardb_bridge.table.row_contents import RowContents
-from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, RowKey, SourceRow, read_digests, read_rows
+from polardb_bridge.table.row_keys import RowKey
+from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, SourceRow, read_rows
 
 MAX_BATCH_ROWS = 1000
 MAX_BATCH_BYTES = 8 * 1024 * 1024

@@ -26,8 +26,11 @@ from polardb_bridge.storage.sync.lease import SyncLease
 from polardb_bridge.storage.sync.models import RefusedResult, RowMemory, SyncState
 from polardb_bridge.storage.sync.numbers import Numbers, next_number
 from polardb_bridge.storage.sync.task_data import TaskData, task_fields
+from polardb_bridge.storage.writeback_status import tasks_with_unwritten
 
 META_KEY = "polardb"
+# Why a task has no row to follow, as its `meta` says: that is deleted, or does not meet the filter.
+DELETED, OUTSIDE = "deleted", "outside the filter"
 _REMOVED_BATCH_SIZE = 500
 
 
@@ -152,10 +155,11 @@ class Writer:
                 task.data = {**task.data, **data.values(self.storage.image_field)}
                 task.updated_at = timezone.now()
                 task.meta = {key: value for key, value in (task.meta or {}).items() if key != META_KEY}
-                link.version, link.is_missing, link.key = data.version, False, str(data.row_id)
+                link.version, link.key = data.version, str(data.row_id)
+                link.is_missing = link.is_outside = False
                 memories.append(RowMemory(link_id=link.pk, digest=data.digest, revision=data.revision))
             Task.objects.bulk_update(tasks.values(), ["data", "meta", "updated_at"], batch_size=100)
-            fields = ["version", "is_missing", *(["key"] if isinstance(batch[0][0].row_id, str) else [])]
+            fields = ["version", "is_missing", "is_outside", *(["key"] if isinstance(batch[0][0].row_id, str) else [])]
             PolarDBImportStorageLink.objects.bulk_update(links.values(), fields, batch_size=200)
             RowMemory.objects.bulk_create(
                 memories, update_conflicts=True, unique_fields=["link"], update_fields=["digest", "revision"]
@@ -163,8 +167,8 @@ class Writer:
             self._count("updated", len(tasks))
         return len(tasks)
 
-    def remove(self, batch: Sequence[LinkedRow]) -> tuple[int, int]:
-        """Remove the tasks of missing rows, but keep and mark those that somebody has worked on.
+    def remove(self, batch: Sequence[LinkedRow], *, reason: str = DELETED) -> tuple[int, int]:
+        """Remove the tasks of rows that are no longer followed, but keep and mark those that somebody has worked on.
 
         Returns:
             How many were removed, and how many kept.
@@ -173,9 +177,9 @@ class Writer:
         with transaction.atomic():
             self.lease.check()
             tasks = Task.objects.select_for_update().filter(pk__in=[link.task_id for link in batch])
-            kept = worked_on(list(tasks.values_list("pk", flat=True)))
+            kept = _kept(list(tasks.values_list("pk", flat=True)), self.storage, reason)
             removed = [link.task_id for link in batch if link.task_id not in kept]
-            _mark_missing([link for link in batch if link.task_id in kept and not link.is_missing])
+            _mark([link for link in batch if link.task_id in kept], reason)
             if removed:
                 columns = dict.fromkeys(task_fields(self.storage))
                 _summary(project).remove_data_columns([{"data": columns}] * len(removed))
@@ -233,10 +237,18 @@ def removable_batches(missing: Sequence[LinkedRow]) -> Iterator[Sequence[LinkedR
         yield missing[start : start + _REMOVED_BATCH_SIZE]
 
 
-def count_removable(batch: Sequence[LinkedRow]) -> tuple[int, int]:
+def count_removable(
+    batch: Sequence[LinkedRow], storage: PolarDBImportStorage, *, reason: str = DELETED
+) -> tuple[int, int]:
     """What `Writer.remove` would return."""
-    kept = len(worked_on([link.task_id for link in batch]))
+    kept = len(_kept([link.task_id for link in batch], storage, reason))
     return len(batch) - kept, kept
+
+
+def _kept(task_ids: Sequence[int], storage: PolarDBImportStorage, reason: str) -> set[int]:
+    kept = worked_on(task_ids)
+    # A row that is there may still hold what was deleted here, and be outside because of it.
+    return kept | tasks_with_unwritten(storage.project_id, task_ids) if reason == OUTSIDE else kept
 
 
 def worked_on(task_ids: Sequence[int]) -> set[int]:
@@ -246,12 +258,16 @@ def worked_on(task_ids: Sequence[int]) -> set[int]:
     return {*annotated, *drafted}
 
 
-def _mark_missing(links: Sequence[LinkedRow]) -> None:
-    tasks = Task.objects.in_bulk([link.task_id for link in links])
+def _mark(links: Sequence[LinkedRow], reason: str) -> None:
+    """Say of these tasks why they have no row to follow, unless they say so already."""
+    is_missing = reason == DELETED
+    new = [link.task_id for link in links if (link.is_missing, link.is_outside) != (is_missing, not is_missing)]
+    tasks = Task.objects.in_bulk(new)
     for task in tasks.values():
-        task.meta = {**(task.meta or {}), META_KEY: {"row": "deleted"}}
+        task.meta = {**(task.meta or {}), META_KEY: {"row": reason}}
     Task.objects.bulk_update(tasks.values(), ["meta"], batch_size=100)
-    PolarDBImportStorageLink.objects.filter(task__in=list(tasks)).update(is_missing=True)
+    marked = PolarDBImportStorageLink.objects.filter(task__in=list(tasks))
+    marked.update(is_missing=is_missing, is_outside=not is_missing)
 
 
 def _summary(project: Project) -> ProjectSummary:

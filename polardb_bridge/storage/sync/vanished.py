@@ -15,7 +15,7 @@ from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportSto
 from polardb_bridge.storage.primary import connect_to_primary
 from polardb_bridge.storage.sync import task_writer
 from polardb_bridge.storage.sync.compared import LinkedRow
-from polardb_bridge.table.rows import read_keys
+from polardb_bridge.table.row_keys import read_keys
 
 # Of fewer tasks, any number may go.
 MIN_TASKS = 100
@@ -59,8 +59,8 @@ def _are_most(gone: list[LinkedRow], sample: list[LinkedRow]) -> bool:
 
 
 def _removable(links: list[LinkedRow], connection: sa.Connection, table: sa.Table) -> list[LinkedRow]:
-    """Those whose row is missing and whose task nobody has worked on."""
+    """Those whose row is missing, or does not meet the filter, and whose task nobody has worked on."""
     there = read_keys(connection, table, [link.row_id for link in links])
-    missing = [link for link in links if link.row_id not in there]
+    missing = [link for link in links if link.row_id not in there or there[link.row_id].is_outside]
     kept = task_writer.worked_on([link.task_id for link in missing])
     return [link for link in missing if link.task_id not in kept]
