@@ -10,7 +10,7 @@ from polardb_bridge.choices import Choice, ExistingAnnotations, ImageDelivery
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.statements.names import MAX_NAME_LENGTH, is_name, name_rule
 from polardb_bridge.statements.tokens import Kind, Token
-from polardb_bridge.table.fields import PICTURE, parse_field, parse_fields
+from polardb_bridge.table.fields import PICTURE, check_fields, parse_field, parse_fields
 from polardb_bridge.table.keys import parse_columns, typed_columns
 from polardb_bridge.table.result_columns import parse_results
 from polardb_bridge.table.schema import check_table_name, qualified_name
@@ -95,7 +95,9 @@ def _column_or_none(token: Token) -> str:
 def _picture(token: Token) -> str:
     value = _visible(_filled_text(token))
     try:
-        return str(parse_field(PICTURE, value))
+        picture = parse_field(PICTURE, value)
+        check_fields({PICTURE: picture})
+        return str(picture)
     except InvalidInputError:
         raise WrongValueError("a column and how it is read, such as 'photo:bytes'") from None
 

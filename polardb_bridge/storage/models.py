@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils import timezone
@@ -27,6 +26,7 @@ from polardb_bridge.storage.mapped import OTHER_COLUMNS, MappedMixin
 from polardb_bridge.storage.removal import may_be_synced
 from polardb_bridge.storage.result_tables import ResultTableMixin
 from polardb_bridge.storage.signals import export_sync_requested, import_sync_requested
+from polardb_bridge.storage.sync_status import SyncStatusMixin
 from polardb_bridge.table import privileges
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.fields import PICTURE
@@ -45,7 +45,7 @@ def stored_parameters(parameters: ConnectionParameters) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(parameters, name)) is not None}
 
 
-class PolarDBStorageMixin(IdentityMixin, MappedMixin):
+class PolarDBStorageMixin(SyncStatusMixin, IdentityMixin, MappedMixin):
     """The address of a table, and the account that reads or writes it."""
 
     host = models.CharField(max_length=255, help_text="Name or address of the database server")
@@ -104,41 +104,6 @@ class PolarDBStorageMixin(IdentityMixin, MappedMixin):
             tls_key=self.tls_key or None,
             read_only=self.runs_sql and isinstance(self, ImportStorage),
         )
-
-    @property
-    def is_syncing(self) -> bool:
-        """Whether a sync waits or runs. One that has not pinged for five progress intervals is dead."""
-        if self.status == self.Status.QUEUED:
-            return True
-        pinged = self.meta.get("time_last_ping")
-        if self.status != self.Status.IN_PROGRESS or not pinged:
-            return False
-        # What Label Studio itself takes for dead (io_storages/base_models.py, health_check).
-        return is_recent(pinged, timedelta(seconds=5 * settings.STORAGE_IN_PROGRESS_TIMER))
-
-    def info_update_progress(self, last_sync_count: int, **kwargs: Any) -> None:
-        # After a clock was set back, Label Studio's method would wait until it has caught up.
-        if datetime.fromisoformat(self.meta["time_last_ping"]) > timezone.now():
-            self.meta["time_last_ping"] = str(
-                timezone.now() - timedelta(seconds=2 * settings.STORAGE_IN_PROGRESS_TIMER)
-            )
-        super().info_update_progress(last_sync_count, **kwargs)
-
-    def begin_sync(self) -> bool:
-        """From queued to in progress; False if another process has done that, or nobody asked for a sync."""
-        with transaction.atomic():
-            queued = type(self).objects.filter(pk=self.pk, status=self.Status.QUEUED)
-            if not queued.update(status=self.Status.IN_PROGRESS):
-                return False
-            self.refresh_from_db()
-            self.status = self.Status.QUEUED  # as the next line expects it
-            self.info_set_in_progress()
-        return True
-
-    def job_health_check(self) -> None:
-        # Label Studio takes a sync for lost that runs without a job: in a command, or in a serving process.
-        if self.last_sync_job:
-            super().job_health_check()
 
     def validate_connection(self, client: Any = None) -> list[str]:
         """Connect, check the table's columns and the privileges that this direction needs, and learn which table it is.
