@@ -55,7 +55,7 @@ class PolarDBBridgeConfig(AppConfig):
         tasks.prefetch_import_links(PolarDBImportStorageLink)
         tasks.watch_deletions(dismiss)
         projects.around_deletions(lambda found: stopped(PolarDBImportStorage.objects.filter(project__in=found)))
-        projects.check_interfaces(check_interface)
+        projects.check_changed_config(check_interface)
         annotations.capture_bulk_changes(capture.tasks_changed)
         annotations.capture_removed_duplicates(signals.move_links)
         editor.change_config(config_of_editor)

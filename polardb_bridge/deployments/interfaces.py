@@ -20,7 +20,7 @@ def checked_config(schema: Any, template: str) -> str:
     Raises:
         InvalidInputError: the schema is not one that is supported, or Label Studio does not accept what it says.
     """
-    config = labeling_config(schema, gettext("Choose a label, then draw a box."))
+    config = labeling_config(schema, gettext)
     is_own = "label_config" in schema
     try:
         if is_own:

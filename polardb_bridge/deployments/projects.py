@@ -17,6 +17,7 @@ from polardb_bridge.deployments.interfaces import checked_config
 from polardb_bridge.deployments.tenancy.organizations import ensure_organization
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.label_studio.tasks import acting_user
+from polardb_bridge.labeling import needs_region
 from polardb_bridge.storage.identity import known_as
 from polardb_bridge.storage.image_field import image_field
 from polardb_bridge.storage.label_role import check_label_column
@@ -154,11 +155,13 @@ class PreparedResults:
 class PreparedTable:
     """A source table that can be labeled. rows: how many it has, about if they are many. parameters: who reads it.
 
-    writes_rows: whether results go into its rows. results: where else they go.
+    needs_region: whether the template wants one of each annotation. writes_rows: whether results go into its rows.
+    results: where else they go.
     """
 
     parameters: ConnectionParameters
     labeling_config: str
+    needs_region: bool
     rows: int
     identity: TableIdentity
     mapping: TableMapping
@@ -215,7 +218,7 @@ def prepare(
     image_field(config, mapping)
     for warning in warnings:
         logger.warning("Table %s: %s", source, warning)
-    return PreparedTable(there, config, rows, identity, mapping, writes_rows, results)
+    return PreparedTable(there, config, needs_region(chosen.schema), rows, identity, mapping, writes_rows, results)
 
 
 def create_project(
@@ -233,6 +236,7 @@ def create_project(
     project = Project.objects.create(
         title=title,
         label_config=prepared.labeling_config,
+        enable_empty_annotation=not prepared.needs_region,
         organization=organization,
         created_by=owner,
         is_published=True,

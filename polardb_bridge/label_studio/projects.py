@@ -1,4 +1,4 @@
-"""Projects: deleted while something writes into them, and their interfaces, which others rely on."""
+"""Projects: their labeling config when it changes, and deletions while something writes into them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,32 @@ from rest_framework.exceptions import ValidationError
 from polardb_bridge.errors import BridgeError
 
 _TRIES = 3
+
+
+def check_changed_config(check: Callable[[Any, str], None]) -> None:
+    """Call `check(project, labeling config)` before the labeling config of a project changes.
+
+    It raises an error of ours if it may not; that is said of the config.
+
+    Both ways of the settings page lead through here: trying what is typed, and saving it (projects/api.py,
+    ProjectLabelConfigValidateAPI; projects/serializers.py). Label Studio itself looks at results, and not at the fields
+    of tasks (projects/models.py, DEV-2939).
+    """
+    from projects.models import Project
+
+    validate = Project.validate_config
+
+    @wraps(validate)
+    def validate_config(self: Any, config_string: Any, strict: bool = False) -> Any:
+        validated = validate(self, config_string, strict)
+        if config_string != self.label_config:
+            try:
+                check(self, config_string)
+            except BridgeError as error:
+                raise ValidationError(str(error)) from None
+        return validated
+
+    Project.validate_config = validate_config
 
 
 def around_deletions(prepared: Callable[[Any], AbstractContextManager[None]]) -> None:
@@ -40,27 +66,6 @@ def around_deletions(prepared: Callable[[Any], AbstractContextManager[None]]) ->
 
     ProjectAPI.perform_destroy = perform_destroy
     functions.destroy_organization = command.destroy_organization = destroy_all
-
-
-def check_interfaces(check: Callable[[Any, str], None]) -> None:
-    """Call `check(project, label_config)` before a project's labeling interface is changed, and when one is only tried.
-
-    What it raises of ours is said of the interface.
-    """
-    from projects.models import Project
-
-    validate = Project.validate_config
-
-    @wraps(validate)
-    def validate_config(self: Any, config_string: Any, *args: Any, **kwargs: Any) -> Any:
-        validated = validate(self, config_string, *args, **kwargs)
-        try:
-            check(self, config_string)
-        except BridgeError as error:
-            raise ValidationError(str(error)) from None
-        return validated
-
-    Project.validate_config = validate_config
 
 
 def again(delete: Callable[[], Any]) -> Any:

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.labeling.labels import checked_labels, in_words
+from polardb_bridge.labeling.checks import SchemaError, in_words
+from polardb_bridge.labeling.labels import Label
+from polardb_bridge.labeling.options import written
 from polardb_bridge.labeling.own_config import checked_config, labels_of_config
 from polardb_bridge.labeling.palette import colour
-
-
-@dataclass(frozen=True)
-class _Type:
-    """control: the tag of what people label with; shown: the tag of what they label, named as its field of the task."""
-
-    control: str
-    shown: str
-
-    @property
-    def field(self) -> str:
-        return self.shown.lower()
-
-
-_TYPES = {
-    "ObjectDetection": _Type("RectangleLabels", "Image"),
-    "ImageClassification": _Type("Choices", "Image"),
-    "TextClassification": _Type("Choices", "Text"),
-}
-SUPPORTED_TYPES = tuple(_TYPES)
-# Those whose labels are chosen for all of what is shown: they know `choice` and `showInLine`.
-CLASSIFICATIONS = tuple(name for name, kind in _TYPES.items() if kind.control == "Choices")
-# Where labels are; the first unless `layout` says otherwise.
-LAYOUTS = ("top", "side")
-# How many labels are chosen for one task; the first unless `choice` says otherwise.
-CHOICES = ("single", "multiple")
+from polardb_bridge.labeling.schema import Part, is_own, read_schema
+from polardb_bridge.labeling.types import CHANNELS, IN_LINE, REQUIRED, THRESHOLD, Control
 
 # Of Label Studio's window at 1280 x 800, beside the image.
 _IN_ONE_COLUMN = 16
@@ -54,14 +31,14 @@ _HINT_STYLE = (
 _CHOICE_STYLE = "border-left: 4px solid {colour}; margin: 2px 12px 2px 0; line-height: 24px"
 
 
-def labeling_config(schema: Any, hint: str = "Choose a label, then draw a box.") -> str:
+def labeling_config(schema: Any, translated: Callable[[str], str] = str) -> str:
     """The labeling config of a parsed `tp_schema`: `{"type": "ObjectDetection", "labels": ["cat", "dog"]}`.
 
-    The config shows the task's `$original_name`, the labels, each in a colour of its own, and the `$image` or `$text`
-    below them, or to their left (`"layout": "side"`). Rectangles are drawn with a label: while none is chosen, and
-    dragging does nothing, `hint` stands beside them. Classifications have choices, of which one is taken or several
-    (`"choice": "multiple"`).
+    The config shows the task's `$original_name`, the labels, each in a colour of its own, and what is labeled below
+    them, or to their left (`"layout": "side"`): the field of the task that is named as its medium, or as `field` says.
+    While no label is chosen, and dragging does nothing, a hint stands beside them, which is `translated`.
 
+    `{"controls": [{"type": …}, {"type": …}]}` has several of these in one interface; what they share is shown once.
     `{"label_config": "<View>…</View>"}` is taken as it is.
 
     Raises:
@@ -69,88 +46,133 @@ def labeling_config(schema: Any, hint: str = "Choose a label, then draw a box.")
     """
     if not isinstance(schema, dict):
         raise InvalidInputError(f"tp_schema is not a JSON object but {in_words(schema)}.", field="tp_schema")
-    if "label_config" in schema:
-        if "type" in schema:
-            raise InvalidInputError(
-                "tp_schema has both type and label_config: leave one of them out.", field="tp_schema.type"
-            )
-        return checked_config(schema["label_config"])
-    name = schema.get("type")
-    kind = _TYPES.get(name) if isinstance(name, str) else None
-    if kind is None:
-        problem = "is missing" if name is None else f"{name!r} is not supported"
+    ways = [way for way in ("type", "controls", "label_config") if way in schema]
+    if len(ways) > 1:
         raise InvalidInputError(
-            f"tp_schema: type {problem}; supported: {', '.join(SUPPORTED_TYPES)}.", field="tp_schema.type"
+            f"tp_schema has both {ways[0]} and {ways[1]}: leave one of them out.", field=f"tp_schema.{ways[0]}"
         )
-    labels = checked_labels(schema.get("labels"))
-    layout = _one_of(schema, "layout", LAYOUTS)
+    if is_own(schema):
+        return checked_config(schema["label_config"])
+    read = read_schema(schema)
     view = Element("View")
-    if kind.control == "Choices":
-        control = _choices(schema, layout)
-    else:
-        SubElement(view, "Style").text = _HINT_STYLE.format(hint=hint)
-        control = Element("RectangleLabels", strokeWidth="3", opacity="0.2")
+    hints = {part.hint for part in read.parts}
+    if len(hints) == 1 and (hint := hints.pop()):
+        SubElement(view, "Style").text = _HINT_STYLE.format(hint=translated(hint))
     SubElement(view, "Header", value="$original_name")
-    for number, label in enumerate(labels):
-        control.append(_label(kind, label, colour(number)))
-    control.attrib = {"name": "label", "toName": kind.field, **control.attrib}
-    _arrange(view, control, _shown(kind), layout)
+    shown = _Shown({part.name_of(each.name) for part in read.parts for each in part.kind.controls})
+    controls = [tag for part in read.parts for tag in _controls(part, shown.name_for(part), read.layout)]
+    _arrange(view, controls, shown.tags, read.layout)
     indent(view)
     return tostring(view, encoding="unicode")
 
 
 def labels_of(schema: Mapping[str, Any]) -> list[str]:
-    """The labels of a `tp_schema` that `labeling_config` takes."""
-    return labels_of_config(schema["label_config"]) if "label_config" in schema else list(schema["labels"])
+    """The labels of a `tp_schema` that `labeling_config` takes, as they are shown."""
+    if is_own(schema):
+        return labels_of_config(schema["label_config"])
+    return [label.value for part in read_schema(schema).parts for label in part.labels]
 
 
 def with_labels(schema: Mapping[str, Any], count: int) -> dict[str, Any]:
-    """The schema with its first `count` labels; a labeling config of somebody's own stays whole."""
-    return {**schema, "labels": schema["labels"][:count]} if "type" in schema else dict(schema)
+    """The schema with the first `count` labels of each list; a labeling config of somebody's own stays whole."""
+    if "controls" in schema:
+        return {**schema, "controls": [with_labels(control, count) for control in schema["controls"]]}
+    return {member: value[:count] if isinstance(value, list) else value for member, value in schema.items()}
 
 
-def _choices(schema: Mapping[str, Any], layout: str) -> Element:
-    is_inline = schema.get("showInLine", layout == "top")
-    if not isinstance(is_inline, bool):
-        raise InvalidInputError(
-            f"tp_schema: showInLine is not true or false but {in_words(is_inline)}.", field="tp_schema.showInLine"
-        )
-    choice = _one_of(schema, "choice", CHOICES)
-    return Element("Choices", choice=choice, showInline="true" if is_inline else "false")
+def needs_region(schema: Mapping[str, Any]) -> bool:
+    """Whether an annotation needs a region to be submitted: `required` of a type whose control does not see to it."""
+    return not is_own(schema) and any(part.needs_region for part in read_schema(schema).parts)
 
 
-def _label(kind: _Type, label: str, its_colour: str) -> Element:
-    if kind.control == "Choices":
-        return Element("Choice", value=label, style=_CHOICE_STYLE.format(colour=its_colour))
-    return Element("Label", value=label, background=its_colour)
+class _Shown:
+    """What is labeled: by the field of the task, one tag for all that label it in the same way."""
+
+    def __init__(self, taken: set[str]) -> None:
+        """taken: names that controls have."""
+        self._taken = taken
+        self._found: dict[tuple[str, str], Element] = {}
+
+    @property
+    def tags(self) -> list[Element]:
+        return list(self._found.values())
+
+    def name_for(self, part: Part) -> str:
+        """The name of the tag that shows what this part labels."""
+        medium, name = part.kind.medium, part.field
+        tag = self._found.get((medium.tag, name))
+        if tag is None:
+            unique = name if name not in self._taken else f"{name}_{medium.tag.lower()}"
+            self._taken.add(unique)
+            tag = Element(medium.tag, {"name": unique, "value": f"${name}", **medium.attributes})
+            self._found[medium.tag, name] = tag
+        for option in part.kind.options:
+            value = part.values[option.name]
+            if not option.on_shown or value is None:
+                continue
+            if tag.get(option.attribute, written(value)) != written(value):
+                raise SchemaError(f"tp_schema: two controls show ${name} with another {option.name}.", "controls")
+            tag.set(option.attribute, written(value))
+        if channels := [_channel(channel, number) for number, channel in enumerate(part.values.get(CHANNELS) or ())]:
+            if len(tag) and [dict(each.attrib) for each in tag] != [each.attrib for each in channels]:
+                raise SchemaError(f"tp_schema: two controls show ${name} with another {CHANNELS}.", "controls")
+            tag[:] = channels
+        return str(tag.get("name"))
 
 
-def _shown(kind: _Type) -> Element:
-    shown = Element(kind.shown, name=kind.field, value=f"${kind.field}")
-    if kind.shown == "Image":
-        for tool in ("zoom", "brightness", "contrast"):
-            shown.set(f"{tool}Control", "true")
-    return shown
+def _channel(channel: Label, number: int) -> Element:
+    return Element("Channel", column=channel.value, legend=channel.value, strokeColor=channel.color or colour(number))
 
 
-def _arrange(view: Element, control: Element, shown: Element, layout: str) -> None:
+def _controls(part: Part, shown: str, layout: str) -> list[Element]:
+    """The tags that people label with, below their title; shown: the name of what they label."""
+    tags = [Element("Header", value=part.values["title"], size="5")] if part.values["title"] else []
+    for control in part.kind.controls:
+        if control.is_there(part.values):
+            tags.append(_control(part, control, shown, layout))
+    return tags
+
+
+def _control(part: Part, control: Control, shown: str, layout: str) -> Element:
+    name = {} if control.is_relation else {"name": part.name_of(control.name), "toName": shown}
+    tag = Element(control.tag, {**name, **control.attributes})
+    if not control.name:
+        for option in part.kind.options:
+            if option.attribute and not option.on_shown and (value := part.values[option.name]) is not None:
+                tag.set(option.attribute, written(value))
+        if IN_LINE in part.kind.options and part.values[IN_LINE.name] is None:
+            tag.set(IN_LINE.attribute, written(layout == "top"))
+    if control.can_be_required and part.values[REQUIRED]:
+        tag.set("required", "true")
+    if part.values[THRESHOLD] is not None and not control.is_relation:
+        tag.set(THRESHOLD, written(part.values[THRESHOLD]))
+    labels: list[Label] = part.values[control.labels] if control.labels else []
+    tag.extend(_label(control, label, number) for number, label in enumerate(labels))
+    return tag
+
+
+def _label(control: Control, label: Label, number: int) -> Element:
+    its_colour = label.color or colour(number)
+    is_choice = control.item == "Choice"
+    details = {"style": _CHOICE_STYLE.format(colour=its_colour)} if is_choice else {"background": its_colour}
+    details |= {detail: text for detail in ("hotkey", "alias", "hint") if (text := getattr(label, detail))}
+    if label.predicted_values:
+        details["predicted_values"] = ",".join(label.predicted_values)
+    if control.tag == "KeyPointLabels":
+        # Which of a model's points it is (label_studio_sdk/converter/keypoints.py).
+        details["model_index"] = str(number)
+    return Element(control.item, {"value": label.value, **details})
+
+
+def _arrange(view: Element, controls: list[Element], shown: list[Element], layout: str) -> None:
     """Put what is labeled, and what people label with, into the view."""
     stays = f"{_STAYS_IN_SIGHT}; {_LEAVES_ROOM[layout]}"
     if layout == "side":
         sides = SubElement(view, "View", style="display: flex; gap: 16px; align-items: flex-start")
-        SubElement(sides, "View", style="flex: 1 1 auto; min-width: 0").append(shown)
-        width = 220 if len(control) <= _IN_ONE_COLUMN else 300
-        SubElement(sides, "View", style=f"flex: 0 0 {width}px; {stays}").append(control)
+        SubElement(sides, "View", style="flex: 1 1 auto; min-width: 0").extend(shown)
+        is_narrow = all(len(tag) <= _IN_ONE_COLUMN and tag.tag != "TextArea" for tag in controls)
+        width = 220 if is_narrow else 300
+        SubElement(sides, "View", style=f"flex: 0 0 {width}px; {stays}").extend(controls)
     else:
-        SubElement(view, "View", style=stays).append(control)
-        view.append(shown)
-
-
-def _one_of(schema: Mapping[str, Any], member: str, known: tuple[str, ...]) -> str:
-    value = schema.get(member, known[0])
-    if value not in known:
-        raise InvalidInputError(
-            f"tp_schema: {member} {value!r} is not supported; supported: {', '.join(known)}.",
-            field=f"tp_schema.{member}",
-        )
-    return str(value)
+        SubElement(view, "View", style=stays).extend(controls)
+        view.extend(shown)

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 
 from polardb_bridge.characters import appearance
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.labeling.labels import in_words
+from polardb_bridge.labeling.checks import in_words
 
 # As Label Studio's editor registers them, in lower case; others stop it (tests/integration/test_template_preview.py).
 _EDITOR_TAGS = """

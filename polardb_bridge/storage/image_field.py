@@ -52,11 +52,10 @@ def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) ->
         _check_lists(label_config, {field} if lists else set())
         return field
     _check_lists(label_config, lists)
-    if shown - set(mapping.data):
+    if missing := shown - set(mapping.data):
         raise ReconfigureError(
-            f"The labeling interface shows {_in_words(shown - set(mapping.data))}, and the mapping gives tasks "
-            f"{_in_words(mapping.data)}: map what is missing, or show these ($original_name and $id may stand beside "
-            "them).",
+            f"The labeling interface shows {_in_words(shown)}, and the mapping gives tasks {_in_words(mapping.data)}: "
+            f"map {_in_words(missing)}, or show what there is ($original_name and $id may stand beside it).",
             field="project",
         )
     return mapping.picture_field or PICTURE

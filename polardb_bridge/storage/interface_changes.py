@@ -1,4 +1,4 @@
-"""Labeling interfaces that are about to change, and the columns that take their labels."""
+"""Labeling interfaces that are about to change: what rows give tasks, and the columns that take their labels."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ from typing import Any
 
 from polardb_bridge.errors import RetryableError
 from polardb_bridge.storage.form_api import asking
+from polardb_bridge.storage.image_field import image_field
 from polardb_bridge.storage.label_role import check_label_column
 from polardb_bridge.table.connection import connect
 
 
 def check_interface(project: Any, label_config: str) -> None:
-    """See that columns that get the label of a row take those of the interface that a project is to have.
+    """See that the interface that a project is to have fits its storages.
 
-    A database that does not answer holds up nobody: what does not fit will be listed with its row.
+    Its sources can fill what it shows, and columns that get the label of a row take those that it offers. A database
+    that does not answer holds up nobody: what does not fit will be listed with its row.
 
     Raises:
-        ReconfigureError: people would choose several, or nothing; or a label does not fit.
+        ReconfigureError: rows do not give what it shows; people would choose several labels, or nothing; or a label
+            does not fit.
         Throttled: too many requests of this process wait for servers already (429).
     """
+    for source in project.polardb_io_storages_polardbimportstorages.order_by("pk"):
+        image_field(label_config, source.table_mapping)
     for target in project.polardb_io_storages_polardbexportstorages.order_by("pk"):
         if "label" not in target.mapping.get("result", {}):
             continue

@@ -38,13 +38,37 @@ def not_in_interface(
     """
     missing: dict[str, Counter[str]] = {}
     # Not by the project's own method, which saves it.
-    for name, control in parse_config(label_config).items():  # type: ignore[no-untyped-call]
+    controls = parse_config(label_config)  # type: ignore[no-untyped-call]
+    counted = by_offering_control(found or {}, controls)
+    for name, control in controls.items():
         known = control.get("labels")
         if not known or control.get("dynamic_labels") or not control["type"].endswith(kinds):
             continue  # it has no list of labels, or takes it from each task
-        counts = ((str(label), int(count)) for label, count in (found or {}).get(name, {}).items())
+        counts = ((str(label), int(count)) for label, count in counted.get(name, {}).items())
         missing[name] = Counter({label: count for label, count in counts if label not in known and count > 0})
     return {name: counts for name, counts in missing.items() if counts}
+
+
+def offering_control(name: str, controls: Mapping[str, Any]) -> str:
+    """The control that offers the labels of a region of the control `name`: itself, but for boxes in videos.
+
+    These hold the labels of the `Labels` beside them (table/chosen.py), as other regions without labels of their own do
+    not: those have a region of the same id for it.
+    """
+    control = controls.get(name)
+    if control and control["type"] == "VideoRectangle":
+        for other, offering in controls.items():
+            if offering["type"] == "Labels" and offering["to_name"] == control["to_name"]:
+                return other
+    return name
+
+
+def by_offering_control(found: Mapping[str, Mapping[str, int]], controls: Mapping[str, Any]) -> dict[str, Counter[str]]:
+    """The counts of labels by the control that offers them."""
+    counted: dict[str, Counter[str]] = {}
+    for name, labels in found.items():
+        counted.setdefault(offering_control(name, controls), Counter()).update(labels)
+    return counted
 
 
 def in_words(missing: Mapping[str, Counter[str]]) -> list[str]:

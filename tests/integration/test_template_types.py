@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 
-from polardb_bridge.deployments.deploy import deploy
 from polardb_bridge.deployments.drop import drop
 from polardb_bridge.deployments.interfaces import checked_config
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.errors import InvalidInputError, ReconfigureError
-from polardb_bridge.statements.parser import parse
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import begin
 from polardb_bridge.webhooks.delivery import deliver
 from polardb_bridge.webhooks.reconcile import reconcile
-from support.deployments import export_storage_of, import_storage_of, open_here
+from support.deployments import export_storage_of, import_storage_of
 from support.source_data import TABLE, Source, region
+from support.templates import deployed, label_rows, submit
 
 ODD = ["cat", "<b>&\"'", "大熊猫🐼", "a, b"]
 ELLIPSES = (
@@ -29,22 +26,6 @@ ELLIPSES = (
     '<Label value="cat"/></EllipseLabels><Choices name="quality" toName="img"><Choice value="sharp" alias="s"/>'
     '<Choice value="blurred"/></Choices></View>'
 )
-
-
-def deployed(source: Source, schema: Any, table: str = TABLE, options: str = "") -> Deployment:
-    """The deployment of a template that holds this schema, synced. options: more of the statement's."""
-    with begin(source.parameters) as connection:
-        connection.exec_driver_sql(
-            "REPLACE INTO annotation_template (tp_name, tp_schema) VALUES ('mine', %s)", (json.dumps(schema),)
-        )
-    [statement] = parse(
-        f"DEPLOY MODEL `Label-Studio` WITH (annotation_template_id='mine', annotation_source='{table}', "
-        f"deployment_name='mark_animal'{options})"
-    )
-    made = deploy(statement, source.parameters)  # type: ignore[arg-type]
-    open_here(made)
-    run_sync(import_storage_of(made), force=True)
-    return made
 
 
 def chosen(*labels: str, control: str = "label", to: str = "image") -> dict[str, Any]:
@@ -57,18 +38,6 @@ def chosen(*labels: str, control: str = "label", to: str = "image") -> dict[str,
         "to_name": to,
         "from_name": control,
     }
-
-
-def submit(api: Any, task: Any, *result: dict[str, Any]) -> int:
-    answer = api.post(f"/api/tasks/{task.pk}/annotations/", {"result": list(result)}, format="json")
-    assert answer.status_code == 201, answer.content
-    made: int = answer.json()["id"]
-    return made
-
-
-def label_rows(api: Any) -> list[list[str]]:
-    answer = api.get("/polardb/deployments/mark_animal/labels.csv")
-    return list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
 
 
 def test_pictures_are_classified(source: Source, user: Any, api: Any) -> None:
@@ -223,8 +192,8 @@ def test_nothing_is_deployed_of_a_template_that_is_refused(source: Source, user:
     broken = {"label_config": ELLIPSES.replace('name="quality"', 'name="shape"')}
     with pytest.raises(InvalidInputError, match="does not accept label_config: Label config contains non-unique names"):
         deployed(source, broken)
-    with pytest.raises(InvalidInputError, match="supported: ObjectDetection, ImageClassification, TextClassification"):
-        deployed(source, {"type": "AudioClassification", "labels": ["a"]})
+    with pytest.raises(InvalidInputError, match="supported: ObjectDetection, OrientedObjectDetection"):
+        deployed(source, {"type": "Segmentation", "labels": ["a"]})
     with pytest.raises(ReconfigureError, match=r"shows \$text, and the mapping gives tasks \$image"):
         deployed(source, {"type": "TextClassification", "labels": ["a"]})
     assert not Deployment.objects.exists()

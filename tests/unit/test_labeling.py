@@ -8,11 +8,12 @@ import pytest
 from label_studio_sdk.label_interface.interface import LabelInterface
 
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.labeling import CLASSIFICATIONS, SUPPORTED_TYPES, labeling_config, labels_of, with_labels
+from polardb_bridge.labeling import SUPPORTED_TYPES, labeling_config, labels_of, with_labels
+from support.labeling_types import CLASSIFICATIONS, WITH_LABELS, smallest
 
 
 def schema(*labels: object, kind: str = "ObjectDetection") -> dict[str, Any]:
-    return {"type": kind, "labels": list(labels)}
+    return {**smallest(kind), "labels": list(labels)}
 
 
 def test_a_schema_becomes_rectangle_labels_on_the_image_with_its_name_above() -> None:
@@ -74,14 +75,14 @@ def test_choices_may_be_beside_what_is_shown(kind: str, tag: str) -> None:
     assert [[element.tag for element in side] for side in sides] == [[tag], ["Choices"]]
 
 
-def test_only_who_draws_is_told_to_choose_a_label_first() -> None:
+def test_only_who_marks_regions_is_told_to_choose_a_label_first() -> None:
     for kind in SUPPORTED_TYPES:
-        assert ("Choose first" in labeling_config(schema("cat", kind=kind), "Choose first")) == (
-            kind not in CLASSIFICATIONS
-        )
+        config = labeling_config(smallest(kind), lambda hint: f"translated: {hint}")
+        is_told = kind in WITH_LABELS and kind not in CLASSIFICATIONS
+        assert ("translated: Choose a label, then" in config) == is_told
 
 
-@pytest.mark.parametrize("kind", SUPPORTED_TYPES)
+@pytest.mark.parametrize("kind", WITH_LABELS)
 def test_each_label_has_a_colour_of_its_own(kind: str) -> None:
     view = ElementTree.fromstring(labeling_config(schema(*map(str, range(20)), kind=kind)))
     labels = [*view.iter("Label"), *view.iter("Choice")]
@@ -90,7 +91,7 @@ def test_each_label_has_a_colour_of_its_own(kind: str) -> None:
     assert all(re.search("#[0-9a-f]{6}", look) for look in looks)
 
 
-@pytest.mark.parametrize("kind", SUPPORTED_TYPES)
+@pytest.mark.parametrize("kind", WITH_LABELS)
 @pytest.mark.parametrize(
     "label",
     ["<b>", "a & b", "say \"hi\" 'now'", "猫", "😀 cat", "]]>", "&amp;", "x" * 500, "7", "true", 'name="label"'],
@@ -103,7 +104,7 @@ def test_any_label_survives(kind: str, label: str) -> None:
     assert interface.get_control("label").labels == [label]
 
 
-@pytest.mark.parametrize("kind", SUPPORTED_TYPES)
+@pytest.mark.parametrize("kind", WITH_LABELS)
 def test_hundreds_of_labels_keep_their_order(kind: str) -> None:
     labels = [f"<{number}> \"🐈\" & '猫'" for number in range(500)]
     interface: Any = LabelInterface(labeling_config(schema(*labels, kind=kind)))
@@ -118,7 +119,7 @@ def test_hundreds_of_labels_keep_their_order(kind: str) -> None:
         (None, "tp_schema", "not a JSON object but null"),
         ([], "tp_schema", "not a JSON object but a list"),
         ("cat", "tp_schema", "not a JSON object but a string"),
-        ({}, "tp_schema.type", "type is missing; supported: ObjectDetection, ImageClassification, TextClassification."),
+        ({}, "tp_schema.type", "type is missing; supported: ObjectDetection, OrientedObjectDetection, "),
         (
             {"type": "Segmentation", "labels": ["a"]},
             "tp_schema.type",

@@ -12,7 +12,8 @@ from functools import cache
 from django.utils import translation
 from django.utils.translation import gettext_noop as _
 
-# A name in braces stands for what is not known before; `…message` for another message, `hint` for a hint or nothing.
+# A name in braces stands for what is not known before; `…message` for another message, `hint` for a hint or
+# nothing, `place` for what a message is about.
 PATTERNS = (
     _("ERROR {code} ({state}): {message}"),
     _("Incorrect arguments to {verb}: {message}"),
@@ -45,19 +46,7 @@ PATTERNS = (
     _("{table} cannot be a table's name: use 1 to 64 letters, digits, '_', '$' or '-'."),
     _("tp_schema is not a JSON object but {kind}."),
     _("tp_schema: type {problem}; supported: {types}."),
-    _("tp_schema: label {number} ({label}) is listed twice."),
-    _("tp_schema: label {number} ({label}) looks like label {first} ({alike})."),
-    _("tp_schema: label {number} ({label}) has a $ that the editor would take for a field of the task."),
-    _("tp_schema: labels is empty; name at least one label."),
-    _("tp_schema: labels is missing."),
-    _("tp_schema: labels is not a list but {kind}."),
-    _("tp_schema: label {number} is not a string but {kind}."),
-    _("tp_schema: label {number} is empty."),
-    _("tp_schema: label {number} ({label}) has a control character."),
-    _("tp_schema: layout {layout} is not supported; supported: {layouts}."),
-    _("tp_schema: choice {choice} is not supported; supported: {choices}."),
-    _("tp_schema: showInLine is not true or false but {kind}."),
-    _("tp_schema has both type and label_config: leave one of them out."),
+    _("tp_schema has both {one} and {other}: leave one of them out."),
     _("tp_schema: label_config is not a string but {kind}."),
     _("tp_schema: label_config is empty."),
     _("tp_schema: label_config is not XML: {reason}."),
@@ -75,11 +64,48 @@ PATTERNS = (
     _("tp_schema: label_config lists a label of {control} twice ({label})."),
     _("tp_schema: label_config has two labels of {control} that look alike ({first} and {second})."),
     _("tp_schema: Label Studio does not accept label_config: {reason}"),
+    _("Control {number}: {message}"),
+    _("tp_schema: controls is not a list of 1 to {most} objects."),
+    _("tp_schema: control {number} is not an object but {kind}."),
+    _("tp_schema: there is no {option} beside controls; there is: {known}."),
+    _('tp_schema: two controls have the name {name}: give one another, as in "name": "two".'),
+    _("tp_schema: two controls show ${field} with another {option}."),
+    _("tp_schema: controls {first} and {second} both have the hotkey {key}."),
+    _("tp_schema: {type} has no option {option}; it has: {known}."),
+    _("tp_schema: {option} is missing."),
+    _("tp_schema: {option} is not a list but {kind}."),
+    _("tp_schema: {option} is empty; name at least one {place}."),
+    _("tp_schema: {option} is not true or false but {kind}."),
+    _("tp_schema: {option} is not a number from {least} to {most}."),
+    _("tp_schema: {option} {value} is not supported; supported: {known}."),
+    _("tp_schema: {option} {value} cannot be a name: use up to 64 letters (a-z, A-Z), digits and _, a letter first."),
+    _("tp_schema: the detail {detail} of {place} is not a string but {kind}."),
+    _("tp_schema: the predicted_values of {place} are not a list of strings without commas."),
+    _("tp_schema: {place} is not a string but {kind}."),
+    _("tp_schema: {place} is empty."),
+    _("tp_schema: {place} has the color {color}: write #rrggbb, or a name of CSS such as teal."),
+    _("tp_schema: {place} has the hotkey {key}: write one key, such as d, 1 or shift+d."),
+    _("tp_schema: {place} has the hotkey {key}, and so has {place_too}."),
+    _("tp_schema: {place} has {detail}, which is not known; known: {known}."),
+    _("tp_schema: {place} ({text}) is listed twice."),
+    _("tp_schema: {place} ({text}) looks like {place_too} ({alike})."),
+    _("tp_schema: {place} ({text}) has a control character."),
+    _("tp_schema: {place} ({text}) has a $ that the editor would take for a field of the task."),
+    _("one of the predicted_values of {place}"),
+    _("the detail {detail} of {place}"),
+    _("label {number}"),
+    _("keypoint {number}"),
+    _("relation {number}"),
+    _("channel {number}"),
+    _("label"),
+    _("keypoint"),
+    _("relation"),
+    _("channel"),
     _("The labeling interface shows {field} as text, and rows hold a picture there."),
     _('The labeling interface shows {field} by value, and rows hold a list there: write valueList in its place, as in '
       '<Image name="image" valueList="$pages"/>.'),
-    _("The labeling interface shows {names}, and the mapping gives tasks {given}: map what is missing, or show these "
-      "($original_name and $id may stand beside them)."),
+    _("The labeling interface shows {names}, and the mapping gives tasks {given}: map {missing}, or show what there is "
+      "($original_name and $id may stand beside it)."),
     _("Choose the column that tells rows apart, or several."),
     _("Choose at least one column that tasks show."),
     _("Column {name} is missing, or the account may not see it."),
@@ -169,7 +195,7 @@ REPHRASED: dict[str, str] = {
 }
 _PART = re.compile(r"\{(\w+)\}")
 # Parts that are texts with patterns of their own.
-_TEXTS = ("message", "hint")
+_TEXTS = ("message", "hint", "place", "place_too")
 
 
 @cache

@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy
 from polardb_bridge.characters import isolated
 from polardb_bridge.deployments.console.excerpts import around
 from polardb_bridge.deployments.console.said import in_page_language
+from polardb_bridge.deployments.console.template_fields import fields, fields_by_type
 from polardb_bridge.deployments.interfaces import checked_config
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.labeling import CHOICES, CLASSIFICATIONS, LAYOUTS, SUPPORTED_TYPES, NotJsonError, parse_text
+from polardb_bridge.labeling import SUPPORTED_TYPES, NotJsonError, parse_text
 from polardb_bridge.table.template_rows import TemplateRow, as_json, from_json
 from polardb_bridge.table.templates import parse_schema
 
@@ -62,10 +63,8 @@ class TemplateForm(forms.Form):
     before = forms.CharField(required=False, strip=False, widget=forms.HiddenInput)
 
     data: Any
-    types = SUPPORTED_TYPES
-    classifications = CLASSIFICATIONS
-    layouts = LAYOUTS
-    choices = CHOICES
+    types = fields_by_type()
+    simple = fields()
 
     def __init__(self, data: Any = None, *, shown: TemplateRow = NEW, is_new: bool = True) -> None:
         initial = {**vars(shown), "before": "" if is_new else as_json(shown)}

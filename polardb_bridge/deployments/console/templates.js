@@ -52,8 +52,14 @@
     }
   }
 
+  // As JSON, in which a list of labels can be read.
+  const inOneLine = (value) =>
+    Array.isArray(value) ? `[${value.map((each) => JSON.stringify(each)).join(", ")}]` : JSON.stringify(value);
+
   const OWN = "label_config";
   const isLine = (label) => typeof label === "string" && label.trim() !== "" && !/[\r\n]/.test(label);
+  // What a list shows of a label, which may have details.
+  const shownOf = (label) => label?.value ?? label;
 
   function start(form) {
     const schema = form.elements.schema;
@@ -61,6 +67,8 @@
     const fields = Object.fromEntries(
       [...simple.querySelectorAll("[data-member]")].map((field) => [field.dataset.member, field]),
     );
+    const isList = (name) => name !== OWN && fields[name].type === "textarea";
+    const options = Object.keys(fields).filter((name) => name !== "type" && name !== OWN);
     const count = simple.querySelector("[data-count]");
 
     function countLabels(labels) {
@@ -68,52 +76,90 @@
     }
 
     // The fields that a type has; without one that is known, those that most have.
+    const fieldsOf = (option) => (option?.dataset.fields ?? "labels").split(" ");
     function showFields() {
-      const shown = (fields.type.selectedOptions[0]?.dataset.fields ?? "labels").split(" ");
+      const shown = fieldsOf(fields.type.selectedOptions[0]);
       for (const field of simple.querySelectorAll("[data-of]")) field.hidden = !shown.includes(field.dataset.of);
+    }
+
+    // By list, the labels that have details: these stay while their line is there, and come back with it.
+    const detailed = Object.fromEntries(options.filter(isList).map((name) => [name, new Map()]));
+    function fillList(name, labels) {
+      const areLines = Array.isArray(labels) && labels.every((label) => isLine(shownOf(label)));
+      fields[name].disabled = !areLines;
+      fields[name].value = areLines ? labels.map(shownOf).join("\n") : "";
+      if (!areLines) return null;
+      for (const label of labels) if (label !== shownOf(label)) detailed[name].set(label.value, label);
+      return labels;
+    }
+
+    function fillField(field, value) {
+      if (field.type === "checkbox") field.checked = value ?? "on" in field.dataset;
+      else if (field.tagName === "SELECT") field.value = value ?? field.options[0].value;
+      else field.value = value ?? "";
     }
 
     function fill() {
       const values = objectIn(schema.value);
       const isOwn = Boolean(values && OWN in values);
-      const labels = values && (values.labels ?? []);
-      const areLines = Array.isArray(labels) && labels.every(isLine);
-      const canBeShown = isOwn ? typeof values[OWN] === "string" : areLines;
-      for (const field of Object.values(fields)) field.disabled = !values;
-      fields.labels.disabled = !areLines;
+      const areSeveral = Boolean(values && "controls" in values);
+      for (const field of Object.values(fields)) field.disabled = !values || areSeveral;
+      for (const name of options.filter((each) => !isList(each))) fillField(fields[name], values?.[name]);
+      if (values && !("showInLine" in values)) fields.showInLine.checked = fields.layout.value === "top";
+      const listIn = (name) => (values && !areSeveral ? (values[name] ?? []) : null);
+      const lists = options.filter(isList).map((name) => [name, fillList(name, listIn(name))]);
+      const canBeShown = isOwn ? typeof values[OWN] === "string" : lists.every(([, labels]) => labels);
       fields[OWN].disabled = !canBeShown;
       fields.type.value = isOwn ? OWN : (values?.type ?? "");
-      fields.layout.value = values ? (values.layout ?? "top") : "";
-      fields.choice.value = values ? (values.choice ?? "single") : "";
-      fields.showInLine.checked = values?.showInLine ?? fields.layout.value === "top";
-      fields.labels.value = areLines ? labels.join("\n") : "";
       fields[OWN].value = isOwn && canBeShown ? values[OWN] : "";
-      countLabels(areLines ? labels : null);
+      countLabels(Object.fromEntries(lists).labels);
       simple.querySelector("[data-unknown]").hidden = canBeShown;
       showFields();
     }
 
     // An interface of one's own begins with that of the type before it; whoever goes back to a type and returns finds it.
     let [whole, own] = [null, null];
+    // So it is with the options of one type that another does not know.
+    const parked = {};
     function withType(text, type) {
       if (type === OWN) {
         return withMember(withoutMember(text, "type"), OWN, JSON.stringify(own ?? whole ?? "<View>\n</View>"));
       }
       own = objectIn(text)[OWN] ?? own;
-      return withMember(withoutMember(text, OWN), "type", JSON.stringify(type));
+      const known = fieldsOf([...fields.type.options].find((option) => option.value === type));
+      let changed = withMember(withoutMember(text, OWN), "type", JSON.stringify(type));
+      for (const name of options) {
+        const place = places(changed).get(name);
+        if (place && !known.includes(name)) {
+          parked[name] = changed.slice(place.start, place.end);
+          changed = withoutMember(changed, name);
+        } else if (!place && known.includes(name) && name in parked) changed = withMember(changed, name, parked[name]);
+      }
+      return changed;
+    }
+
+    function valueOf(field) {
+      const name = field.dataset.member;
+      if (field.type === "checkbox") return field.checked;
+      if (field.type === "number") return field.valueAsNumber;
+      if (!isList(name)) return field.value;
+      return field.value
+        .split("\n")
+        .filter(isLine)
+        .map((line) => detailed[name].get(line) ?? line);
     }
 
     function write({ target }) {
-      const { member } = target.dataset;
-      let value = JSON.stringify(target.type === "checkbox" ? target.checked : target.value);
-      if (member === "labels") {
-        const labels = target.value.split("\n").filter(isLine);
-        value = `[${labels.map((label) => JSON.stringify(label)).join(", ")}]`;
-        countLabels(labels);
-      }
-      schema.value = member === "type" ? withType(schema.value, target.value) : withMember(schema.value, member, value);
+      const name = target.dataset.member;
+      const value = name === "type" ? target.value : valueOf(target);
+      // Empty, and not needed by any type.
+      const isNothing = value === "" || Number.isNaN(value) || (value.length === 0 && name !== "labels");
+      if (name === "labels") countLabels(value);
+      if (name === "type") schema.value = withType(schema.value, value);
+      else if (isNothing && name !== OWN) schema.value = withoutMember(schema.value, name);
+      else schema.value = withMember(schema.value, name, inOneLine(value));
       // What is typed is not written anew under the pointer.
-      if (member === "type" || member === "layout") fill();
+      if (name === "type" || name === "layout") fill();
       checkSoon();
     }
 

@@ -18,6 +18,7 @@ from projects.models import Project
 from tasks.models import Annotation, Task
 from users.models import User
 
+from polardb_bridge.storage.labels import offering_control
 from polardb_bridge.table.chosen import labels_in
 
 # What is expected goes by the last days alone: at first people learn, and later others do the work.
@@ -108,15 +109,15 @@ class Progress:
 
 def progress_of(project: Project, now: datetime) -> Progress:
     """Read all annotations of the project once."""
-    counts = _Counts()
+    # Not by the project's own method, which saves it.
+    controls = parse_config(project.label_config)  # type: ignore[no-untyped-call]
+    counts = _Counts(controls)
     # Not by `project`, which an annotation may lack.
     columns = ("task_id", "completed_by_id", "was_cancelled", "created_at", "lead_time", "result")
     annotations = Annotation.objects.filter(task__project=project).order_by("created_at", "pk").values_list(*columns)
     for values in annotations.iterator(chunk_size=_BATCH_SIZE):
         counts.add(*values)
     tasks = Task.objects.filter(project=project).count()
-    # Not by the project's own method, which saves it.
-    controls = parse_config(project.label_config)  # type: ignore[no-untyped-call]
     pace = _pace(counts.first_at.values(), now)
     times = list(counts.seconds.values())
     annotated = len(counts.first_at)
@@ -148,7 +149,8 @@ class _Person:
 class _Counts:
     """What is counted while annotations pass, the oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, controls: Mapping[str, Any]) -> None:
+        self._controls = controls
         self.first_at: dict[int, datetime] = {}
         self.skipped_tasks: set[int] = set()
         self.seconds: defaultdict[int, float] = defaultdict(float)
@@ -181,7 +183,7 @@ class _Counts:
             person.seconds.append(lead_time)
             self.seconds[task] += lead_time
         for control, name in labels_in(result):
-            label = str(control), name
+            label = offering_control(str(control), self._controls), name
             self.regions[label] += 1
             if label not in self._seen[task]:
                 self._seen[task].add(label)
