@@ -67,6 +67,10 @@ bench: setup ## how fast rows become tasks and images are shown, beside Label St
 test-statements: setup ## 150,000 random and mutated texts for the parser of statements; a quarter of an hour
 	$(PYTEST) tests/unit/test_hostile_statements.py --hypothesis-profile=thorough --timeout=3600
 
+.PHONY: test-labeling
+test-labeling: setup ## each type of labeling by mouse, and the templates of Label Studio's gallery, in Chromium; a quarter of an hour
+	$(PYTEST) tests/labeling
+
 .PHONY: test-images
 test-images: setup ## 50,000 damaged images, and the images of two packages judged by Chromium; some minutes
 	$(PYTEST) tests/images --timeout=3600
