@@ -13,14 +13,25 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Frame, Locator, Page, Route, expect
 
+from polardb_bridge.labeling import TYPES
 from polardb_bridge.table.connection import begin, connect, dispose
 from polardb_bridge.table.parameters import ConnectionParameters
 from support.accessibility import expect_accessible, looks
+from support.labeling_types import WITH_LABELS
 from support.source_data import LABELS, TABLE, Source, base64_text, image_bytes, url_of
 from support.storage_page import ADMINISTRATOR, LabelStudio, log_in
 
 pytestmark = pytest.mark.browser
 
+# By type, what of Label Studio's editor shows what is labeled, or takes what is written.
+PREVIEWED = {
+    "OCR": ".konvajs-content canvas",
+    "ImageCaptioning": "textarea",
+    "RelationExtraction": "text=A sample text",
+    "AudioSegmentation": "[class*=audio]",
+    "VideoTimeline": "[class*=video] canvas",
+    "TimeSeriesSegmentation": "svg .overlay",
+}
 HOSTILE = ['<img src=x onerror="parent.hacked=1">', "\"'&amp;</script>", "🐈 猫", "</textarea><b>"]
 BESIDE_THE_IMAGE = """label => {
   const texts = [...document.querySelectorAll("span, div")].filter((each) => !each.childElementCount);
@@ -247,6 +258,46 @@ def test_each_type_has_its_fields_and_its_preview(page: Page, photos: Source) ->
         "type": "TextClassification",
         "labels": [*LABELS, *HOSTILE],
     }
+
+
+def test_each_medium_has_its_options_and_its_preview(page: Page) -> None:
+    frame, kind = page.frame_locator("iframe"), page.get_by_label("Type")
+    assert [option for option in kind.locator("option").all_inner_texts() if option in TYPES] == list(TYPES)
+    for name, shown in PREVIEWED.items():
+        kind.select_option(name)
+        expect(labels(page)).to_be_visible(visible=name in WITH_LABELS)
+        if name == "TimeSeriesSegmentation":
+            page.get_by_label("Columns to draw, one a line").fill("velocity")
+        expect(page.locator("[data-problem]", has_text="tp_schema")).to_have_count(0)
+        expect(frame.locator(shown).locator("visible=true").first).to_be_visible(timeout=60_000)
+        if name in WITH_LABELS:
+            expect(frame.get_by_text("cat").locator("visible=true").first).to_be_visible()
+        expect(page.locator("[data-said]")).to_have_text("")
+
+
+def test_details_of_labels_stay_while_others_are_typed(page: Page) -> None:
+    schema(page).fill(
+        '{"type": "KeyPoint", "labels": ["cat", {"value": "dog", "color": "#ff0000"}], "keypoints": ["nose"]}'
+    )
+    expect(labels(page)).to_have_value("cat\ndog")
+    labels(page).fill("horse\ndog")
+    detailed = '["horse", {"value":"dog","color":"#ff0000"}]'
+    expect(schema(page)).to_have_value(f'{{"type": "KeyPoint", "labels": {detailed}, "keypoints": ["nose"]}}')
+    # What another type does not know goes, and comes back with the type.
+    page.get_by_label("Type").select_option("OCR")
+    expect(schema(page)).to_have_value(f'{{"type": "OCR", "labels": {detailed}}}')
+    page.get_by_label("Type").select_option("KeyPoint")
+    expect(page.get_by_label("Points inside of boxes, one a line")).to_have_value("nose")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Title above the labels").fill("Look")
+    page.get_by_label("Least score of predictions").fill("0.5")
+    page.get_by_label("Title above the labels").fill("")
+    expect(schema(page)).to_have_value(re.compile('^{"model_score_threshold": 0.5, "keypoints"'))
+    schema(page).fill('{"controls": [{"type": "OCR", "labels": ["a"]}]}')
+    expect(page.get_by_text("cannot be shown in these fields: edit it below")).to_be_visible()
+    expect(page.get_by_label("Type")).to_be_disabled()
+    expect(labels(page)).to_be_disabled()
+    expect_preview(page, "a")
 
 
 def test_an_interface_of_ones_own_begins_with_that_of_the_type(page: Page, photos: Source) -> None:

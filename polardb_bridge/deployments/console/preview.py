@@ -31,7 +31,7 @@ from polardb_bridge.table.schema import source_table, validate_table
 from polardb_bridge.web.assets import STYLES, respond
 
 MAX_TABLES = 200
-# Only what this server serves, and pictures in the message itself.
+# Only what this server serves, and what the message itself brings.
 _SAMPLE = Path(__file__).with_name("sample.svg")
 _PAGE = Path(__file__).with_name("preview.css")
 # As Label Studio's own styles name its fonts (react-app/main.css).
@@ -58,6 +58,7 @@ def preview(request: HttpRequest) -> HttpResponse:
         "sandbox": "allow-scripts",
         "connect-src": _SOURCES,
         "img-src": _SOURCES,
+        "media-src": _SOURCES,
         "frame-ancestors": " ".join(sorted(ancestors)),
     }
     if ancestors == {"'self'"}:

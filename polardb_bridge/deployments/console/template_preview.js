@@ -10,6 +10,23 @@
     return answer.json();
   }
 
+  // A sandbox is of another origin than this server, and is given no file of it by an address: the file itself is sent.
+  const files = new Map();
+  async function load(address) {
+    const file = await (await fetch(address)).blob();
+    // The editor loads sound in a way of its own, which takes no `data:`; it says so in its place.
+    if (file.type.startsWith("audio/")) return address;
+    const reader = new FileReader();
+    const loaded = new Promise((done) => (reader.onload = () => done(reader.result)));
+    reader.readAsDataURL(file);
+    return loaded;
+  }
+  function fileAt(address) {
+    if (!files.has(address)) files.set(address, load(address));
+    return files.get(address).catch(() => address);
+  }
+  const isAddress = (value) => typeof value === "string" && /^\/(?!\/)/.test(value);
+
   function start(panel) {
     const form = panel.closest(".editor").querySelector("form[data-template]");
     const [frame, screen] = [panel.querySelector("iframe"), panel.querySelector(".screen")];
@@ -24,7 +41,7 @@
       panel.classList.toggle("stale", isStale);
     }
 
-    function send() {
+    async function send() {
       if (!isReady) return;
       const message = { theme: document.documentElement.dataset.colorScheme };
       const pictures = Object.entries(shown?.pictures ?? {});
@@ -34,7 +51,10 @@
           data.original_name = picture.original_name;
           data[field] = isList ? [picture.image] : picture.image;
         }
-        Object.assign(message, { number: ++number, config: shown.config, data });
+        const [mine, { config }] = [++number, shown];
+        for (const [field, value] of Object.entries(data)) if (isAddress(value)) data[field] = await fileAt(value);
+        if (mine !== number) return;
+        Object.assign(message, { number: mine, config, data });
       }
       // A sandbox has no origin that could be named.
       frame.contentWindow.postMessage(message, "*");
