@@ -6,6 +6,7 @@
     │   ├── TableTakenError         another project has the table
     │   └── NoSuchDeploymentError   nothing has that name
     ├── ReconfigureError    a person must change the connection, the account, its privileges or the table
+    │   ├── DeniedError         somebody lacks a privilege for what was asked
     │   └── LoginRefusedError   user name or password is wrong: servers lock accounts that try too often
     ├── RetryableError      the same call can succeed later: the server is down, busy or read-only
     │   ├── ServerDownError     the server takes no logins: nobody else need try before one succeeds
@@ -46,6 +47,14 @@ class NoSuchDeploymentError(InvalidInputError):
 
 class ReconfigureError(BridgeError):
     """The connection, account, privileges or table must be changed by a person."""
+
+
+class DeniedError(ReconfigureError):
+    """Somebody may not do that. code: MySQL's number for it."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class LoginRefusedError(ReconfigureError):

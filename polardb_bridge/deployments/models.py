@@ -18,6 +18,10 @@ from polardb_bridge.statements.syntax import ShowDeployments
 LOGIN_DOMAIN = "deployments.local"
 
 
+def no_such_deployment(name: str) -> NoSuchDeploymentError:
+    return NoSuchDeploymentError(f"There is no deployment {name!r}. {ShowDeployments.verb} lists them.")
+
+
 class DeploymentQuerySet(models.QuerySet["Deployment"]):
     def find(self, name: str) -> Deployment:
         """The deployment of that name, in either case.
@@ -27,7 +31,7 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
         """
         deployment: Deployment | None = self.filter(name__iexact=name).first()
         if deployment is None:
-            raise NoSuchDeploymentError(f"There is no deployment {name!r}. {ShowDeployments.verb} lists them.")
+            raise no_such_deployment(name)
         return deployment
 
     def without_secrets(self) -> DeploymentQuerySet:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+from django.db import models
 from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
@@ -72,12 +73,15 @@ def status_of(deployment: Deployment) -> DeploymentStatus:
     return statuses_of([deployment])[0]
 
 
+def every_deployment(*, with_passwords: bool = True) -> models.QuerySet[Deployment]:
+    """All of them, by name, with what statuses need."""
+    found = Deployment.objects if with_passwords else Deployment.objects.without_secrets()
+    return found.select_related("user", "organization", "project").order_by("name")
+
+
 def all_statuses(*, with_passwords: bool = True) -> list[DeploymentStatus]:
     """Every deployment, by name."""
-    found = Deployment.objects if with_passwords else Deployment.objects.without_secrets()
-    return statuses_of(
-        found.select_related("user", "organization", "project").order_by("name"), with_passwords=with_passwords
-    )
+    return statuses_of(every_deployment(with_passwords=with_passwords), with_passwords=with_passwords)
 
 
 def statuses_of(deployments: Iterable[Deployment], *, with_passwords: bool = True) -> list[DeploymentStatus]:

@@ -11,7 +11,9 @@ from polardb_bridge.deployments.status import DeploymentState, DeploymentStatus
 from polardb_bridge.networks import written
 from polardb_bridge.statements.errors import StatementError
 
-CHANGED_PASSWORD = "(changed)"  # noqa: S105  # what stands in place of one
+# What stands in place of one.
+CHANGED_PASSWORD = "(changed)"  # noqa: S105
+HIDDEN_PASSWORD = "(hidden)"  # noqa: S105
 
 
 @dataclass(frozen=True)
