@@ -41,6 +41,9 @@ DEFAULTS: Mapping[str, str] = {
     "POLARDB_MAX_COLUMNS": "2000",
     "POLARDB_MAX_FILTERS": "200",
     "POLARDB_MAX_NESTING": "200",
+    "POLARDB_MYSQL_OPERATORS": "",
+    "POLARDB_MYSQL_TLS_CERT": "",
+    "POLARDB_MYSQL_TLS_KEY": "",
     "REDIS_URL": "",
 }
 # What makes the server act for whoever sets it up.
@@ -101,6 +104,9 @@ class Configuration:
     reconcile_every: how often rows are compared with Label Studio; never if None.
     statement_records_kept: how long it is known who ran which statement; for ever if None.
     limits: of what one request may hold.
+    mysql_operators: accounts of the database, `user` or `user@host`, that alone may change deployments over
+        `serve_mysql`; if there are none, all may whose privileges suffice.
+    mysql_tls_cert, mysql_tls_key: files with what `serve_mysql` shows to clients that come with TLS.
     redis_url: Redis for background jobs; everything runs in the serving process if None.
     """
 
@@ -119,6 +125,9 @@ class Configuration:
     reconcile_every: timedelta | None
     statement_records_kept: timedelta | None
     limits: Limits
+    mysql_operators: frozenset[str]
+    mysql_tls_cert: str | None
+    mysql_tls_key: str | None
     redis_url: str | None
 
 
@@ -194,6 +203,9 @@ def _parse(values: tuple[str, ...]) -> Configuration:
             filters=read("POLARDB_MAX_FILTERS", filters),
             nesting=read("POLARDB_MAX_NESTING", levels),
         ),
+        mysql_operators=frozenset(each.strip() for each in texts["POLARDB_MYSQL_OPERATORS"].split(",") if each.strip()),
+        mysql_tls_cert=read("POLARDB_MYSQL_TLS_CERT", _file),
+        mysql_tls_key=read("POLARDB_MYSQL_TLS_KEY", _file),
         redis_url=read("REDIS_URL", _redis),
     )
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "polar4ai": ["SHOW DEPLOYMENTS"],
     "provision_project": ["--template", "1", "--source", "t"],
     "reconcile_writebacks": [],
+    "serve_mysql": ["--port", "1", "--host", "192.0.2.1", "--insecure"],
     "sync_storage": ["--storage-id", "1"],
 }
 # They change the environment of their process: last, and only where they fail.

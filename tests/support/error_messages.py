@@ -29,6 +29,7 @@ SAID_BY_CALLS = {
     "_plain": 0,  # storage/images/views.py
     "_put_off": 2,  # webhooks/batch.py
     "_close": 2,  # deployments/execution/audit.py
+    "error_payload": 2,  # endpoint/packets.py
     "logger.warning": 0,
     "logger.exception": 0,
     "stderr.write": 0,

@@ -1,0 +1,142 @@
+"""What an account of the database may do with deployments: what it may do with their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, fields
+
+from polardb_bridge.conf import names_of
+from polardb_bridge.deployments.execution.rights import Rights
+from polardb_bridge.deployments.models import Deployment
+from polardb_bridge.endpoint.questions import RefusedByServerError
+from polardb_bridge.errors import DeniedError, RetryableError
+from polardb_bridge.statements import syntax
+from polardb_bridge.statements.errors import OPERATORS_ONLY
+from polardb_bridge.storage.models import PolarDBExportStorage
+from polardb_bridge.table.choosing import complete
+from polardb_bridge.table.connection import connect
+from polardb_bridge.table.mapping import DOCUMENTED
+from polardb_bridge.table.parameters import ConnectionParameters
+from polardb_bridge.table.schema import TEMPLATE_TABLE, open_table
+from polardb_bridge.table.text import quoted
+
+# What the database says to who may not, or may not know: no such database, no such table, no such column among them.
+_DENIED = (1044, 1045, 1049, 1054, 1142, 1143, 1146)
+# Kinds of statements, and options of DEPLOY MODEL, that the rights below cover. What is added elsewhere may lead the
+# shared account to tables that a client may not read: it is for operators until somebody has thought about it.
+_READING = (syntax.ShowDeployment, syntax.ShowDeployments, syntax.ShowWhiteIps)
+_CHANGING = (syntax.DeployModel, syntax.UpdateWhiteIps, syntax.DropDeployment)
+_COVERED_OPTIONS = (
+    *("model", "name", "template_id", "source", "database", "title", "if_not_exists"),
+    *("image_delivery", "existing_annotations", "mapping"),
+)
+
+
+@dataclass(frozen=True)
+class AccountRights(Rights):
+    """check_runs: has the database say, on the account's own session, whether it would run a statement; raises
+    RefusedByServerError if not.
+
+    database: whose tables are deployed. operators: `user` or `user@host` of those who may change anything; if there are
+    none, everybody may whose privileges suffice.
+    """
+
+    account: str
+    operators: Collection[str]
+    database: ConnectionParameters
+    check_runs: Callable[[str], None]
+
+    def check(self, statement: syntax.Statement) -> None:
+        if isinstance(statement, _READING) or self._is_operator:
+            return
+        is_covered = isinstance(statement, _CHANGING) and not _says_more(statement)
+        if self.operators or not is_covered:
+            raise DeniedError(
+                f"Access denied; {statement.verb} is for the accounts of POLARDB_MYSQL_OPERATORS, and {self.account!r} "
+                "is none of them",
+                OPERATORS_ONLY,
+            )
+
+    @property
+    def _is_operator(self) -> bool:
+        return self.account in self.operators or self.account.rpartition("@")[0] in self.operators
+
+    def check_deploy(self, statement: syntax.DeployModel) -> None:
+        self._ask(_reads(self._in_database(TEMPLATE_TABLE)))
+        table = self._in_database(statement.source)
+        self._ask(_reads(table))
+        mapping = DOCUMENTED
+        if not statement.mapping.is_nothing:
+            with connect(self.database) as connection:
+                mapping = complete(statement.mapping, open_table(connection, statement.source))
+        self._ask(_writes(table, mapping.results.values()))
+
+    def may_read(self, deployment: Deployment) -> bool:
+        table = self._table_of(deployment)
+        return table is not None and self._may(_reads(table))
+
+    def may_change(self, deployment: Deployment) -> bool:
+        try:
+            self._ask_change(deployment)
+        except DeniedError:
+            return False
+        return not self.operators or self._is_operator
+
+    def check_change(self, deployment: Deployment, statement: syntax.Statement) -> None:
+        self._ask_change(deployment)
+
+    def _ask_change(self, deployment: Deployment) -> None:
+        storage = PolarDBExportStorage.objects.filter(project=deployment.project_id).first()
+        mapping = storage.table_mapping if storage else DOCUMENTED
+        table = self._table_of(deployment)
+        if table is None:
+            raise DeniedError(
+                f"Access denied; the table of the deployment {deployment.name!r} is on another server than that of "
+                "POLARDB_URL",
+                OPERATORS_ONLY,
+            )
+        self._ask(_writes(table, mapping.results.values()))
+
+    def _table_of(self, deployment: Deployment) -> str | None:
+        """None if it is on another server, of which this session tells nothing."""
+        server, _, name = str(deployment.table_address).partition("/")
+        here = {f"{name}:{self.database.port}" for name in names_of(self.database.host)}
+        suffix = f".{deployment.source}"
+        if server not in here or not name.endswith(suffix):
+            return None
+        return f"{quoted(name.removesuffix(suffix))}.{quoted(deployment.source)}"
+
+    def _in_database(self, table: str) -> str:
+        return f"{quoted(self.database.database)}.{quoted(table)}"
+
+    def _may(self, statement: str) -> bool:
+        try:
+            self._ask(statement)
+        except DeniedError:
+            return False
+        return True
+
+    def _ask(self, statement: str) -> None:
+        try:
+            self.check_runs(statement)
+        except RefusedByServerError as error:
+            if error.code in _DENIED:
+                raise DeniedError(error.text, error.code) from None
+            raise RetryableError(
+                f"What {self.account!r} may do cannot be found out: {error.text} (MySQL error {error.code})"
+            ) from None
+
+
+def _reads(table: str) -> str:
+    return f"SELECT 1 FROM {table}"  # noqa: S608
+
+
+def _writes(table: str, columns: Iterable[str]) -> str:
+    return f"UPDATE {table} SET {', '.join(f'{name} = {name}' for name in map(quoted, columns))}"  # noqa: S608
+
+
+def _says_more(statement: syntax.Statement) -> bool:
+    """Whether it has options that are not covered."""
+    return isinstance(statement, syntax.DeployModel) and any(
+        getattr(statement, each.name) != each.default for each in fields(statement) if each.name not in _COVERED_OPTIONS
+    )
