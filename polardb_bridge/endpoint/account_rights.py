@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 
+from polardb_bridge.choices import WritesTo
 from polardb_bridge.conf import names_of
 from polardb_bridge.deployments.execution.rights import Rights
 from polardb_bridge.deployments.models import Deployment
@@ -65,6 +66,10 @@ class AccountRights(Rights):
         self._ask(_reads(self._in_database(TEMPLATE_TABLE)))
         table = self._in_database(statement.source)
         self._ask(_reads(table))
+        if statement.result_table is not None:
+            self._ask_result_table(self._in_database(statement.result_table))
+            if statement.mapping.results is None:
+                return
         mapping = DOCUMENTED
         if not statement.mapping.is_nothing:
             with connect(self.database) as connection:
@@ -72,7 +77,7 @@ class AccountRights(Rights):
         self._ask(_writes(table, mapping.results.values()))
 
     def may_read(self, deployment: Deployment) -> bool:
-        table = self._table_of(deployment)
+        table = self._here(str(deployment.table_address), deployment.source)
         return table is not None and self._may(_reads(table))
 
     def may_change(self, deployment: Deployment) -> bool:
@@ -86,25 +91,39 @@ class AccountRights(Rights):
         self._ask_change(deployment)
 
     def _ask_change(self, deployment: Deployment) -> None:
-        storage = PolarDBExportStorage.objects.filter(project=deployment.project_id).first()
-        mapping = storage.table_mapping if storage else DOCUMENTED
-        table = self._table_of(deployment)
-        if table is None:
+        """By where its results go: into the rows, or, if none go there, into a result table."""
+        source = self._known(str(deployment.table_address), deployment.source, deployment)
+        targets = PolarDBExportStorage.objects.filter(project=deployment.project_id).defer("password").order_by("pk")
+        rows = targets.filter(writes_to=WritesTo.ROWS).first()
+        result_table = None if rows else targets.filter(writes_to=WritesTo.RESULT_TABLE).first()
+        if result_table:
+            self._ask_result_table(self._known(result_table.table_address, result_table.table, deployment))
+        else:
+            self._ask(_writes(source, (rows.table_mapping if rows else DOCUMENTED).results.values()))
+
+    def _ask_result_table(self, table: str) -> None:
+        for statement in (_reads(table), _inserts(table), _writes(table, ["result"]), _deletes(table)):
+            self._ask(statement)
+
+    def _known(self, address: str, table: str, deployment: Deployment) -> str:
+        """A table of a deployment, as statements name it."""
+        name = self._here(address, table)
+        if name is None:
             raise DeniedError(
                 f"Access denied; the table of the deployment {deployment.name!r} is on another server than that of "
                 "POLARDB_URL",
                 OPERATORS_ONLY,
             )
-        self._ask(_writes(table, mapping.results.values()))
+        return name
 
-    def _table_of(self, deployment: Deployment) -> str | None:
-        """None if it is on another server, of which this session tells nothing."""
-        server, _, name = str(deployment.table_address).partition("/")
+    def _here(self, address: str, table: str) -> str | None:
+        """The table at an address; None if that is on another server, of which this session tells nothing."""
+        server, _, name = address.partition("/")
         here = {f"{name}:{self.database.port}" for name in names_of(self.database.host)}
-        suffix = f".{deployment.source}"
+        suffix = f".{table}"
         if server not in here or not name.endswith(suffix):
             return None
-        return f"{quoted(name.removesuffix(suffix))}.{quoted(deployment.source)}"
+        return f"{quoted(name.removesuffix(suffix))}.{quoted(table)}"
 
     def _in_database(self, table: str) -> str:
         return f"{quoted(self.database.database)}.{quoted(table)}"
@@ -133,6 +152,14 @@ def _reads(table: str) -> str:
 
 def _writes(table: str, columns: Iterable[str]) -> str:
     return f"UPDATE {table} SET {', '.join(f'{name} = {name}' for name in map(quoted, columns))}"  # noqa: S608
+
+
+def _inserts(table: str) -> str:
+    return f"INSERT INTO {table} (source) VALUES ('')"  # noqa: S608
+
+
+def _deletes(table: str) -> str:
+    return f"DELETE FROM {table}"  # noqa: S608
 
 
 def _says_more(statement: syntax.Statement) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import MySQLdb
 import pytest
+from django.core.management import call_command
 
 from polardb_bridge.deployments.models import Deployment, StatementRecord
 from polardb_bridge.endpoint.session import Upstream
@@ -141,6 +142,36 @@ def test_operators_may_be_named(source: Source, accounts: dict[str, str], endpoi
             assert labeler.execute(SHOW_ALL) == 0
         with connected(port, accounts["reader"]) as reader:
             assert code_of(reader, DEPLOY) == DENIED
+
+
+def test_results_in_a_table_of_their_own_are_asked_for_there(
+    source: Source, accounts: dict[str, str], endpoint: int
+) -> None:
+    database, reader = source.parameters.database, accounts["reader"]
+    call_command("create_tables", "--results", "results")
+    deploy, drop = DEPLOY.replace("');", "', result_table = 'results');"), "/*polar4ai*/DROP DEPLOYMENT mark_animal"
+    statements = Statements(source.parameters, operators=[reader])
+    with (
+        served(Upstream("127.0.0.1", source.parameters.port, needs_tls=False), statements) as port,
+        connected(port, reader) as operator,
+        connected(endpoint, accounts["labeler"]) as labeler,
+    ):
+        assert code_of(labeler, deploy) == OPERATORS_ONLY
+        for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+            assert code_of(operator, deploy) == DENIED, privilege
+            source.execute(f"GRANT {privilege} ON {database}.results TO {reader}")
+        operator.execute(deploy)
+        # Who may change the rows may not change what does not go into them.
+        assert code_of(labeler, drop) == DENIED
+        assert labeler.execute(SHOW_ALL) == 1
+        assert dict(zip(COLUMNS, labeler.fetchone(), strict=True))["password"] == "(hidden)"
+        operator.execute(SHOW_ALL)
+        assert len(dict(zip(COLUMNS, operator.fetchone(), strict=True))["password"]) == 20
+        source.execute(f"REVOKE DELETE ON {database}.results FROM {reader}")
+        assert code_of(operator, drop) == DENIED
+        source.execute(f"GRANT DELETE ON {database}.results TO {reader}")
+        operator.execute(drop)
+    assert not Deployment.objects.exists()
 
 
 def test_people_and_drivers_put_things_around_statements(endpoint: int, accounts: dict[str, str]) -> None:
