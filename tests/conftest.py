@@ -21,7 +21,7 @@ from polardb_bridge.table.parameters import ConnectionParameters
 from support.labeling import LabelingProject, Provisioned, provision
 from support.migrated_database import copy_database, name_of_copy
 from support.sessions import signed_in
-from support.source_data import Source
+from support.source_data import Source, url_of
 
 # The same texts at every run; `make test-statements` looks for new ones. Time is measured by the tests themselves.
 hypothesis.settings.register_profile("default", max_examples=1000, derandomize=True, deadline=None, database=None)
@@ -112,6 +112,12 @@ def database(server_url: str) -> Iterator[ConnectionParameters]:
 def source(database: ConnectionParameters) -> Source:
     """A source table and a template table, made by the documented DDL to the letter; one template, no row."""
     return Source.create(database)
+
+
+@pytest.fixture
+def commands_database(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """POLARDB_URL names the database of `source`."""
+    monkeypatch.setenv("POLARDB_URL", url_of(source.parameters))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Deployments, and the database that statements and commands act on."""
+"""Deployments, and who acts on them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,9 @@ from polardb_bridge.deployments.execution.audit import Actor
 from polardb_bridge.deployments.models import Deployment
 from polardb_bridge.storage.sync.run import run_sync
 from support.deployments import REQUEST, import_storage_of, open_here
-from support.source_data import Source, url_of
+from support.source_data import Source
 from support.statements import ADDRESS
 from support.things import Labeling
-
-
-@pytest.fixture
-def commands_database(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    """POLARDB_URL names the database of `source`."""
-    monkeypatch.setenv("POLARDB_URL", url_of(source.parameters))
 
 
 @pytest.fixture
