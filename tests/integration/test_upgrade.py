@@ -79,12 +79,18 @@ def test_marks_deployments_and_schedules_survive(project: LabelingProject, sourc
 
 @pytest.mark.usefixtures("newest_afterwards")
 def test_rows_known_by_numbers_stay_what_they_are(project: LabelingProject, source: Source) -> None:
+    """Ten thousand of them, of both signs."""
     storage = project.provisioned.import_storage
-    source.add_images(300)
+    source.add_images(97)
+    source.execute(
+        f"INSERT INTO {source.table} SELECT NULL, {REST} FROM {source.table},"
+        f" (SELECT 1 FROM {source.table} LIMIT 49) AS times"
+    )
     source.execute(f"INSERT INTO {source.table} SELECT -id, {REST} FROM {source.table}")
     run_sync(storage)
     project.tasks[2].delete()
     before = list(storage.links.order_by("pk").values_list("pk", "row_id", "key", "version"))
+    assert len(before) == 9_999
     fold(project.export_storage)
 
     migrate(BEFORE_KEYS)
