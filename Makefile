@@ -50,6 +50,10 @@ test-short-faults: setup ## those of test-faults that take less than a minute ea
 	$(PYTEST) tests/faults -m "not long"
 	TEST_DATABASE=postgresql $(PYTEST) tests/faults -m "postgresql_too and not long"
 
+.PHONY: test-tables
+test-tables: setup ## fourteen tables that nobody made for labeling, by command and by statement; MYSQL_URL adds a server
+	$(PYTEST) $(PARALLEL) tests/tables
+
 .PHONY: coverage
 coverage: setup ## which lines and branches the tests run, but those of browser and faults
 	$(PYTEST) $(PARALLEL) tests/unit tests/integration tests/security --cov --cov-report=term:skip-covered
