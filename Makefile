@@ -18,7 +18,7 @@ setup: ## install what the tests and lint need
 
 test: setup ## all tests but those of faults, with Label Studio on SQLite and on PostgreSQL
 	$(PYTEST) $(PARALLEL) tests/unit tests/integration tests/security
-	$(PYTEST) tests/browser
+	$(PYTEST) tests/browser -m "not long"
 	TEST_DATABASE=postgresql $(PYTEST) $(PARALLEL) tests/integration tests/security
 
 lint: setup ## formatting, style, types, architecture, dependencies, Dockerfile
@@ -51,8 +51,9 @@ test-short-faults: setup ## those of test-faults that take less than a minute ea
 	TEST_DATABASE=postgresql $(PYTEST) tests/faults -m "postgresql_too and not long"
 
 .PHONY: test-tables
-test-tables: setup ## fourteen tables that nobody made for labeling, by command and by statement; MYSQL_URL adds a server
+test-tables: setup ## fourteen tables that nobody made for labeling, by command, by statement and by mouse; MYSQL_URL adds a server
 	$(PYTEST) $(PARALLEL) tests/tables
+	$(PYTEST) tests/browser/test_foreign_tables.py
 
 .PHONY: coverage
 coverage: setup ## which lines and branches the tests run, but those of browser and faults
