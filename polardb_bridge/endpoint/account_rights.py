@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from polardb_bridge.choices import WritesTo
 from polardb_bridge.conf import names_of
@@ -63,21 +63,26 @@ class AccountRights(Rights):
         return self.account in self.operators or self.account.rpartition("@")[0] in self.operators
 
     def check_deploy(self, statement: syntax.DeployModel) -> None:
-        self._ask(_reads(self._in_database(TEMPLATE_TABLE)))
-        table = self._in_database(statement.source)
-        self._ask(_reads(table))
+        self._ask(_reads(self._named(TEMPLATE_TABLE)))
+        table = self._named(statement.source, statement.database)
+        # A query is for operators (`check`), and reads whatever the shared account may read.
+        if not statement.mapping.query:
+            self._ask(_reads(table))
         if statement.result_table is not None:
-            self._ask_result_table(self._in_database(statement.result_table))
+            self._ask_result_table(self._named(statement.result_table))
             if statement.mapping.results is None:
                 return
         mapping = DOCUMENTED
         if not statement.mapping.is_nothing:
-            with connect(self.database) as connection:
-                mapping = complete(statement.mapping, open_table(connection, statement.source))
-        self._ask(_writes(table, mapping.results.values()))
+            there = replace(self.database, database=statement.database or self.database.database)
+            with connect(replace(there, read_only=True)) as connection:
+                found = open_table(connection, statement.source, statement.mapping.query)
+                mapping = complete(statement.mapping, found)
+        if mapping.results:
+            self._ask(_writes(table, mapping.results.values()))
 
     def may_read(self, deployment: Deployment) -> bool:
-        table = self._here(str(deployment.table_address), deployment.source)
+        table = self._here(str(deployment.table_address), _without_database(deployment.source))
         return table is not None and self._may(_reads(table))
 
     def may_change(self, deployment: Deployment) -> bool:
@@ -92,7 +97,7 @@ class AccountRights(Rights):
 
     def _ask_change(self, deployment: Deployment) -> None:
         """By where its results go: into the rows, or, if none go there, into a result table."""
-        source = self._known(str(deployment.table_address), deployment.source, deployment)
+        source = self._known(str(deployment.table_address), _without_database(deployment.source), deployment)
         targets = PolarDBExportStorage.objects.filter(project=deployment.project_id).defer("password").order_by("pk")
         rows = targets.filter(writes_to=WritesTo.ROWS).first()
         result_table = None if rows else targets.filter(writes_to=WritesTo.RESULT_TABLE).first()
@@ -125,8 +130,8 @@ class AccountRights(Rights):
             return None
         return f"{quoted(name.removesuffix(suffix))}.{quoted(table)}"
 
-    def _in_database(self, table: str) -> str:
-        return f"{quoted(self.database.database)}.{quoted(table)}"
+    def _named(self, table: str, database: str | None = None) -> str:
+        return f"{quoted(database or self.database.database)}.{quoted(table)}"
 
     def _may(self, statement: str) -> bool:
         try:
@@ -146,6 +151,11 @@ class AccountRights(Rights):
             ) from None
 
 
+def _without_database(source: str) -> str:
+    """Of what a deployment calls its table, which it calls `database.table` if that is in another."""
+    return source.rpartition(".")[2]
+
+
 def _reads(table: str) -> str:
     return f"SELECT 1 FROM {table}"  # noqa: S608
 
@@ -163,7 +173,8 @@ def _deletes(table: str) -> str:
 
 
 def _says_more(statement: syntax.Statement) -> bool:
-    """Whether it has options that are not covered."""
-    return isinstance(statement, syntax.DeployModel) and any(
-        getattr(statement, each.name) != each.default for each in fields(statement) if each.name not in _COVERED_OPTIONS
-    )
+    """Whether it has options that are not covered, or SQL that would run as the shared account."""
+    if not isinstance(statement, syntax.DeployModel):
+        return False
+    others = [each for each in fields(statement) if each.name not in _COVERED_OPTIONS]
+    return statement.mapping.may_run_sql or any(getattr(statement, each.name) != each.default for each in others)

@@ -18,8 +18,8 @@ from polardb_bridge.labeling import TYPES, labels_of
 from polardb_bridge.storage.labels import config_of_editor, vanished_labels
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.run import run_sync
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.connection import begin, connect
-from polardb_bridge.table.mapping import AskedMapping
 from polardb_bridge.webhooks.delivery import deliver
 from polardb_bridge.webhooks.reconcile import reconcile
 from support.deployments import export_storage_of, import_storage_of

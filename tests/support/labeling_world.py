@@ -26,7 +26,7 @@ _PROVISION = """
 import json
 from polardb_bridge.deployments.projects import provision_project
 from polardb_bridge.storage.sync.run import run_sync
-from polardb_bridge.table.mapping import AskedMapping
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.parameters import ConnectionParameters
 parameters = ConnectionParameters.from_url({url!r})
 made = {{}}
