@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [("polardb_io_storages", "0020_keys")]
+    dependencies = [("polardb_io_storages", "0021_result_tables")]
 
     operations = [
         migrations.AddField("polardbimportstoragelink", "is_outside", models.BooleanField(default=False)),
