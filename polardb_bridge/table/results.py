@@ -36,7 +36,7 @@ class RowResult:
     data: the region objects of the newest submitted annotation, None if there is none.
     count: how many submitted annotations the task has.
     uid: the `unique_id` of the newest one. created_at, updated_at: its times, aware; None if there is none.
-    version: the row's that its task shows, 0 if that is not known.
+    version: the row's that its task shows (`versions.as_version`); None if that is not known.
     """
 
     row_id: Key
@@ -45,7 +45,7 @@ class RowResult:
     uid: str | None
     created_at: datetime | None
     updated_at: datetime | None
-    version: int = 0
+    version: int | None = None
 
 
 def write_results(connection: sa.Connection, table: sa.Table, results: Sequence[RowResult]) -> set[Key]:

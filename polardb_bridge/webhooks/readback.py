@@ -61,12 +61,12 @@ def read_back(
 def _moved(
     connection: sa.Connection,
     table: sa.Table,
-    shown: Mapping[Key, int],
+    shown: Mapping[Key, int | None],
     kept: Mapping[Key, KeptResult],
     before: Mapping[Key, int] | None,
 ) -> dict[Key, Moved]:
     """Rows that were of the version that their tasks show until this transaction wrote them."""
-    newer = [row_id for row_id, found in kept.items() if shown[row_id] not in (0, found.version)]
+    newer = [row_id for row_id, found in kept.items() if shown[row_id] not in (None, found.version)]
     if not newer:
         return {}
     if before is None:
