@@ -33,6 +33,7 @@ function startForm(form) {
     statement.hidden = true;
     editor = startMapping(form.querySelector("[data-place]"), {
       ask: (asked, signal) => askOfForm(form, asked, signal),
+      keep: (asked) => (mapping.value = JSON.stringify(asked)),
       tell(found) {
         isEdited = known !== null && known !== found;
         show((known = found));

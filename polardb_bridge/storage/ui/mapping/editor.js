@@ -7,9 +7,9 @@ const MAX_LISTED = 50;
 
 // Shows in `place` the columns of a table. `ask(mapping, signal, isFirst)` gets the server's answer: for null, with a
 // proposal; for the first, with all columns. `known`: what was chosen before.
-// `tell(answer, isOpen)` is called with each answer, and when somebody has opened or closed it. Returns what ends it, and what
-// asks again for what is chosen.
-function startMapping(place, { ask, tell, known = null }) {
+// `tell(answer, isOpen)` is called with each answer, and when somebody has opened or closed it; `keep(mapping)` at each
+// choice, for whoever goes on before the server has answered. Returns what ends it, and what asks again for what is chosen.
+function startMapping(place, { ask, tell, keep, known = null }) {
   let [rows, roles, answer, isOpen, timer, question] = [new Map(), [], null, false, 0, null];
   const line = make("p", { class: "polardb-recognized", role: "status" });
   const change = make("button", { type: "button", class: "polardb-change", "aria-expanded": "false", hidden: true, onclick: () => open(!isOpen) });
@@ -241,7 +241,9 @@ function startMapping(place, { ask, tell, known = null }) {
   function askSoon() {
     clearTimeout(timer);
     question?.abort();
-    timer = setTimeout(() => askNow(mapping()), ASK_AGAIN_AFTER_MS);
+    const asked = mapping();
+    keep(asked);
+    timer = setTimeout(() => askNow(asked), ASK_AGAIN_AFTER_MS);
   }
 
   async function askNow(asked) {

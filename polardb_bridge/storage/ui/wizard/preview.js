@@ -20,6 +20,7 @@ function PreviewStep(props) {
       known: chosen.table === tableOf(formData) ? formData.mapping : null,
       ask: (...asked) => askForMapping(newest.current.formData, ...asked),
       tell: (...told) => keepMapping(newest.current, setState, ...told),
+      keep: (mapping) => newest.current.setFormState((state) => ({ ...state, formData: { ...state.formData, mapping } })),
     });
     return asking.end;
   }, []);
