@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from core.permissions import all_permissions
@@ -17,12 +17,13 @@ from rest_framework.exceptions import PermissionDenied, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from polardb_bridge.errors import BridgeError
+from polardb_bridge.errors import BridgeError, InvalidInputError
 from polardb_bridge.storage.listing import CATALOG, list_tables, safest_first
 from polardb_bridge.storage.mapping_step import look
 from polardb_bridge.storage.matching import follow_mapping
-from polardb_bridge.storage.serializers import as_validation_error, keep_password
+from polardb_bridge.storage.serializers import as_validation_error, check_may_run_sql, keep_password
 from polardb_bridge.storage.trials import ConnectionTrial, count_trial
+from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.preview import MAX_BYTES
 from polardb_bridge.table.time_limit import TimeLimit, time_limit
@@ -150,10 +151,18 @@ class MappingAPI(FormAPI):
 
     def answer(self, storage: Any) -> Response:
         is_fixed = bool(storage.pk or storage.mapping)
-        with connect(storage.connection_parameters()) as connection:
-            asked = storage.mapping if is_fixed else self.request.data.get("mapping")
+        asked = storage.mapping if is_fixed else self.request.data.get("mapping")
+        if not is_fixed:
+            self._check_sql(storage, asked)
+        # What people write as SQL is looked at, and changes nothing.
+        with connect(replace(storage.connection_parameters(), read_only=True)) as connection:
             with_columns = is_fixed or bool(self.request.data.get("with_columns"))
             found = look(connection, storage.table, asked, storage.project.label_config, with_columns=with_columns)
         # Whoever tries one column after another guesses at no password.
         self.trial.delete()
         return Response(found.answer | {"is_fixed": is_fixed})
+
+    def _check_sql(self, storage: Any, value: Any) -> None:
+        with contextlib.suppress(InvalidInputError):  # then there is nothing to run
+            asked = AskedMapping.from_json(value or {})
+            check_may_run_sql(self.request.user, asked, storage.host, storage.port, storage.user)

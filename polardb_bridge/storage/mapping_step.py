@@ -15,6 +15,7 @@ from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.columns import kinds_for, problems_of
 from polardb_bridge.table.excerpts import first_values
 from polardb_bridge.table.fields import Field, typed
+from polardb_bridge.table.filtering import check_sql
 from polardb_bridge.table.found import FoundTable
 from polardb_bridge.table.inspection import Inspection, inspect
 from polardb_bridge.table.mapping import TableMapping
@@ -68,6 +69,9 @@ def look(
     mapping = trial.mapping
     if mapping:
         trial.attempt("data", lambda: image_field(label_config, mapping))
+    if mapping and not trial.problems:
+        part = "filter" if mapping.filter else "version"
+        trial.attempt(part, lambda: check_sql(connection, source_table(found.name, mapping)))
     if mapping and not trial.problems:
         trial.attempt("", lambda: check_select(connection, source_table(found.name, mapping)))
     if mapping and not trial.problems:
@@ -129,6 +133,7 @@ def _uses(mapping: TableMapping | None, value: Any) -> dict[str, Any] | None:
             "name": asked.name or "",
             "version": asked.version or "",
             "result": dict(asked.results or {}),
+            "filter": asked.filter,
         }
     return {
         "key": list(mapping.key_columns),
@@ -136,6 +141,7 @@ def _uses(mapping: TableMapping | None, value: Any) -> dict[str, Any] | None:
         "name": mapping.name or "",
         "version": mapping.version or "",
         "result": dict(mapping.results),
+        "filter": mapping.filter,
     }
 
 

@@ -75,15 +75,13 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
         return value
 
     def _check_sql(self, data: dict[str, Any]) -> None:
-        """On the account that statements run with, and which is shared, SQL of one's own is the administrators'."""
         request = self.context.get("request")
-        asked = AskedMapping.from_json(data.get("mapping") or {})
-        if request is None or request.user.is_superuser or self.instance is not None or not asked.may_run_sql:
+        if request is None or self.instance is not None:
             return
-        if is_shared_account(data.get("host", ""), data.get("port", DEFAULT_PORT), data.get("user", "")):
-            raise serializers.ValidationError(
-                {"mapping": ["Only administrators may run SQL of their own on the account of POLARDB_URL."]}
-            )
+        asked = AskedMapping.from_json(data.get("mapping") or {})
+        check_may_run_sql(
+            request.user, asked, data.get("host", ""), data.get("port", DEFAULT_PORT), data.get("user", "")
+        )
 
     def validate_project(self, project: Any) -> Any:
         # Label Studio checks the project when a storage is created, not when one is changed, validated or listed.
@@ -140,6 +138,18 @@ class PolarDBStorageSerializerMixin(serializers.Serializer[Any]):
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
         return super().update(instance, keep_password(validated_data))
+
+
+def check_may_run_sql(user: Any, asked: AskedMapping, host: str, port: int, account: str) -> None:
+    """On the account that statements run with, and which is shared, SQL of one's own is the administrators'.
+
+    Raises:
+        ValidationError: the mapping has some, and `user` is none.
+    """
+    if asked.may_run_sql and not user.is_superuser and is_shared_account(host, port, account):
+        raise serializers.ValidationError(
+            {"mapping": ["Only administrators may run SQL of their own on the account of POLARDB_URL."]}
+        )
 
 
 def _parts(value: str) -> tuple[str | None, str]:

@@ -45,13 +45,14 @@ def templates(connection: sa.Connection) -> list[tuple[Template, str]]:
 
 
 def source_tables(connection: sa.Connection, *, with_others: bool = False) -> list[Offer]:
-    """The tables that have the columns of a source table, by name; with_others: and behind them all others."""
+    """The tables that have the columns of a source table, by name; with_others: and behind them all others, and views."""
     columns = source_table("any").columns.keys()
     query = sa.text(
-        "SELECT t.TABLE_NAME AS name, MAX(t.TABLE_ROWS) AS row_count, COUNT(c.COLUMN_NAME) = :number AS is_documented"
+        "SELECT t.TABLE_NAME AS name, MAX(t.TABLE_ROWS) AS row_count, "
+        " COUNT(c.COLUMN_NAME) = :number AND MAX(t.TABLE_TYPE) <> 'VIEW' AS is_documented"
         " FROM information_schema.TABLES t LEFT JOIN information_schema.COLUMNS c"
         " ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME AND c.COLUMN_NAME IN :columns"
-        " WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_TYPE <> 'VIEW' AND t.TABLE_NAME <> :templates"
+        " WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME <> :templates"
         " GROUP BY t.TABLE_NAME HAVING is_documented OR :others ORDER BY is_documented DESC, t.TABLE_NAME LIMIT :most"
     ).bindparams(sa.bindparam("columns", expanding=True))
     values = {"columns": columns, "number": len(columns), "others": with_others}

@@ -17,13 +17,14 @@ from polardb_bridge.table.keys import key_from_json
 from polardb_bridge.table.mapping import DOCUMENTED, TableMapping
 from polardb_bridge.table.result_columns import check_role
 from polardb_bridge.table.schema import source_table
+from polardb_bridge.table.sql import check_condition
 
 _Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """part: `key`, `data`, `data.FIELD`, `name`, `version`, `result`, `result.ROLE`; empty if it is the whole."""
+    """part: `key`, `data`, `data.FIELD`, `name`, `version`, `result`, `result.ROLE`, `filter`; empty: the whole."""
 
     part: str
     message: str
@@ -72,7 +73,7 @@ def _has_its_form(value: Any) -> bool:
     """Whether it is an object whose parts are texts, or objects of texts; what these say may be wrong."""
     if not isinstance(value, dict) or not all(isinstance(value.get(part) or {}, dict) for part in ("data", "result")):
         return False
-    texts = [value.get("name"), value.get("version"), *(value.get("result") or {}).values()]
+    texts = [value.get(part) for part in ("name", "version", "filter")] + [*(value.get("result") or {}).values()]
     return all(text is None or isinstance(text, str) for text in texts)
 
 
@@ -91,6 +92,8 @@ def _look_at_parts(trial: Trial, value: dict[str, Any], found: FoundTable) -> No
     if not value.get("data") and not found.column("base64_data"):
         message = "Choose at least one column that tasks show."
         trial.problems.append(Problem("data", message))
+    if value.get("filter"):
+        trial.attempt("filter", lambda: check_condition(value["filter"]))
     alone = AskedMapping(key=key or None, data={}, name="", version="", results={})
     bare = trial.attempt("key", lambda: replace(complete(alone, found), results={}, held=())) if key else None
     if bare is None:

@@ -23,7 +23,7 @@ def asked() -> Iterator[sa.Connection]:
     Raises:
         BridgeError: the database is not set, or does not answer in time.
     """
-    with time_limit(TIME_LIMIT_S), connect(command_database()) as connection:
+    with time_limit(TIME_LIMIT_S), connect(replace(command_database(), read_only=True)) as connection:
         yield connection
 
 

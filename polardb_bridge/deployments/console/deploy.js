@@ -13,7 +13,7 @@ async function askOfForm(form, asked, signal) {
 }
 
 function startForm(form) {
-  const { template, source, mapping } = form.elements;
+  const { template, source, mapping, result_table: resultTable } = form.elements;
   const statement = form.querySelector("[data-statement]");
   let [editor, known, isEdited, saying, timer] = [null, null, false, new AbortController(), 0];
 
@@ -56,7 +56,9 @@ function startForm(form) {
   source.addEventListener("change", begin);
   // Whoever has chosen columns keeps them, and is told what they lack for this template.
   template.addEventListener("change", () => (isEdited ? editor.again() : begin()));
-  form.addEventListener("input", ({ target }) => target.name && ![source, template].includes(target) && saySoon());
+  // With one, the table need not have columns for results.
+  resultTable.addEventListener("change", () => editor.again());
+  form.addEventListener("input", ({ target }) => target.name && ![source, template, resultTable].includes(target) && saySoon());
   begin();
 }
 

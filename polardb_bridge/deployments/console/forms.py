@@ -53,6 +53,13 @@ class DeployForm(forms.Form):
         ],
     )
 
+    result_table = forms.CharField(
+        label=_("Result table"),
+        required=False,
+        max_length=64,
+        help_text=_("Made by create_tables --results; empty: results go into the rows"),
+    )
+
     def __init__(self, templates: list[Offer], tables: list[Offer], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._named = _named(templates)
@@ -86,6 +93,7 @@ class DeployForm(forms.Form):
             mapping=values["mapping"],
             image_delivery=ImageDelivery(values["image_delivery"]),
             existing_annotations=ExistingAnnotations(values["existing_annotations"]),
+            result_table=values["result_table"] or None,
         )
 
 

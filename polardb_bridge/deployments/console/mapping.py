@@ -49,7 +49,9 @@ def mapping(request: HttpRequest) -> JsonResponse:
         with asked() as connection:
             configs = {str(each.id): (each, _config(each)) for each, _ in catalog.templates(connection)}
             _, chosen = configs.get(request.POST.get("template", ""), (None, None))
-            found = look(connection, request.POST.get("source", ""), value, chosen, to_write=True)
+            # Beside a result table, rows get results only if somebody says into which columns.
+            to_write = not request.POST.get("result_table") or bool(isinstance(value, dict) and value.get("result"))
+            found = look(connection, request.POST.get("source", ""), value, chosen, to_write=to_write)
     except BridgeError as error:
         return JsonResponse({"problem": in_page_language(str(error))})
     for problem in found.answer["problems"]:
@@ -99,6 +101,7 @@ def _as_json(asked_for: AskedMapping) -> dict[str, Any]:
         "name": asked_for.name,
         "version": asked_for.version,
         "result": result and dict(result),
+        "filter": asked_for.filter or None,
     }
     return {part: value for part, value in parts.items() if value is not None}
 

@@ -20,8 +20,11 @@ function startMapping(place, { ask, tell, keep, known = null }) {
   const find = make("input", { type: "search", "aria-label": t("Find a column"), placeholder: t("Find a column"), oninput: listRest });
   const more = make("small", { role: "status" });
   const others = make("details", { class: "polardb-others" }, count, find, rest, more);
+  const filter = make("input", { maxlength: 4000, spellcheck: "false", autocomplete: "off", placeholder: "status = 'new'", "aria-describedby": "polardb-filter-reason", oninput: askSoon });
+  const filterReason = make("small", { class: "polardb-reason", role: "alert", id: "polardb-filter-reason" });
+  const filtering = make("div", { class: "polardb-filter" }, make("label", {}, t("Filter"), filter), make("small", {}, t("A condition of SQL: which rows become tasks. It runs with the account above.")), filterReason);
   const tasks = make("div", { class: "polardb-tasks" });
-  const columns = make("div", { hidden: true }, used, others, make("h3", {}, t("The first tasks")), tasks);
+  const columns = make("div", { hidden: true }, used, others, filtering, make("h3", {}, t("The first tasks")), tasks);
   place.replaceChildren(make("div", { class: "polardb-line" }, line, change), whole, columns);
 
   function open(value) {
@@ -50,6 +53,7 @@ function startMapping(place, { ask, tell, keep, known = null }) {
     if (uses.name) row(uses.name).use = isField(row(uses.name)) ? "both" : "name";
     if (uses.version) row(uses.version).use = "version";
     for (const [role, name] of Object.entries(uses.result)) row(name).use = role;
+    if (document.activeElement !== filter) filter.value = uses.filter;
   }
 
   // As the server tells it.
@@ -68,7 +72,7 @@ function startMapping(place, { ask, tell, keep, known = null }) {
 
   function mapping() {
     const typed = (name) => (/^[^`:,=\s]+$/.test(name) ? name : `\`${name.replaceAll("`", "``")}\``);
-    const chosen = uses();
+    const chosen = { ...uses(), ...(filter.value.trim() ? { filter: filter.value.trim() } : {}) };
     return { ...chosen, data: Object.fromEntries(Object.entries(chosen.data).map(([field, [name, as]]) => [field, `${typed(name)}:${as}`])) };
   }
 
@@ -171,6 +175,7 @@ function startMapping(place, { ask, tell, keep, known = null }) {
       said.name ? t("Name: {column}.", { column: shownName(said.name) }) : "",
       said.version ? t("{column} tells of changes.", { column: shownName(said.version) }) : "",
       results.length ? t("Results go into {columns}.", { columns: names(results) }) : t("No column takes results: they stay in Label Studio."),
+      filter.value.trim() ? t("Rows become tasks if {condition}.", { condition: isolated(escaped(filter.value.trim())) }) : "",
     ]);
   }
 
@@ -187,7 +192,14 @@ function startMapping(place, { ask, tell, keep, known = null }) {
       for (const control of row.element?.querySelectorAll("[aria-invalid]") ?? []) control.removeAttribute("aria-invalid");
     }
     whole.replaceChildren();
+    filterReason.replaceChildren();
+    filter.removeAttribute("aria-invalid");
     for (const { part, message } of problems) {
+      if (part === "filter" && isOpen) {
+        filterReason.append(make("p", {}, message));
+        filter.setAttribute("aria-invalid", "true");
+        continue;
+      }
       const row = isOpen ? placeOf(part) : null;
       (row?.element.querySelector(".polardb-reason") ?? whole).append(make("p", {}, message));
       const control = row && (row.element.querySelector(part.startsWith("data.") ? "[data-part=field]" : "[data-use]") ?? row.element.querySelector("select"));
