@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from polardb_bridge.characters import escaped, is_seen
 from polardb_bridge.errors import RowError
 from polardb_bridge.table.columns import BYTES, kinds_for
-from polardb_bridge.table.field_values import stored_size, stored_texts, values_of
+from polardb_bridge.table.field_values import stored_size, stored_texts, unpacked_texts, values_of
+from polardb_bridge.table.fields import Field
 from polardb_bridge.table.found import FoundTable
 from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import Key, problem_of
@@ -54,7 +55,7 @@ def read_excerpts(connection: sa.Connection, table: sa.Table, keys: Iterable[Key
     for name, alone in single.items():
         size = stored_size(alone)
         texts = [sa.case((size <= MAX_READ_BYTES, text)) for text in stored_texts(alone)]
-        found: list[sa.ColumnElement[Any]] = [size, _start(mapping.fields[name].column, FIELD_CHARACTERS), *texts]
+        found: list[sa.ColumnElement[Any]] = [size, _start_of(mapping.fields[name]), *texts]
         places[name] = slice(key.width + len(columns), key.width + len(columns) + len(found))
         columns += found
     rows = connection.execute(sa.select(*key.columns, *columns).where(key.among(asked)))
@@ -81,6 +82,11 @@ def _first(value: bytes) -> str:
     return _visible(text[:VALUE_CHARACTERS]) + ("…" if len(text) > VALUE_CHARACTERS else "")
 
 
+def _start_of(field: Field) -> sa.ColumnElement[bytes]:
+    # What is packed, or stands behind a header, has no start that people could read.
+    return sa.literal(b"") if field.is_bytes else _start(field.column, FIELD_CHARACTERS)
+
+
 def _start(name: str, characters: int) -> sa.ColumnElement[bytes]:
     """As bytes of UTF-8, and one character more than asked for: who reads it sees whether there are more."""
     start = f"LEFT({quoted(name)}, {characters + 1})"
@@ -100,11 +106,12 @@ def _excerpt(mapping: TableMapping, size: int, start: bytes | None, texts: Seque
         # Bytes may be cut within a character.
         return Excerpt(_visible((start or b"").decode(errors="ignore")[:FIELD_CHARACTERS]), is_whole=False)
     try:
-        [value] = values_of(mapping, texts).values() or [None]
+        found = [*values_of(mapping, unpacked_texts(mapping, texts)).values()]
     except RowError as error:
         return Excerpt(problem=str(error))
-    if value is None:
+    if not found:
         return Excerpt()
+    [(_, value)] = found
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return Excerpt(_visible(text[:FIELD_CHARACTERS]), is_whole=len(text) <= FIELD_CHARACTERS)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import secrets
 import time
 from typing import Any
 
@@ -12,6 +14,7 @@ from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.storage.trials import MAX_TRIALS, ConnectionTrial
 from polardb_bridge.table.connection import begin
+from polardb_bridge.table.excerpts import MAX_READ_BYTES
 from support.source_data import Source, image_bytes
 
 PNG = image_bytes(color="red")
@@ -314,3 +317,21 @@ def test_the_preview_of_a_table_of_texts_shows_them(api: Any, form: dict[str, An
     answer = api.post("/api/storages/polardb/files", chosen, format="json")
     assert answer.json()["files"][0]["fields"]["body"]["text"] == "some words"
     assert answer.json()["files"][0]["thumbnail"] is None
+
+
+@pytest.mark.parametrize("kind", ["body:text|gzip", "title:text,body:text|gzip"])
+def test_the_preview_unpacks_texts_and_takes_the_first_of_several(
+    kind: str, api: Any, form: dict[str, Any], source: Source
+) -> None:
+    source.execute("CREATE TABLE texts (id INT PRIMARY KEY, title TEXT, body MEDIUMBLOB, annotation_data LONGTEXT)")
+    add(source, "texts", id=1, body=gzip.compress(b"some words"))
+    add(source, "texts", id=2, body=gzip.compress(secrets.token_bytes(MAX_READ_BYTES)))
+    add(source, "texts", id=3, body=b"no gzip")
+    show(form, TEXTS)
+    chosen = {**form, "table": "texts", "mapping": {"data": {"body": kind}}}
+    answer = api.post("/api/storages/polardb/files", {**chosen, "limit": 3}, format="json")
+    first, large, damaged = (file["fields"]["body"] for file in answer.json()["files"][:3])
+    assert first == {"text": "some words", "is_whole": True, "problem": ""}
+    assert (large["text"], large["is_whole"]) == ("", False)
+    assert damaged["text"] is None
+    assert "body" in damaged["problem"]
