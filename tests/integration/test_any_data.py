@@ -362,7 +362,7 @@ class TestSeveralFields:
         products.show('<View><Image name="i" value="$image"/><Text name="t" value="$colour"/></View>')
         answer = products.add()
         assert answer.status_code == 400
-        assert "shows $colour, and the mapping gives tasks $day, $doc, $image" in answer.content.decode()
+        assert "shows $colour, $image, and the mapping gives tasks $day, $doc, $image" in answer.content.decode()
         products.show('<View><Image name="i" value="$image"/><Text name="t" value="$title"/></View>')
         products.begin()
         products.show('<View><Image name="i" value="$picture"/></View>')
