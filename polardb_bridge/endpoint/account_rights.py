@@ -16,7 +16,8 @@ from polardb_bridge.statements.errors import OPERATORS_ONLY
 from polardb_bridge.storage.models import PolarDBExportStorage
 from polardb_bridge.table.choosing import complete
 from polardb_bridge.table.connection import connect
-from polardb_bridge.table.mapping import DOCUMENTED
+from polardb_bridge.table.fields import columns_of
+from polardb_bridge.table.mapping import DOCUMENTED, TableMapping
 from polardb_bridge.table.parameters import ConnectionParameters
 from polardb_bridge.table.schema import TEMPLATE_TABLE, open_table
 from polardb_bridge.table.text import quoted
@@ -68,18 +69,28 @@ class AccountRights(Rights):
         # A query is for operators (`check`), and reads whatever the shared account may read.
         if not statement.mapping.query:
             self._ask(_reads(table))
+        mapping = self._mapping(statement)
+        # Whoever may read one column may not have another shown by the shared account.
+        if not mapping.query:
+            self._ask(_reads(table, sorted({*mapping.by_role.values(), *columns_of(mapping.data)})))
         if statement.result_table is not None:
             self._ask_result_table(self._named(statement.result_table))
             if statement.mapping.results is None:
                 return
-        mapping = DOCUMENTED
-        if not statement.mapping.is_nothing:
-            there = replace(self.database, database=statement.database or self.database.database)
-            with connect(replace(there, read_only=True)) as connection:
-                found = open_table(connection, statement.source, statement.mapping.query)
-                mapping = complete(statement.mapping, found)
         if mapping.results:
             self._ask(_writes(table, mapping.results.values()))
+
+    def _mapping(self, statement: syntax.DeployModel) -> TableMapping:
+        """What the deployment would read and write.
+
+        Raises:
+            BridgeError: the table is not there, or does not tell.
+        """
+        if statement.mapping.is_nothing:
+            return DOCUMENTED
+        there = replace(self.database, database=statement.database or self.database.database, read_only=True)
+        with connect(there) as connection:
+            return complete(statement.mapping, open_table(connection, statement.source, statement.mapping.query))
 
     def may_read(self, deployment: Deployment) -> bool:
         table = self._here(str(deployment.table_address), _without_database(deployment.source))
@@ -156,8 +167,8 @@ def _without_database(source: str) -> str:
     return source.rpartition(".")[2]
 
 
-def _reads(table: str) -> str:
-    return f"SELECT 1 FROM {table}"  # noqa: S608
+def _reads(table: str, columns: Iterable[str] = ()) -> str:
+    return f"SELECT {', '.join(map(quoted, columns)) or 1} FROM {table}"  # noqa: S608
 
 
 def _writes(table: str, columns: Iterable[str]) -> str:

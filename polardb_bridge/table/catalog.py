@@ -45,7 +45,7 @@ def templates(connection: sa.Connection) -> list[tuple[Template, str]]:
 
 
 def source_tables(connection: sa.Connection, *, with_others: bool = False) -> list[Offer]:
-    """The tables that have the columns of a source table, by name; with_others: and behind them all others, and views."""
+    """The tables that have the columns of a source table, by name; with_others: and then all others, views too."""
     columns = source_table("any").columns.keys()
     query = sa.text(
         "SELECT t.TABLE_NAME AS name, MAX(t.TABLE_ROWS) AS row_count, "

@@ -82,7 +82,8 @@ def _look_at_parts(trial: Trial, value: dict[str, Any], found: FoundTable) -> No
     key = trial.attempt("key", lambda: key_from_json(value.get("key"))) or found.key
     data = _fields(trial, value.get("data") or {})
     parts: list[tuple[str, dict[str, Any]]] = [(f"data.{name}", {"data": {name: read}}) for name, read in data.items()]
-    parts += [(part, {part: value[part]}) for part in ("name", "version") if value.get(part)]
+    if value.get("name"):
+        parts.append(("name", {"name": value["name"]}))
     for role, column in [*(value.get("result") or {}).items()][:MAX_FIELDS]:
         if trial.attempt(f"result.{role}", lambda role=role: _role(role)):
             parts.append((f"result.{role}", {"results": {role: column}}))
@@ -98,6 +99,11 @@ def _look_at_parts(trial: Trial, value: dict[str, Any], found: FoundTable) -> No
     bare = trial.attempt("key", lambda: replace(complete(alone, found), results={}, held=())) if key else None
     if bare is None:
         return
+    if value.get("version"):
+        asked = replace(alone, version=value["version"])
+        version = trial.attempt("version", lambda: complete(asked, found))
+        if version is not None:
+            parts.append(("version", {"version": version.version, "version_kind": version.version_kind}))
     of_key = problems_of(found, source_table(found.name, bare))
     trial.add("key", of_key)
     for part, changes in parts:

@@ -23,6 +23,7 @@ from support.statements import COLUMNS, DEPLOY
 
 SHOW_ALL = "/*polar4ai*/SHOW DEPLOYMENTS"
 DENIED, OPERATORS_ONLY, EXISTS, UNKNOWN, SYNTAX, WRONG_ARGUMENTS = 1142, 1227, 1304, 1305, 1064, 1210
+COLUMN_DENIED = 1143
 
 
 @pytest.fixture
@@ -114,6 +115,18 @@ def test_an_account_sees_and_does_what_its_privileges_allow(endpoint: int, accou
     refused = StatementRecord.objects.filter(user_name__startswith="reader", outcome="refused")
     assert refused.count() == 4
     assert "command denied to user" in refused[0].error
+
+
+def test_who_may_read_one_column_deploys_no_others(endpoint: int, accounts: dict[str, str], source: Source) -> None:
+    database, stranger = source.parameters.database, accounts["stranger"]
+    source.execute(f"GRANT SELECT (id), UPDATE ON {database}.{TABLE} TO {stranger}")
+    source.execute(f"GRANT SELECT ON {database}.annotation_template TO {stranger}")
+    with connected(endpoint, stranger) as cursor:
+        cursor.execute(f"SELECT 1 FROM {database}.{TABLE}")
+        assert code_of(cursor, DEPLOY) == COLUMN_DENIED
+    source.execute(f"GRANT SELECT ON {database}.{TABLE} TO {stranger}")
+    with connected(endpoint, stranger) as cursor:
+        cursor.execute(DEPLOY)
 
 
 def test_privileges_count_that_a_role_gives(endpoint: int, accounts: dict[str, str], source: Source) -> None:

@@ -103,6 +103,7 @@ def test_a_table_is_proposed_and_labeled_as_it_is(api: Any, form: dict[str, Any]
         "name": "title",
         "version": "changed_at",
         "result": {"annotation_data": "annotation_data"},
+        "filter": "",
     }
     [task] = told["tasks"]
     assert (task["key"], task["name"]) == (str(2**60), "One <b>")
@@ -153,6 +154,38 @@ def test_of_a_documented_table_texts_can_be_labeled(api: Any, form: dict[str, An
     assert told["tasks"][0]["fields"]["body"]["text"] == "some words"
 
 
+def test_a_filter_decides_which_rows_are_shown_and_changes_none(api: Any, form: dict[str, Any], source: Source) -> None:
+    source.execute(PRODUCTS)
+    for number in (1, 2, 3):
+        add(source, "products", sku=number, title=f"title {number}", photo=PNG)
+    mapping = look(api, form)["mapping"]
+    told = look(api, form, mapping={**mapping, "filter": "sku = 2"})
+    assert [task["name"] for task in told["tasks"]] == ["title 2"]
+    assert told["uses"]["filter"] == "sku = 2"
+    assert problems(look(api, form, mapping={**mapping, "filter": "no_such = 2"})).keys() == {"filter"}
+    # A function may do what it likes, as far as the session lets it.
+    source.execute("CREATE FUNCTION emptied() RETURNS int BEGIN DELETE FROM products; RETURN 1; END")
+    assert problems(look(api, form, mapping={**mapping, "filter": "emptied() = 1"}))
+    assert len(look(api, form)["tasks"]) == 3
+
+
+def test_on_the_shared_account_a_filter_is_for_administrators(
+    api: Any, form: dict[str, Any], source: Source, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.execute(PRODUCTS)
+    user.is_superuser = False
+    user.save()
+    mapping = look(api, form)["mapping"]
+    parameters = source.parameters
+    url = f"mysql://{parameters.user}:x@{parameters.host}:{parameters.port}/other"
+    monkeypatch.setenv("POLARDB_URL", url)
+    answer = api.post(
+        "/api/storages/polardb/mapping", {**form, "mapping": {**mapping, "filter": "1 = 1"}}, format="json"
+    )
+    assert answer.status_code == 400
+    assert "Only administrators may run SQL of their own" in answer.content.decode()
+
+
 def test_all_that_is_wrong_is_told_at_once_each_by_its_part(api: Any, form: dict[str, Any], source: Source) -> None:
     source.execute(PRODUCTS)
     add(source, "products", sku=1, title="one", photo=PNG)
@@ -160,11 +193,12 @@ def test_all_that_is_wrong_is_told_at_once_each_by_its_part(api: Any, form: dict
         "key": ["title"],
         "data": {"image": "price:bytes", "text": "body:text", "number": "nothing:number"},
         "name": "photo",
-        "version": "title",
+        "version": "gone",
         "result": {"annotation_data": "price"},
+        "filter": "1) OR (1",
     }
     told = problems(look(api, form, mapping=wrong))
-    assert set(told) == {"key", "data.image", "data.number", "name", "version", "result.annotation_data"}
+    assert set(told) == {"key", "data.image", "data.number", "name", "version", "result.annotation_data", "filter"}
     assert told["key"] == "Column 'title' is not the primary key."
     assert told["data.number"] == "Column 'nothing' is missing, or the account may not see it."
     unreadable = {"id": "body:text", "a b": "body:text", "c": "body:odd", "d": "price:json"}
