@@ -293,3 +293,11 @@ def test_mutated_images_are_read_or_refused() -> None:
     """Many more by `make test-images`."""
     outcomes = read_mutations(seed=1, count=2_000)
     assert sum(outcomes.values()) == 2_000
+
+
+@pytest.mark.parametrize("tags", [{254: 1}, {50706: b"\1\4\0\0"}])
+def test_the_small_picture_in_a_raw_image_is_not_taken_for_it(tags: dict[int, Any]) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 12)).save(buffer, "TIFF", tiffinfo=tags)
+    with pytest.raises(RowError, match="browsers do not show raw images of cameras; store JPEG"):
+        shown_image(buffer.getvalue())

@@ -6,6 +6,7 @@ The row keeps what it has. Boxes are drawn on what is shown, that is upright as 
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from PIL import Image, ImageOps
 
@@ -18,6 +19,8 @@ except ImportError:
     pillow_heif = None  # type: ignore[assignment]
 
 _JPEG_QUALITY = 92
+_CANON = b"CR"
+_NEW_SUBFILE_TYPE, _REDUCED, _DNG_VERSION = 254, 1, 50706
 # As they are; other modes of colour are brought to these.
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
@@ -30,11 +33,22 @@ def tiff_to_png(data: bytes) -> bytes:
         Exception: whatever Pillow raises for damaged files.
     """
     with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+        if data[8:10] == _CANON or _is_raw(image):
+            raise not_shown("raw images of cameras", "store JPEG")
         check_size(image.size, MAX_CONVERTED_PIXELS)
         if image.mode in ("F", "I", "LAB") or image.mode.startswith("I;16B"):
             raise not_shown(f"TIFF images with this kind of pixels ({image.mode})", "store PNG or JPEG")
         image.load()
         return _saved(ImageOps.exif_transpose(image), "PNG")
+
+
+def _is_raw(image: Any) -> bool:
+    """Whether the first page is a small picture of the one that the camera took, which Pillow cannot read.
+
+    https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf (NewSubfileType), Adobe's DNG specification.
+    """
+    tags = image.tag_v2
+    return _DNG_VERSION in tags or bool(int(tags.get(_NEW_SUBFILE_TYPE, 0)) & _REDUCED)
 
 
 def heic_to_jpeg(data: bytes) -> bytes:
