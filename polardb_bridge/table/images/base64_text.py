@@ -21,6 +21,8 @@ _URL_SAFE_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _WHITE_SPACE = b" \t\r\n\v\f"
 _ENDS = _WHITE_SPACE + b"\0"
 _QUOTES = b"'\"`"
+# What may stand behind base64.
+ENDS = _ENDS + _QUOTES + b";"
 # Byte order mark, zero-width characters, and blanks that ASCII does not have.
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00a0\u3000\u2028\u2029"
 _WITHOUT_INVISIBLE = str.maketrans("", "", _INVISIBLE)
@@ -57,15 +59,15 @@ def readings(text: str | bytes | None) -> Iterator[bytes]:
     raw = _as_bytes(text)
     plain = raw.rstrip(b"=")
     if not plain.translate(None, _ALPHABET):
-        yield _padded(plain)
+        yield padded(plain)
         inner = plain
     else:
         inner = _unwrapped(raw)
-        yield _padded(_standard(inner))
+        yield padded(standard(inner))
         if b" " in inner and b"+" not in inner:
             # A form that was read as a query string: each `+` has become a blank.
-            yield _padded(_standard(inner.replace(b" ", b"+")))
-    again = _encoded_twice(_standard(inner))
+            yield padded(standard(inner.replace(b" ", b"+")))
+    again = _encoded_twice(standard(inner))
     if again is not None:
         yield again
 
@@ -79,7 +81,7 @@ def decode_pieces(pieces: Iterable[bytes], file: BinaryIO) -> None:
     rest = b""
     is_first, is_empty = True, True
     for piece in pieces:
-        text = memoryview(_without_head(piece) if is_first else piece)
+        text = memoryview(without_head(piece) if is_first else piece)
         is_first = False
         for start in range(0, len(text), _SLICE_BYTES):
             rest += bytes(text[start : start + _SLICE_BYTES]).translate(_URL_SAFE_TO_STANDARD, _ENDS + _QUOTES)
@@ -87,13 +89,14 @@ def decode_pieces(pieces: Iterable[bytes], file: BinaryIO) -> None:
             whole = len(rest.rstrip(b"=")) // 4 * 4
             is_empty = is_empty and not whole
             if whole:
-                file.write(binascii.a2b_base64(_standard(rest[:whole])))
+                file.write(binascii.a2b_base64(standard(rest[:whole])))
             rest = rest[whole:]
     if is_empty or rest.rstrip(b"="):
-        file.write(binascii.a2b_base64(_padded(_standard(rest))))
+        file.write(binascii.a2b_base64(padded(standard(rest))))
 
 
-def _without_head(raw: bytes) -> bytes:
+def without_head(raw: bytes) -> bytes:
+    """A text, or its first part, without what stands before the base64."""
     raw = raw.removeprefix(b"\xef\xbb\xbf").lstrip(_ENDS)
     raw = raw.removeprefix(b"b") if raw[:2] in (b"b'", b'b"') else raw
     while prefix := _PREFIX.match(raw := raw.lstrip(_ENDS + _QUOTES)):
@@ -187,7 +190,12 @@ def _unwrapped(raw: bytes) -> bytes:
     return raw.rstrip(b"=")
 
 
-def _standard(raw: bytes) -> bytes:
+def standard(raw: bytes) -> bytes:
+    """Base64 without white space and padding, in the standard alphabet.
+
+    Raises:
+        RowError: it is none.
+    """
     plain = raw.translate(_URL_SAFE_TO_STANDARD, _WHITE_SPACE).rstrip(b"=")
     other = plain.translate(None, _ALPHABET)
     if other:
@@ -195,7 +203,12 @@ def _standard(raw: bytes) -> bytes:
     return plain
 
 
-def _padded(plain: bytes) -> bytes:
+def padded(plain: bytes) -> bytes:
+    """Base64 of `standard` with the padding that decoders want.
+
+    Raises:
+        RowError: it is empty, or has a length that none has.
+    """
     if not plain:
         raise RowError("base64_data is empty")
     if len(plain) % 4 == 1:
@@ -207,4 +220,4 @@ def _encoded_twice(plain: bytes) -> bytes | None:
     """The base64 that is inside of this base64, if it is that of an image."""
     if not first_bytes(first_bytes(plain)) or not image_format(first_bytes(first_bytes(plain))):
         return None
-    return next(readings(binascii.a2b_base64(_padded(plain))), None)
+    return next(readings(binascii.a2b_base64(padded(plain))), None)

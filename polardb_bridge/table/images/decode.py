@@ -54,7 +54,7 @@ def decode_image(text: str | bytes | None) -> DecodedImage:
     Raises:
         RowError: empty, not base64, not an image, one that browsers do not show, or a damaged or truncated one.
     """
-    return _first_that_works(text, lambda plain: shown_image(binascii.a2b_base64(plain)))
+    return first_that_works(text, lambda plain: shown_image(binascii.a2b_base64(plain)))
 
 
 def data_uri(text: str | bytes | None) -> str:
@@ -74,10 +74,10 @@ def data_uri(text: str | bytes | None) -> str:
             plain = plain if shown.data is data else base64.b64encode(shown.data)
         return f"data:{media_type};base64,{plain.decode('ascii')}"
 
-    return _first_that_works(text, as_uri)
+    return first_that_works(text, as_uri)
 
 
-def _first_that_works(text: str | bytes | None, use: Callable[[bytes], _T]) -> _T:
+def first_that_works(text: str | bytes | None, use: Callable[[bytes], _T]) -> _T:
     """`use` with the likeliest reading of the text for which it raises nothing.
 
     Raises:
