@@ -19,7 +19,11 @@ _WHOLE = re.compile(r"\$(\w+)(?![\w\[.])")
 # They show a text of the task, and nothing that is labeled.
 _DECORATION = {"Header", "Style", "View"}
 # They show one by `value`; others, such as Table, show what a list holds.
-_OF_ONE = {*TEXT_TAGS, "Image", "Audio", "AudioPlus", "Video", "Pdf"}
+_OF_ONE = {*TEXT_TAGS, "Image", "Audio", "AudioPlus", "Video", "Pdf", "TimeSeries"}
+# They would show the letters of a picture's address, or of the picture itself.
+_TEXTS = {*TEXT_TAGS, "TimeSeries"}
+# In place of such a tag's name: it fetches its text from the address.
+FETCHED_TEXT = "a text by its address"
 
 
 def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) -> str:
@@ -35,12 +39,12 @@ def image_field(label_config: str | None, mapping: TableMapping = DOCUMENTED) ->
     lists = {name for name, field in mapping.data.items() if field.kind.is_list}
     objects = shown_fields(label_config)
     shown = set(objects)
-    if mapping.picture_field in shown and objects[mapping.picture_field] & TEXT_TAGS:
-        raise ReconfigureError(
-            f"The labeling interface shows ${mapping.picture_field} as text, and rows hold a picture there.",
-            field="project",
-        )
-    is_text = bool(objects) and all(tags & TEXT_TAGS for tags in objects.values())
+    for field in mapping.pictures:
+        if objects.get(field, set()) & _TEXTS:
+            raise ReconfigureError(
+                f"The labeling interface shows ${field} as text, and rows hold a picture there.", field="project"
+            )
+    is_text = bool(objects) and all(tags & _TEXTS for tags in objects.values())
     if list(mapping.data) == [PICTURE] and mapping.picture and not is_text:
         if len(shown) > 1:
             raise ReconfigureError(
@@ -78,12 +82,24 @@ def _check_lists(label_config: str | None, lists: set[str]) -> None:
 
 
 def shown_fields(label_config: str | None) -> dict[str, set[str]]:
-    """By field, the tags of the interface's objects that show it; without what every task holds of its row."""
+    """By field, the tags of the interface's objects that show it; FETCHED_TEXT in place of those that fetch a text.
+
+    Without what every task holds of its row.
+    """
     shown: dict[str, set[str]] = {}
     for tag in _object_tags(label_config):
         for field in _FIELD.findall(f"{tag.get('value', '')} {tag.get('valueList', '')}"):
-            shown.setdefault(field, set()).add(tag.tag)
+            shown.setdefault(field, set()).add(FETCHED_TEXT if _fetches(tag) else tag.tag)
+        for field in _FIELD.findall(tag.get("audioUrl", "")):  # of a dialogue
+            shown.setdefault(field, set()).add("Audio")
     return {field: tags for field, tags in shown.items() if field not in ROW_FIELDS}
+
+
+def _fetches(tag: Any) -> bool:
+    """Whether an object takes what tasks hold for the address of a text; the editor reads attributes without case."""
+    default = "url" if tag.tag == "TimeSeries" else ""
+    value_type = next((value for name, value in tag.items() if name.lower() == "valuetype"), default)
+    return tag.tag in {*_TEXTS, "Table"} and "url" in value_type.lower()
 
 
 def _object_tags(label_config: str | None) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """The address under which Label Studio shows the image of a row: `/data/polardb/?d=<storage>/<row>/<version>.jpg`.
 
-Of a row that holds a list of images, `<version>.<page>.jpg`, from 0.
+Of a row that holds several, or another medium, the field of the mapping follows: `…/<version>/<field>.<extension>`.
+Of a list, the page stands behind the version, from 0: `<version>.<page>.jpg`.
 
 The path starts with `/data/` and the address ends in an image extension, so Label Studio's SDK (and every ML backend
 that uses its `get_local_path`) downloads it like Label Studio's own files. The version, with the
@@ -15,6 +16,7 @@ is read, and may change.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import re
 from dataclasses import dataclass
 
@@ -29,7 +31,8 @@ _MAX_BEFORE = 500
 # Of MAX_KEY_LENGTH characters.
 _MAX_ENCODED = 2731
 _IMAGE = re.compile(
-    rf"([0-9]{{1,9}})/(?:(-?[0-9]{{1,19}})|~([A-Za-z0-9_-]{{0,{_MAX_ENCODED}}}))/([0-9]{{1,18}})(?:-([0-9]{{1,9}}))?(?:\.([0-9]{{1,4}}))?\.jpg"
+    rf"([0-9]{{1,9}})/(?:(-?[0-9]{{1,19}})|~([A-Za-z0-9_-]{{0,{_MAX_ENCODED}}}))/([0-9]{{1,18}})(?:-([0-9]{{1,9}}))?"
+    r"(?:\.([0-9]{1,4}))?(?:\.jpg|/([A-Za-z][A-Za-z0-9_]{0,63})\.([a-z0-9]{1,5}))"
 )
 
 
@@ -38,6 +41,7 @@ class ImageLink:
     """Which image.
 
     version: the row's (table/versions.py). revision: how often its task was refreshed. page: of a list.
+    field: of the mapping; empty for the only one, or the first. extension: for programs that look at it alone.
     """
 
     storage_id: int
@@ -45,13 +49,16 @@ class ImageLink:
     version: int
     revision: int = 0
     page: int | None = None
+    field: str = ""
+    extension: str = dataclasses.field(default="jpg", compare=False)
 
     @property
     def url(self) -> str:
         """As tasks hold it."""
         revision = f"-{self.revision}" if self.revision else ""
         page = "" if self.page is None else f".{self.page}"
-        return f"{_IN_TASKS}{self.storage_id}/{self.row}/{self.version}{revision}{page}.jpg"
+        end = f"/{self.field}.{self.extension}" if self.field else ".jpg"
+        return f"{_IN_TASKS}{self.storage_id}/{self.row}/{self.version}{revision}{page}{end}"
 
     @property
     def row(self) -> str:
@@ -66,12 +73,20 @@ class ImageLink:
         match = _IMAGE.fullmatch(text)
         if match is None:
             return None
-        storage_id, number, encoded, version, revision, page = match.groups()
+        storage_id, number, encoded, version, revision, page, field, extension = match.groups()
         try:
             row_id = int(number) if number else _decoded(encoded)
         except ValueError:
             return None
-        return cls(int(storage_id), row_id, int(version), int(revision or 0), int(page) if page else None)
+        return cls(
+            int(storage_id),
+            row_id,
+            int(version),
+            int(revision or 0),
+            int(page) if page else None,
+            field or "",
+            extension or "jpg",
+        )
 
     @classmethod
     def of_url(cls, url: str) -> ImageLink | None:

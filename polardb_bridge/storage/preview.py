@@ -9,9 +9,11 @@ import sqlalchemy as sa
 
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.owners import Elsewhere, elsewhere
+from polardb_bridge.storage.shown_media import shown_pictures
 from polardb_bridge.storage.sync.plan import QuickPlan, plan_quickly
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.excerpts import Excerpt, read_excerpts
+from polardb_bridge.table.media.kinds import ANY, Medium
 from polardb_bridge.table.preview import PreviewRow, read_preview_rows
 from polardb_bridge.table.size import TableSize, read_table_size
 
@@ -35,14 +37,19 @@ def preview(storage: PolarDBImportStorage, limit: int, user: Any) -> list[dict[s
         storage.complete_mapping(connection)
         table = storage.source_table
         size = read_table_size(connection, table)
-        files = first_tasks(connection, table, min(limit, MAX_ROWS))
+        files = first_tasks(connection, table, min(limit, MAX_ROWS), shown_pictures(storage).accepted)
     plan = plan_quickly(storage, source, table, size)
     return [*files, _rest(size, [file["size"] for file in files], plan, elsewhere(storage, user))]
 
 
-def first_tasks(connection: sa.Connection, table: sa.Table, limit: int) -> list[dict[str, Any]]:
-    """The first rows as the tasks that they would be: pictures small, all else by its start."""
-    rows = read_preview_rows(connection, table, limit)
+def first_tasks(
+    connection: sa.Connection, table: sa.Table, limit: int, accepted: frozenset[Medium] = ANY
+) -> list[dict[str, Any]]:
+    """The first rows as the tasks that they would be: pictures small, all else by its start.
+
+    accepted: what rows may hold in the place of an image.
+    """
+    rows = read_preview_rows(connection, table, limit, accepted)
     excerpts = read_excerpts(connection, table, [row.id for row in rows])
     return [_file(row, excerpts.get(row.id, {})) for row in rows]
 

@@ -12,7 +12,7 @@ from polardb_bridge.choices import FieldKind, VersionKind
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.table.asked_mapping import DIGEST, NOTHING_ASKED, AskedMapping
 from polardb_bridge.table.columns import TIMES
-from polardb_bridge.table.fields import UTC, Field, columns_of, picture_sources
+from polardb_bridge.table.fields import UTC, Field, columns_of, pictures_in
 from polardb_bridge.table.found import FoundTable
 from polardb_bridge.table.keys import KeyKind, kind_of
 from polardb_bridge.table.mapping import DOCUMENTED, TableMapping
@@ -36,7 +36,7 @@ def complete(asked: AskedMapping, found: FoundTable) -> TableMapping:
     data = {field: read.each(partial(_with_zone, found)) for field, read in data.items()}
     taken = {
         *(name.lower() for name in key),
-        *(source.column.lower() for source in picture_sources(data)),
+        *(source.column.lower() for sources in pictures_in(data).values() for source in sources),
     }
     name, results = asked.name, dict(asked.results or {})
     if name is None:

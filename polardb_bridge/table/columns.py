@@ -135,11 +135,12 @@ def writing_problems_of(found: FoundTable, mapping: TableMapping) -> list[str]:
 def reading_warnings(found: FoundTable, mapping: TableMapping) -> list[TableWarning]:
     """What surprises people who label the rows, or add some."""
     warnings = []
-    picture = mapping.picture
-    image = picture and found.columns[picture.column.lower()]
-    is_bytes = picture is not None and picture.kind is FieldKind.BYTES
-    enough = _ENOUGH_BYTES if is_bytes else _ENOUGH_CHARACTERS
-    if picture and image and image.max_length is not None and image.max_length < enough:
+    for picture in mapping.picture_columns:
+        image = found.columns[picture.column.lower()]
+        is_bytes = picture.is_bytes
+        enough = _ENOUGH_BYTES if is_bytes else _ENOUGH_CHARACTERS
+        if image.max_length is None or image.max_length >= enough:
+            continue
         best, unit = ("LONGBLOB", "bytes") if is_bytes else ("LONGTEXT", "characters")
         column = picture.column if picture.column.isidentifier() else quoted(picture.column)
         warnings.append(

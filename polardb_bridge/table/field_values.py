@@ -48,7 +48,7 @@ def shown_columns(table: sa.Table) -> list[sa.ColumnElement[Any]]:
     mapping = mapping_of(table)
     name = [table.c.original_name] if "original_name" in table.c else []
     return [
-        *(literal(source.column) for source in mapping.pictures),
+        *(literal(source.column) for source in mapping.picture_columns),
         *name,
         *(literal(column) for column in columns_of(mapping.fields)),
     ]
@@ -119,8 +119,8 @@ def values_of(mapping: TableMapping, texts: Sequence[bytes | None]) -> dict[str,
 
 
 def empty_values(mapping: TableMapping) -> dict[str, Any]:
-    """What a task holds, by field, of a row that lacks all; the picture's field has a rule of its own."""
-    return {name: _empty(field.kind) for name, field in mapping.fields.items() if name != mapping.picture_field}
+    """What a task holds, by field, of a row that lacks all; the fields of pictures have a rule of their own."""
+    return {name: _empty(field.kind) for name, field in mapping.fields.items() if name not in mapping.pictures}
 
 
 def _empty(kind: FieldKind) -> Any:
@@ -141,7 +141,7 @@ def _columns(mapping: TableMapping) -> str:
 
 def nothing_to_label(mapping: TableMapping) -> RowError:
     """Of a row that lacks all that its task would show."""
-    pictures = [source.column for source in mapping.pictures]
+    pictures = [source.column for source in mapping.picture_columns]
     columns = ", ".join(dict.fromkeys([*pictures, *columns_of(mapping.fields)]))
     return RowError(f"there is nothing to label in {columns}")
 

@@ -84,6 +84,11 @@ class Field:
         """Whether its column has to hold bytes: only these are skipped or unpacked."""
         return self.kind is FieldKind.BYTES or bool(self.skipped or self.packing)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether what its column holds is one file as it is, of which parts can be read."""
+        return self.packing is None and not self.kind.is_list
+
     @classmethod
     def of_sources(cls, sources: list[Field]) -> Field:
         """A field of these columns, none of which has others."""
@@ -181,14 +186,11 @@ def written(fields: Mapping[str, Field]) -> str:
     return ", ".join(f"{name}={field}" for name, field in fields.items())
 
 
-def pictures_in(fields: Mapping[str, Field]) -> list[str]:
-    """The names of those whose picture is stored in the row."""
-    return [name for name, field in fields.items() if any(source.kind.is_picture for source in field.sources)]
-
-
-def picture_sources(fields: Mapping[str, Field]) -> tuple[Field, ...]:
-    """The columns that hold pictures, in the order in which they count."""
-    return tuple(source for field in fields.values() for source in field.sources if source.kind.is_picture)
+def pictures_in(fields: Mapping[str, Field]) -> dict[str, tuple[Field, ...]]:
+    """By field, the columns of pictures, and other media, that are stored in the row: `image`, then others by name."""
+    names = sorted(fields, key=lambda name: (name != PICTURE, name))
+    found = {name: tuple(source for source in fields[name].sources if source.kind.is_picture) for name in names}
+    return {name: sources for name, sources in found.items() if sources}
 
 
 def without_pictures(fields: Mapping[str, Field]) -> dict[str, Field]:
@@ -218,13 +220,6 @@ def check_fields(fields: Mapping[str, Field]) -> None:
                 field="mapping",
             )
         _check_sources(name, each)
-    pictures = pictures_in(fields)
-    if len(pictures) > 1:
-        raise InvalidInputError(
-            f"The fields {' and '.join(map(repr, pictures))} are pictures that are stored in the row, and a task can "
-            "hold one of these. Others can be addresses (url).",
-            field="mapping",
-        )
 
 
 def _check_sources(name: str, field: Field) -> None:

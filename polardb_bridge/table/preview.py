@@ -19,10 +19,11 @@ from polardb_bridge.table.images.limits import MAX_DECODED_PIXELS, Size
 from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import Key, problem_of
 from polardb_bridge.table.mapping import mapping_of
+from polardb_bridge.table.media.kinds import ANY, Medium, medium_of
 from polardb_bridge.table.names import name_column, name_or_key
-from polardb_bridge.table.pictures import data_uri, decode_image, read_image
+from polardb_bridge.table.pictures import Pictures, pictures_of
+from polardb_bridge.table.reading_pictures import read_picture
 from polardb_bridge.table.stored import holds_result
-from polardb_bridge.table.stored_pictures import picture_size
 from polardb_bridge.table.text import shown
 
 # What is read at most for the pictures, in bytes of base64: of one row, and of all rows together.
@@ -45,7 +46,7 @@ class Thumbnail:
 class PreviewRow:
     """One row. size: bytes of the stored image, or of what there is in its place.
 
-    media_type: as stored. updated_at: naive, UTC; None if it is no time.
+    media_type: as stored; of what is no image, as it is. updated_at: naive, UTC; None if it is no time.
 
     thumbnail is None if there is no image, or it was not read or cannot be shown; problem then says why.
     """
@@ -60,15 +61,21 @@ class PreviewRow:
     problem: str = ""
 
 
-def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) -> list[PreviewRow]:
-    """The first `limit` rows by key, with thumbnails as far as MAX_ROW_BYTES and MAX_BYTES allow."""
-    has_image = mapping_of(table).picture is not None
+def read_preview_rows(
+    connection: sa.Connection, table: sa.Table, limit: int, accepted: frozenset[Medium] = ANY
+) -> list[PreviewRow]:
+    """The first `limit` rows by key, with thumbnails as far as MAX_ROW_BYTES and MAX_BYTES allow.
+
+    accepted: what rows may hold in the place of an image.
+    """
+    field = mapping_of(table).picture_field
+    pictures = Pictures(table, field, accepted) if field else None
     key = key_of(table)
     query = (
         sa.select(
             *key.columns,
             name_column(table).label("original_name"),
-            (_image_size(table) if has_image else stored_size(table)).label("size"),
+            (sa.func.coalesce(pictures.size, 0) if pictures else stored_size(table)).label("size"),
             (table.c.mime_type if "mime_type" in table.c else sa.literal("")).label("mime_type"),
             (table.c.updated_at if "updated_at" in table.c else sa.null()).label("updated_at"),
             holds_result(table).label("is_annotated"),
@@ -86,15 +93,18 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
     for row in connection.execute(query).all():
         row_id = key.read(row[: key.width])
         thumbnail, problem = None, problem_of(row_id)
-        if problem or not has_image or (not row.size and mapping_of(table).has_addresses):
+        media_type = row.mime_type
+        if problem or not pictures or (not row.size and field in mapping_of(table).fields):
             pass
         elif row.size > min(MAX_ROW_BYTES, bytes_left):
             problem = "the image is too large for the preview"
         else:
             bytes_left -= row.size
             try:
-                stored = read_image(connection, table, row_id, MAX_ROW_BYTES)
-                thumbnail = make_thumbnail(decode_image(stored, page, max_bytes=MAX_BYTES))
+                stored = read_picture(connection, pictures, row_id, MAX_ROW_BYTES)
+                image = pictures.decode(stored, page, max_bytes=MAX_BYTES)
+                is_image = medium_of(image.media_type) is Medium.IMAGE
+                thumbnail, media_type = (make_thumbnail(image), media_type) if is_image else (None, image.media_type)
             except RowError as error:
                 problem = str(error)
         previews.append(
@@ -102,7 +112,7 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
                 row_id,
                 shown((name_or_key(table, row.original_name, row_id) or b"").decode(errors="replace")),
                 row.size,
-                row.mime_type,
+                media_type,
                 row.updated_at,
                 bool(row.is_annotated),
                 thumbnail,
@@ -110,10 +120,6 @@ def read_preview_rows(connection: sa.Connection, table: sa.Table, limit: int) ->
             )
         )
     return previews
-
-
-def _image_size(table: sa.Table) -> sa.ColumnElement[int]:
-    return sa.func.coalesce(picture_size(table), 0)
 
 
 def make_thumbnail(image: DecodedImage) -> Thumbnail:
@@ -170,9 +176,10 @@ def read_next_picture(connection: sa.Connection, table: sa.Table, after: Key | N
     row_id = key.read(row[: key.width])
     name = shown((name_or_key(table, row.original_name, row_id) or b"").decode(errors="replace"))
     try:
-        stored = read_image(connection, table, row_id, MAX_ROW_BYTES)
+        pictures = pictures_of(table)
+        stored = read_picture(connection, pictures, row_id, MAX_ROW_BYTES)
         if stored.size > MAX_ROW_BYTES:
             return ShownPicture(row_id, name, problem="the image is too large for the preview")
-        return ShownPicture(row_id, name, data_uri(stored))
+        return ShownPicture(row_id, name, pictures.data_uri(stored) or "")
     except RowError as error:
         return ShownPicture(row_id, name, problem=str(error))

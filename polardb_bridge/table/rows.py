@@ -1,24 +1,23 @@
-"""The rows of a source table by their keys, each with its image and what else its task holds."""
+"""The rows of a source table by their keys, each with its images and what else its task holds."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from polardb_bridge.errors import RowError
-from polardb_bridge.table import stored_pictures
 from polardb_bridge.table.budget import DISCARD
 from polardb_bridge.table.digests import digest_of_newer
 from polardb_bridge.table.field_values import MAX_FIELDS_BYTES, sources_of, stored_size, stored_texts
-from polardb_bridge.table.fields import Field
 from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import Key
 from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.row_keys import RowKey, if_alone, key_columns, row_key
+from polardb_bridge.table.stored_pictures import PictureColumns, StoredPicture, columns_of_pictures
 
 # Images are streamed, so that a statement's rows are never in memory as a whole.
 IMAGES_BATCH_SIZE = 200
@@ -31,20 +30,24 @@ class StaleRowError(RowError):
 
 @dataclass(frozen=True)
 class SourceRow:
-    """One row with its image, and what else its task holds, as stored.
+    """One row with its images, and what else its task holds, as stored.
 
-    size: of the stored image, in bytes; what is larger than asked for is not read. source: its column. digest: of all
-    that a task holds of the row, if asked for. texts: as `field_values.stored_texts`, if asked for, and if `texts_size`
-    is not too much.
+    pictures: by field, all of the mapping's if any was asked for; their data if they were. size: of those that were,
+    in bytes; what is larger than asked for is not read. digest: of all that a task holds of the row, if asked for.
+    texts: as `field_values.stored_texts`, if asked for, and if `texts_size` is not too much.
     """
 
     key: RowKey
-    base64_data: str | bytes | None
-    size: int
-    source: Field | None = None
+    pictures: Mapping[str, StoredPicture] = field(default_factory=dict)
+    size: int = 0
     digest: str = ""
     texts: tuple[bytes | None, ...] = ()
     texts_size: int = 0
+
+    @property
+    def base64_data(self) -> str | bytes | None:
+        """The first image; None if there is none, or it was not read."""
+        return next((stored.data for stored in self.pictures.values()), None)
 
 
 def read_rows(
@@ -54,7 +57,7 @@ def read_rows(
     *,
     max_bytes: int | None = None,
     digests_after: int | None = None,
-    with_image: bool = True,
+    with_images: Collection[str] | None = None,
     with_texts: bool = False,
 ) -> Generator[SourceRow, None, None]:
     """The rows of these ids with their images; memory holds one at a time. Missing ones are left out.
@@ -66,10 +69,12 @@ def read_rows(
     end (`contextlib.closing`) before the connection.
 
     max_bytes: larger images are not read. digests_after: rows newer than this, in seconds since 1970, and those of an
-    unknown time come with a digest. with_image, with_texts: what is read.
+    unknown time come with a digest. with_images: the fields whose images are read; None: all. with_texts: whether
+    texts are.
     """
-    image = stored_pictures.picture_content(table) if with_image else None
-    reading = _Reading(table, image, max_bytes, digests_after, with_texts)
+    pictures = columns_of_pictures(table)
+    images = {each.field: each.content for each in pictures if with_images is None or each.field in with_images}
+    reading = _Reading(table, pictures if images else (), images, max_bytes, digests_after, with_texts)
     for start in range(0, len(ids), IMAGES_BATCH_SIZE):
         batch = ids[start : start + IMAGES_BATCH_SIZE]
         done: set[Key] = set()
@@ -82,7 +87,8 @@ def read_rows(
         except UnicodeDecodeError:
             # The driver refuses what is not in the column's character set. The bytes can still be read, and refused.
             rest = [row_id for row_id in batch if row_id not in done]
-            yield from replace(reading, image=stored_pictures.picture_bytes(table)).stream(connection, rest)
+            as_bytes = {each.field: each.as_bytes for each in pictures if each.field in images}
+            yield from replace(reading, images=as_bytes).stream(connection, rest)
 
 
 def _with_repeated(rows: Iterable[SourceRow]) -> Iterator[SourceRow]:
@@ -100,10 +106,11 @@ def _with_repeated(rows: Iterable[SourceRow]) -> Iterator[SourceRow]:
 
 @dataclass(frozen=True)
 class _Reading:
-    """What `read_rows` reads of each row. image: None if it is left out."""
+    """What `read_rows` reads of each row. pictures: of which it tells where they are; images: these, by field."""
 
     table: sa.Table
-    image: sa.ColumnElement[Any] | None
+    pictures: Sequence[PictureColumns]
+    images: Mapping[str, sa.ColumnElement[Any]]
     max_bytes: int | None
     digests_after: int | None
     with_texts: bool
@@ -143,20 +150,26 @@ class _Reading:
 
     def _query(self, max_bytes: int | None) -> sa.Select[Any]:
         """max_bytes: of what is larger, only the size is read."""
-        size = sa.literal_column("0") if self.image is None else stored_pictures.picture_size(self.table)
-        number = sa.null() if self.image is None else stored_pictures.picture_number(self.table)
         texts_size = stored_size(self.table) if self.with_texts else sa.literal_column("0")
-        contents = [sa.null() if self.image is None else self.image]
-        contents += stored_texts(self.table) if self.with_texts else []
+        contents = [*self.images.values(), *(stored_texts(self.table) if self.with_texts else [])]
         if max_bytes is not None:
-            is_small = sa.func.coalesce(size, 0) + texts_size <= max_bytes
-            contents = [sa.case((is_small, content)) for content in contents]
+            size = texts_size
+            for each in self.pictures:
+                size = size + sa.func.coalesce(each.size, 0) if each.field in self.images else size
+            contents = [sa.case((size <= max_bytes, content)) for content in contents]
+        where = [part for each in self.pictures for part in (each.size, each.number)]
         digest = digest_of_newer(self.table, self.digests_after)
-        return sa.select(size, number, texts_size, digest, *contents, *key_columns(self.table))
+        return sa.select(texts_size, digest, *where, *contents, *key_columns(self.table))
 
     def _row(self, found: Sequence[Any]) -> SourceRow:
-        size, number, texts_size, digest, image, *rest = found
-        count = len(sources_of(mapping_of(self.table))) if self.with_texts else 0
-        key = row_key(self.table, rest[count:])
-        source = None if self.image is None else stored_pictures.picture_source(self.table, number)
-        return SourceRow(key, image, size or 0, source, digest or "", tuple(rest[:count]), texts_size)
+        values = iter(found)
+        texts_size, digest = next(values), next(values)
+        where = [(next(values) or 0, next(values)) for _ in self.pictures]
+        images = {name: next(values) for name in self.images}
+        texts = tuple(next(values) for _ in (sources_of(mapping_of(self.table)) if self.with_texts else ()))
+        pictures = {
+            each.field: StoredPicture(each.source(number), images.get(each.field), size)
+            for each, (size, number) in zip(self.pictures, where, strict=True)
+        }
+        size = sum(pictures[name].size for name in images)
+        return SourceRow(row_key(self.table, list(values)), pictures, size, digest or "", texts, texts_size)

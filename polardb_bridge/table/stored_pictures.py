@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,55 +18,87 @@ from polardb_bridge.table.text import as_bytes, literal
 class StoredPicture:
     """What a row holds of a picture, without what stands before it. data: None if it is NULL, or was not read.
 
-    source: the column. size: in bytes; 0 if it is NULL.
+    source: the column. size: in bytes; 0 if it is NULL. version: the row's, if the picture was read by itself.
+    start, end: of what was not read, if asked for.
     """
 
     source: Field
     data: str | bytes | None
     size: int
+    version: int = 0
+    start: bytes = b""
+    end: bytes = b""
 
 
-def picture_size(table: sa.Table) -> sa.ColumnElement[int]:
-    """The bytes of a row's picture as it is stored; NULL or 0 if it has none."""
-    sizes = [_size(source) for source in mapping_of(table).pictures]
-    return sizes[0] if len(sizes) == 1 else _of_first(table, sizes)
+@dataclass(frozen=True)
+class PictureColumns:
+    """Where the rows of a table hold the picture of one field of tasks: the first of its columns that has one."""
+
+    table: sa.Table
+    field: str
+
+    @property
+    def sources(self) -> tuple[Field, ...]:
+        return mapping_of(self.table).pictures[self.field]
+
+    @property
+    def size(self) -> sa.ColumnElement[int]:
+        """The bytes of a row's picture as it is stored; NULL or 0 if it has none."""
+        return self._of_first(_size)
+
+    @property
+    def content(self) -> sa.ColumnElement[Any]:
+        """The picture of a row as it is stored: a text if its only column is one of texts, else bytes."""
+        source, *others = self.sources
+        if others or source.skipped or source.kind.is_list:
+            return self.as_bytes
+        return literal(source.column)
+
+    @property
+    def as_bytes(self) -> sa.ColumnElement[bytes]:
+        """The same, in any case as bytes."""
+        return self._of_first(_content)
+
+    @property
+    def number(self) -> sa.ColumnElement[int]:
+        """Which of the sources a row has, from 0; NULL if none, or if there is only one that it can have."""
+        if len(self.sources) == 1:
+            return sa.null()  # type: ignore[return-value]
+        return self._of_first(lambda source: sa.literal_column(str(self.sources.index(source))))
+
+    def source(self, number: int | None) -> Field:
+        """The column of such a number; the first if there is no picture."""
+        return self.sources[number or 0]
+
+    def start(self, length: int) -> sa.ColumnElement[bytes]:
+        """So many of the picture's first bytes."""
+        return self._of_first(lambda source: picture_piece(source, 1, length))
+
+    def end(self, length: int) -> sa.ColumnElement[bytes]:
+        """So many of its last bytes."""
+        return self._of_first(lambda source: sa.func.right(raw_bytes(source), length))
+
+    def _of_first(self, value: Callable[[Field], Any]) -> sa.ColumnElement[Any]:
+        if len(self.sources) == 1:
+            found: sa.ColumnElement[Any] = value(self.sources[0])
+            return found
+        return sa.case(*((_size(source) > 0, value(source)) for source in self.sources))
 
 
-def picture_content(table: sa.Table) -> sa.ColumnElement[Any]:
-    """The picture of a row as it is stored: a text if its only column is one of texts, else bytes."""
-    sources = mapping_of(table).pictures
-    if len(sources) == 1 and not sources[0].skipped and not sources[0].kind.is_list:
-        return table.c.base64_data
-    return picture_bytes(table)
-
-
-def picture_bytes(table: sa.Table) -> sa.ColumnElement[bytes]:
-    """The same, in any case as bytes."""
-    contents = [_content(source) for source in mapping_of(table).pictures]
-    return contents[0] if len(contents) == 1 else _of_first(table, contents)
+def columns_of_pictures(table: sa.Table) -> tuple[PictureColumns, ...]:
+    """Those of all fields, the first of the mapping first."""
+    return tuple(PictureColumns(table, field) for field in mapping_of(table).pictures)
 
 
 def picture_piece(source: Field, first: int, length: int) -> sa.ColumnElement[bytes]:
     """Of the picture in one column, `length` bytes from the one of this number on, which begins with 1."""
-    content = sa.cast(literal(source.column), sa.LargeBinary())
-    return sa.func.substr(content, source.skipped + first, length, type_=sa.LargeBinary())
+    return sa.func.substr(raw_bytes(source), source.skipped + first, length, type_=sa.LargeBinary())
 
 
-def picture_number(table: sa.Table) -> sa.ColumnElement[int]:
-    """Which of the mapping's pictures a row has, from 0; NULL if none, or if there is only one that it can have."""
-    if len(mapping_of(table).pictures) == 1:
-        return sa.null()  # type: ignore[return-value]
-    return _of_first(table, [sa.literal_column(str(number)) for number in range(len(mapping_of(table).pictures))])
-
-
-def picture_source(table: sa.Table, number: int | None) -> Field:
-    """The column of a `picture_number`; the first if there is no picture."""
-    return mapping_of(table).pictures[number or 0]
-
-
-def _of_first(table: sa.Table, values: list[Any]) -> sa.ColumnElement[Any]:
-    sources = mapping_of(table).pictures
-    return sa.case(*((_size(source) > 0, value) for source, value in zip(sources, values, strict=True)))
+def raw_bytes(source: Field) -> sa.ColumnElement[bytes]:
+    """A column's own bytes, with what stands before the picture; a BLOB is taken as it is: a cast would copy it."""
+    column = literal(source.column)
+    return column if source.is_bytes else sa.cast(column, sa.LargeBinary())
 
 
 def _size(source: Field) -> sa.ColumnElement[int]:

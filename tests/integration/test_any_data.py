@@ -371,7 +371,6 @@ class TestSeveralFields:
 
     def test_what_cannot_be_is_refused(self, products: Labeling) -> None:
         for field, read, message in (
-            ("other", "photo:base64", "pictures that are stored in the row"),
             ("id", "title:text", "choose another name"),
             ("title", "title", "does not say what is read, and how"),
             ("n", "title:number", "column 'title' is VARCHAR(80), which is not read as number"),

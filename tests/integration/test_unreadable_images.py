@@ -200,7 +200,7 @@ def test_a_program_never_takes_a_picture_of_the_reason_for_an_image(
 def test_a_page_is_told_too_that_the_database_is_away(storage: Any, api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not as an answer: an editor would keep it."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise BridgeError("gone")
 
     monkeypatch.setattr(media, "read", fail)

@@ -26,7 +26,7 @@ SAID_BY_CALLS = {
     "TableWarning": 0,  # table/columns.py
     "StatementError": 1,
     "Text": 2,  # deployments/access/refusal.py
-    "_plain": 0,  # storage/images/views.py
+    "plain": 0,  # storage/images/answers.py
     "_put_off": 2,  # webhooks/batch.py
     "_close": 2,  # deployments/execution/audit.py
     "error_payload": 2,  # endpoint/packets.py

@@ -49,9 +49,7 @@ PASSED_ON = {
     "message": "a warning of `check --deploy`, whose hint says what to do",
     "reason": "a line of a sync's report: the reasons in it have pages",
     "' '.join(problems)": "what Label Studio says of an ML backend",
-    "error.detail": "the same",
     "error.text": "what the database says of an account's privileges",
-    "texts": "the same",
     "name_rule(max_length)": "ends '… must be 1 to 64 letters', which has a page",
 }
 

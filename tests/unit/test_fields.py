@@ -110,10 +110,16 @@ def test_what_every_task_holds_has_its_name(name: str) -> None:
         AskedMapping.from_json({"data": {name: "b:text"}})
 
 
-def test_a_row_has_one_picture() -> None:
-    assert parse_fields("a=b:bytes, c=d:url")
-    with pytest.raises(InvalidInputError, match="'a' and 'c' are pictures that are stored in the row"):
-        parse_fields("a=b:bytes, c=d:base64")
+def test_a_row_has_several_pictures_of_which_one_counts_as_the_first() -> None:
+    data = parse_fields("b=x:bytes, image=y:base64, a=z:base64, text=t:text")
+    mapping = TableMapping(key="id", data=data, name=None, version=None, results={})
+    columns = {name: [source.column for source in sources] for name, sources in mapping.pictures.items()}
+    assert list(columns.items()) == [("image", ["y"]), ("a", ["z"]), ("b", ["x"])]
+    assert mapping.by_role == {"id": "id", "base64_data": "y"}
+    assert list(mapping.fields) == ["text"]
+    assert TableMapping.from_json(mapping.to_json()) == mapping
+    both = TableMapping(key="id", data=parse_fields("a=x:bytes, b=x:bytes|gzip"), name=None, version=None, results={})
+    assert [source.column for source in both.picture_columns] == ["x", "x"]
 
 
 def test_a_task_has_a_hundred_fields_at_most() -> None:

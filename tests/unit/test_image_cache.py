@@ -14,7 +14,7 @@ def image(size: int) -> DecodedImage:
 
 
 def test_an_image_is_found_under_its_own_link_only() -> None:
-    cache = ImageCache()
+    cache = ImageCache[DecodedImage]()
     cache.put(link(1), image(10))
     assert cache.get(link(1)) == image(10)
     assert cache.get(link(2)) is None
@@ -22,7 +22,7 @@ def test_an_image_is_found_under_its_own_link_only() -> None:
 
 
 def test_the_least_recently_used_go_first() -> None:
-    cache = ImageCache(max_bytes=100)
+    cache = ImageCache[DecodedImage](max_bytes=100)
     for row_id in range(5):
         cache.put(link(row_id), image(20))
     cache.get(link(0))
@@ -33,7 +33,7 @@ def test_the_least_recently_used_go_first() -> None:
 
 
 def test_a_large_image_does_not_push_out_all_others() -> None:
-    cache = ImageCache(max_bytes=100)
+    cache = ImageCache[DecodedImage](max_bytes=100)
     cache.put(link(1), image(10))
     cache.put(link(2), image(90))
     assert cache.get(link(2)) is None
@@ -41,7 +41,7 @@ def test_a_large_image_does_not_push_out_all_others() -> None:
 
 
 def test_putting_again_counts_once() -> None:
-    cache = ImageCache(max_bytes=100)
+    cache = ImageCache[DecodedImage](max_bytes=100)
     for _ in range(20):
         cache.put(link(1), image(25))
     cache.put(link(2), image(25))
@@ -50,6 +50,6 @@ def test_putting_again_counts_once() -> None:
 
 
 def test_an_old_image_is_forgotten() -> None:
-    cache = ImageCache(max_age_s=-1)
+    cache = ImageCache[DecodedImage](max_age_s=-1)
     cache.put(link(1), image(1))
     assert cache.get(link(1)) is None

@@ -115,8 +115,6 @@ PATTERNS = (
     _("It has no column for results: name one, such as annotation_data=answer."),
     _("{name} cannot be a field's name: use up to 64 letters (a-z, A-Z), digits and _, a letter first."),
     _("{name} is what every task holds of its row: choose another name for the field."),
-    _("The fields {names} are pictures that are stored in the row, and a task can hold one of these. "
-      "Others can be addresses (url)."),
     _("tp_schema is not JSON: see line {line}, column {column}."),
     _("tp_schema is nested too deeply."),
     _("Label Studio does not accept the labels of template {template}: {reason}"),

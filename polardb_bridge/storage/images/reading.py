@@ -1,4 +1,4 @@
-"""An image out of its row: into memory, or into a file if it is large."""
+"""A picture out of its row: into memory, or into a file if it is large; a large medium of another kind in parts."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ import hashlib
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import BinaryIO
 
 import sqlalchemy as sa
 
 from polardb_bridge.errors import RetryableError
+from polardb_bridge.storage.images.streaming import PART_TIME_LIMIT_S, Connect, MediumStream
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.primary import connect_to_primary
+from polardb_bridge.storage.shown_media import shown_pictures
 from polardb_bridge.table.budget import DISCARD
 from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.images.decode import DecodedImage
 from polardb_bridge.table.keys import Key
+from polardb_bridge.table.large_media import large_medium
+from polardb_bridge.table.media.kinds import IMAGES
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.pictures import decode_image, read_image, read_image_pieces, write_pieces
+from polardb_bridge.table.pictures import Pictures
+from polardb_bridge.table.reading_pictures import read_picture, read_pieces
 from polardb_bridge.table.rows import StaleRowError
 from polardb_bridge.table.stored_pictures import StoredPicture
 from polardb_bridge.table.time_limit import TimeLimit, time_limit
@@ -33,6 +40,8 @@ MIN_BYTES_PER_S = 2 * 1024 * 1024
 # As stored, and unpacked. Larger images are read in pieces, one image at a time: each piece is in memory twice.
 MAX_BYTES_IN_MEMORY = 16 * 1024 * 1024
 PIECE_BYTES = 64 * 1024 * 1024
+# Larger media of other kinds are read in parts.
+MAX_WHOLE_BYTES = 1024 * 1024
 _SENT_BYTES = 1024 * 1024
 
 _turn = threading.BoundedSemaphore(1)
@@ -56,91 +65,144 @@ class LargeImage:
                 yield data
 
 
-def read(
-    storage: PolarDBImportStorage, row_id: Key, since_version: int = 0, page: int | None = None
-) -> DecodedImage | LargeImage:
-    """The present image of a row; one that is older than `since_version` only if the primary has no newer one.
+Picture = DecodedImage | LargeImage | MediumStream
 
-    page: which of a list, from 0; None: the first, if all can be shown.
+
+def read(
+    storage: PolarDBImportStorage,
+    row_id: Key,
+    since_version: int = 0,
+    *,
+    field: str | None = None,
+    page: int | None = None,
+    in_doubt: bool = False,
+) -> Picture:
+    """The present picture of a row; one that is older than `since_version` only if the primary has no newer one.
+
+    field: of the mapping; the first of pictures if none is named. page: which of a list, from 0; None: the first, if
+    all can be shown. in_doubt: the row can change and keep its version.
 
     Raises:
-        RowError: there is no such row, or it holds no image.
+        RowError: there is no such row, or it holds nothing that can be shown.
         BridgeError: the table cannot be read.
     """
+    reader = _Reader(storage, shown_pictures(storage, field), row_id, page, in_doubt)
     with time_limit(_allowed_s(MAX_BYTES_IN_MEMORY), 2 * PIECE_BYTES) as limit:
         try:
-            return _read(storage, row_id, page, limit, since_version)
+            return reader.read(limit, since_version)
         except StaleRowError:
-            with connect_to_primary(storage) as (connection, table):
-                stored = read_image(connection, table, row_id, MAX_BYTES_IN_MEMORY)
-            if image := _in_memory(stored, page):
-                return image
-        return _read(storage, row_id, page, limit)
+            found = reader.read_at_primary()
+            return reader.read(limit, 0) if found is None else found
 
 
-def _read(
-    storage: PolarDBImportStorage, row_id: Key, page: int | None, limit: TimeLimit, since_version: int = 0
-) -> DecodedImage | LargeImage:
-    parameters, table = storage.connection_parameters(), storage.source_table
-    hasty = replace(parameters, timeout_s=TIMEOUT_S)
-    try:
-        with connect(hasty) as connection:
-            stored = read_image(connection, table, row_id, MAX_BYTES_IN_MEMORY, since_version=since_version)
-        if image := _in_memory(stored, page):
-            return image
-    except RetryableError:
-        # A server that lives may take longer for a large row.
-        with connect(hasty) as connection:
-            connection.exec_driver_sql("SELECT 1")
-    return _read_large(parameters, table, row_id, page, limit)
+@dataclass(frozen=True)
+class _Reader:
+    """What reads one picture."""
 
+    storage: PolarDBImportStorage
+    pictures: Pictures
+    row_id: Key
+    page: int | None
+    in_doubt: bool
 
-def _in_memory(stored: StoredPicture, page: int | None) -> DecodedImage | None:
-    """The image, if it is not too large for that.
+    @cached_property
+    def parameters(self) -> ConnectionParameters:
+        return self.storage.connection_parameters()
 
-    Raises:
-        RowError: it cannot be shown.
-    """
-    if stored.size > MAX_BYTES_IN_MEMORY and not stored.source.kind.is_list:
-        return None
-    try:
-        return decode_image(stored, page, max_bytes=MAX_BYTES_IN_MEMORY)
-    except UnpackedTooLargeError:
-        if stored.source.kind.is_list:
+    def read(self, limit: TimeLimit, since_version: int) -> Picture:
+        hasty = replace(self.parameters, timeout_s=TIMEOUT_S)
+        try:
+            with connect(hasty) as connection:
+                found = self._small(connection, lambda: connect(self._for_parts), since_version)
+        except RetryableError:
+            # A server that lives may take longer for a large row.
+            with connect(hasty) as connection:
+                connection.exec_driver_sql("SELECT 1")
+            with connect(self.parameters) as connection:
+                found = self._small(connection, lambda: connect(self._for_parts), since_version)
+        return self._large(limit) if found is None else found
+
+    def read_at_primary(self) -> Picture | None:
+        """Where the results of rows are written; None of a large image."""
+        with self._connect_to_primary() as connection:
+            return self._small(connection, self._connect_to_primary, 0)
+
+    @contextmanager
+    def _connect_to_primary(self) -> Iterator[sa.Connection]:
+        with connect_to_primary(self.storage) as (connection, _):
+            yield connection
+
+    @property
+    def _for_parts(self) -> ConnectionParameters:
+        return replace(self.parameters, timeout_s=int(PART_TIME_LIMIT_S))
+
+    def _small(self, connection: sa.Connection, open_again: Connect, since_version: int) -> Picture | None:
+        """What is not too large to be in memory, or is read in parts; None of a large image.
+
+        Raises:
+            RowError: as `read`.
+        """
+        is_image = self.pictures.accepted == IMAGES
+        found = read_picture(
+            connection,
+            self.pictures,
+            self.row_id,
+            MAX_BYTES_IN_MEMORY if is_image else MAX_WHOLE_BYTES,
+            since_version=since_version,
+            with_ends=not is_image,
+        )
+        if found.size > MAX_WHOLE_BYTES and not is_image:
+            if found.source.is_plain:
+                medium = large_medium(connection, self.pictures, self.row_id, found, in_doubt=self.in_doubt)
+                if medium is not None:
+                    return MediumStream(medium, open_again, self.parameters.server, self.storage.pk)
+            found = read_picture(connection, self.pictures, self.row_id, MAX_BYTES_IN_MEMORY)
+        return self._in_memory(found)
+
+    def _in_memory(self, stored: StoredPicture) -> DecodedImage | None:
+        """What is not too large for that.
+
+        Raises:
+            RowError: as `read`.
+        """
+        is_list = stored.source.kind.is_list
+        if stored.size > MAX_BYTES_IN_MEMORY and not is_list:
+            return None
+        try:
+            return self.pictures.decode(stored, self.page, max_bytes=MAX_BYTES_IN_MEMORY)
+        except UnpackedTooLargeError:
+            if is_list:
+                raise
+            return None
+
+    def _large(self, limit: TimeLimit) -> DecodedImage | LargeImage:
+        if not _turn.acquire(timeout=FIRST_BYTE_TIME_LIMIT_S):
+            raise RetryableError("Other large images are being read. Try again soon.")
+        file = tempfile.TemporaryFile()  # noqa: SIM115  # the answer closes it
+        try:
+            # One transaction: all pieces are of the same image.
+            with begin(self.parameters) as connection:
+                found = read_picture(connection, self.pictures, self.row_id, MAX_BYTES_IN_MEMORY)
+                if image := self._in_memory(found):
+                    file.close()
+                    return image
+                pieces = read_pieces(connection, self.pictures.table, self.row_id, found.source, PIECE_BYTES)
+                shown = self.pictures.write_pieces(found.source, _each_in_time(pieces, limit), file)
+                connection.info[DISCARD] = True  # the client library keeps a buffer as large as the largest piece
+            if isinstance(shown, DecodedImage):
+                file.close()
+                return shown
+            return LargeImage(file, file.seek(0, 2), shown, _digest(file))
+        except BaseException:
+            file.close()
             raise
-        return None
+        finally:
+            _turn.release()
 
 
 def _allowed_s(size: int) -> float:
     """Seconds for so many bytes."""
     return FIRST_BYTE_TIME_LIMIT_S + size / MIN_BYTES_PER_S
-
-
-def _read_large(
-    parameters: ConnectionParameters, table: sa.Table, row_id: Key, page: int | None, limit: TimeLimit
-) -> DecodedImage | LargeImage:
-    if not _turn.acquire(timeout=FIRST_BYTE_TIME_LIMIT_S):
-        raise RetryableError("Other large images are being read. Try again soon.")
-    file = tempfile.TemporaryFile()  # noqa: SIM115  # the answer closes it
-    try:
-        # One transaction: all pieces are of the same image.
-        with begin(parameters) as connection:
-            stored = read_image(connection, table, row_id, MAX_BYTES_IN_MEMORY)
-            if image := _in_memory(stored, page):
-                file.close()
-                return image
-            pieces = read_image_pieces(connection, table, row_id, stored.source, PIECE_BYTES)
-            shown = write_pieces(stored.source, _each_in_time(pieces, limit), file)
-            connection.info[DISCARD] = True  # the client library keeps a buffer as large as the largest piece
-        if isinstance(shown, DecodedImage):
-            file.close()
-            return shown
-        return LargeImage(file, file.seek(0, 2), shown, _digest(file))
-    except BaseException:
-        file.close()
-        raise
-    finally:
-        _turn.release()
 
 
 def _each_in_time(pieces: Iterator[bytes], limit: TimeLimit) -> Iterator[bytes]:

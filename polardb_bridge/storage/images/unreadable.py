@@ -13,9 +13,12 @@ from django.db import models
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from polardb_bridge.errors import RowError
 from polardb_bridge.storage.keyed import key_from
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
 from polardb_bridge.table.keys import Key, shown_key
+from polardb_bridge.table.mapping import mapping_of
+from polardb_bridge.table.stored_pictures import PictureColumns
 
 MAX_LISTED = 20
 
@@ -54,11 +57,22 @@ def remember(link: PolarDBImportStorageLink, problem: str) -> None:
         UnreadableImage.objects.update_or_create(link=link, defaults={"problem": problem, "found_at": timezone.now()})
 
 
-def forget(link: PolarDBImportStorageLink, page: int | None) -> None:
-    """It was shown now. page: which of a list, of which another may still be what cannot."""
+def forget(link: PolarDBImportStorageLink, pictures: PictureColumns, page: int | None) -> None:
+    """That of this field was shown now. page: which of a list, of which another may still be what cannot."""
     known = getattr(link, "unreadable", None)
-    if known is not None and (page is None or f"item {page + 1}:" in known.problem):
+    if known is None or not known.problem.startswith(_beginning(pictures)):
+        return
+    if page is None or f"item {page + 1}:" in known.problem:
         UnreadableImage.objects.filter(link=link).delete()
+
+
+def problem_of(pictures: PictureColumns, error: RowError) -> str:
+    """What to remember of an image that is not shown: its field, too, if rows hold several."""
+    return f"{_beginning(pictures)}{error}"
+
+
+def _beginning(pictures: PictureColumns) -> str:
+    return f"{pictures.field}: " if len(mapping_of(pictures.table).pictures) > 1 else ""
 
 
 def of_storage(storage: PolarDBImportStorage) -> QuerySet[UnreadableImage]:

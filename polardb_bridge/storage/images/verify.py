@@ -12,15 +12,17 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from polardb_bridge.errors import RowError
+from polardb_bridge.storage.images import unreadable
 from polardb_bridge.storage.images.reading import MAX_BYTES_IN_MEMORY, LargeImage, read
 from polardb_bridge.storage.images.unreadable import UnreadableImage, UnreadableRow, rows
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.shown_media import shown_pictures
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.keys import Key
 from polardb_bridge.table.mapping import mapping_of
-from polardb_bridge.table.pictures import decode_image, picture_of
+from polardb_bridge.table.pictures import Pictures
 from polardb_bridge.table.row_contents import RowContents
-from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, read_rows
+from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, SourceRow, read_rows
 
 
 class Verification(models.Model):
@@ -117,6 +119,7 @@ def _look(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLin
     row_ids = [link.row_key for link in links]
     table = storage.source_table
     mapping = mapping_of(table)
+    fields = [shown_pictures(storage, name) for name in mapping.pictures]
     with (
         connect(storage.connection_parameters()) as connection,
         closing(
@@ -127,20 +130,28 @@ def _look(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLin
             if row.size > MAX_BYTES_IN_MEMORY:
                 large.append(row.key.id)
                 continue
-            try:
-                if not (mapping.has_addresses and RowContents.of(mapping, row).shows_address(mapping)):
-                    decode_image(picture_of(row))
-            except RowError as error:
-                problems[row.key.id] = str(error)
+            for pictures in fields:
+                try:
+                    _check(pictures, row)
+                except RowError as error:
+                    problems[row.key.id] = unreadable.problem_of(pictures, error)
     for row_id in large:
-        try:
-            image = read(storage, row_id)
-        except RowError as error:
-            problems[row_id] = str(error)
-        else:
-            if isinstance(image, LargeImage):
-                image.file.close()
+        for pictures in fields:
+            try:
+                image = read(storage, row_id, field=pictures.field)
+            except RowError as error:
+                problems[row_id] = unreadable.problem_of(pictures, error)
+            else:
+                if isinstance(image, LargeImage):
+                    image.file.close()
     return problems
+
+
+def _check(pictures: Pictures, row: SourceRow) -> None:
+    """Raise RowError if what a task shows in this field cannot be shown, unless it is an address."""
+    mapping = mapping_of(pictures.table)
+    if not (mapping.has_addresses and RowContents.of(mapping, row).shows_address(pictures.field)):
+        pictures.decode(row.pictures[pictures.field])
 
 
 def _keep(links: Sequence[PolarDBImportStorageLink], problems: dict[Key, str]) -> None:

@@ -1,14 +1,13 @@
-"""Images straight from their rows, for tasks that hold a link (`image_delivery: link`)."""
+"""Images and other media straight from their rows, for tasks that hold a link (`image_delivery: link`)."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import url_has_allowed_host_and_scheme
 from drf_spectacular.types import OpenApiTypes
@@ -19,51 +18,56 @@ from rest_framework.views import APIView
 
 from polardb_bridge.errors import BridgeError, RowError
 from polardb_bridge.storage.images import unreadable
+from polardb_bridge.storage.images.answers import close, content, plain, with_headers
 from polardb_bridge.storage.images.cache import ImageCache
+from polardb_bridge.storage.images.pace import check_room
 from polardb_bridge.storage.images.placeholder import drawn
-from polardb_bridge.storage.images.reading import LargeImage, read
+from polardb_bridge.storage.images.reading import LargeImage, Picture, read
+from polardb_bridge.storage.images.streaming import MediumStream
 from polardb_bridge.storage.keyed import with_keys
 from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.shown_media import shown_pictures
 from polardb_bridge.storage.sync.models import KnownTable
-from polardb_bridge.table.fields import Field
 from polardb_bridge.table.horizon import Horizon
 from polardb_bridge.table.images.decode import DecodedImage
 from polardb_bridge.table.keys import shown_key
+from polardb_bridge.table.large_media import ChangedError
+from polardb_bridge.table.media.kinds import Medium
 
 logger = logging.getLogger(__name__)
 
-_Answer = TypeVar("_Answer", bound=HttpResponseBase)
-
 RETRY_AFTER_S = 10
-_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
-_cache = ImageCache()
+_cache: ImageCache[DecodedImage | MediumStream] = ImageCache()
 
 
 class ImageView(APIView):
-    """One image, for people who may see the project of its task.
+    """One image, or another medium, for people who may see the project of its task.
 
     200, 206, 304 or 416 with the image; 404 if there is no such image for this person, or it cannot be shown (pages get
-    200 and a picture of the reason); 503 while the database does not answer.
+    200 and a picture of the reason in the place of an image); 503 while the database does not answer.
     """
 
     permission_classes = (IsAuthenticated,)
 
     @extend_schema(
         tags=["Storage: PolarDB"],
-        summary="Get an image by link",
-        description="For members of the project's organization, and ML backends by token. Takes `Range` and "
-        "`If-None-Match`; the answer is always the row's present image.",
+        summary="Get an image, a sound, a video, a text or a PDF document by link",
+        description="For members of the project's organization, and ML backends by token. Takes `Range`, `If-Range` "
+        "and `If-None-Match`; the answer is always what the row holds at present. Of a large file that is no image, a "
+        "range is answered with its first part.",
         parameters=[
             OpenApiParameter(
                 "d",
                 str,
                 required=True,
-                description="`<storage>/<row>/<version>.jpg`, of a list `<storage>/<row>/<version>.<page>.jpg`",
+                description="`<storage>/<row>/<version>.jpg`, or `<storage>/<row>/<version>/<field>.<extension>`; of a "
+                "list `<version>.<page>`",
             )
         ],
         responses={
-            (200, "image/*"): OpenApiTypes.BINARY,
+            (200, "*/*"): OpenApiTypes.BINARY,
+            (206, "*/*"): OpenApiTypes.BINARY,
             404: OpenApiResponse(
                 description="There is no such image for this person, or it cannot be decoded (pages get 200 and a "
                 "picture of the reason)"
@@ -74,7 +78,7 @@ class ImageView(APIView):
     def get(self, request: Request, path: str = "") -> HttpResponseBase:
         link = ImageLink.parse(request.query_params.get("d", ""))
         found = _find(link, request) if link else None
-        if link is None or found is None or not _can_be(link, found.storage.table_mapping.picture):
+        if link is None or found is None or not _holds(found.storage, link):
             return _refused(request, "There is no such image.", 404)
         # Whatever version was asked for, the row's present image is the answer.
         present = replace(
@@ -83,33 +87,55 @@ class ImageView(APIView):
         in_doubt = _is_in_doubt(found)
         known = request.headers.get("If-None-Match", "")
         if not in_doubt and present == link and known == _etag(present):
-            return _with_headers(HttpResponse(status=304), known, in_doubt)
+            return with_headers(HttpResponse(status=304), known)
+        pictures = shown_pictures(found.storage, link.field)
         try:
-            image = (None if in_doubt else _cache.get(present)) or read(
-                found.storage, present.row_id, found.version, link.page
-            )
+            kept = None if in_doubt else _cache.get(present)
+            try:
+                answer = _answer(request, kept or _read(found, present, in_doubt), present, in_doubt)
+            except ChangedError:  # since it was kept, or just now
+                answer = _answer(request, _read(found, present, in_doubt), present, in_doubt)
         except RowError as error:
-            unreadable.remember(found, str(error))
+            unreadable.remember(found, unreadable.problem_of(pictures, error))
+            text = f"Row {shown_key(link.row_id)}: {error}."
+            if Medium.IMAGE not in pictures.accepted:
+                return plain(text, 404)
             # Label Studio's editor shows nothing but a 200, and says otherwise that CORS is the reason. Programs must
             # not take the picture of a sentence for the row's.
-            return _refused(request, f"Row {shown_key(link.row_id)}: {error}.", 404, status_for_pages=200)
+            return _refused(request, text, 404, status_for_pages=200)
         except BridgeError as error:
             logger.warning("Image of row %s of storage %s: %s", shown_key(link.row_id), link.storage_id, error)
             answer = _refused(request, "The database of this image does not answer. Try again soon.", 503)
             answer["Retry-After"] = str(RETRY_AFTER_S)
             return answer
-        unreadable.forget(found, link.page)
-        if isinstance(image, DecodedImage) and not in_doubt:
-            _cache.put(present, image)
-        etag = f'"{_digest(image)}"' if in_doubt else _etag(present)
-        if known == etag:
-            return _with_headers(HttpResponse(status=304), etag, in_doubt)
-        return _with_headers(_content(request, image), etag, in_doubt)
+        unreadable.forget(found, pictures, link.page)
+        return answer
 
 
-def _can_be(link: ImageLink, picture: Field | None) -> bool:
-    """Whether rows have such a picture: one, or one of a list."""
-    return picture is not None and picture.kind.is_list == (link.page is not None)
+def _holds(storage: PolarDBImportStorage, link: ImageLink) -> bool:
+    """Whether rows of the storage hold such a picture: one, or one of a list; in this field if one is named."""
+    mapping = storage.table_mapping
+    sources = mapping.pictures.get(link.field or mapping.picture_field or "", ())
+    return any(source.kind.is_list == (link.page is not None) for source in sources)
+
+
+def _read(found: PolarDBImportStorageLink, present: ImageLink, in_doubt: bool) -> Picture:
+    field = present.field or None
+    image = read(found.storage, present.row_id, found.version, field=field, page=present.page, in_doubt=in_doubt)
+    if not in_doubt and not isinstance(image, LargeImage):
+        _cache.put(present, image)
+    return image
+
+
+def _answer(request: Request, image: Picture, present: ImageLink, in_doubt: bool) -> HttpResponseBase:
+    if isinstance(image, MediumStream):
+        check_room()
+        image = image.for_another()  # what is kept serves several
+    etag = f'"{_digest(image)}"' if in_doubt else _etag(present, image)
+    if request.headers.get("If-None-Match", "") == etag:
+        close(image)
+        return with_headers(HttpResponse(status=304), etag)
+    return with_headers(content(request, image, etag), etag)
 
 
 def _find(link: ImageLink, request: Request) -> PolarDBImportStorageLink | None:
@@ -142,45 +168,22 @@ def _is_in_doubt(found: PolarDBImportStorageLink) -> bool:
     )
 
 
-def _etag(link: ImageLink) -> str:
-    page = "" if link.page is None else f"-{link.page}"
-    return f'"{link.storage_id}-{link.row}-{link.version}-{link.revision}{page}"'
+def _etag(link: ImageLink, image: Picture | None = None) -> str:
+    """Of a large medium, with what the row says now: its parts must not be those of two."""
+    page = "" if link.page is None else str(link.page)
+    more = [part for part in (page, link.field, image.medium.etag if isinstance(image, MediumStream) else "") if part]
+    return f'"{"-".join([f"{link.storage_id}-{link.row}-{link.version}-{link.revision}", *more])}"'
 
 
-def _digest(image: DecodedImage | LargeImage) -> str:
+def _digest(image: Picture) -> str:
+    if isinstance(image, MediumStream):
+        return image.medium.etag
     return image.digest if isinstance(image, LargeImage) else hashlib.sha256(image.data).hexdigest()
-
-
-def _content(request: HttpRequest | Request, image: DecodedImage | LargeImage) -> HttpResponseBase:
-    size = image.size if isinstance(image, LargeImage) else len(image.data)
-    match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
-    if not match or match.groups() == ("", ""):
-        return _part(image, 0, size)
-    first, last = match.groups()
-    start = int(first) if first else max(size - int(last), 0)
-    stop = min(int(last) + 1, size) if first and last else size
-    if start >= stop:
-        if isinstance(image, LargeImage):
-            image.file.close()
-        answer = HttpResponse(status=416)
-        answer["Content-Range"] = f"bytes */{size}"
-        return answer
-    answer = _part(image, start, stop, status=206)
-    answer["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-    return answer
-
-
-def _part(image: DecodedImage | LargeImage, start: int, stop: int, status: int = 200) -> HttpResponseBase:
-    if isinstance(image, DecodedImage):
-        return HttpResponse(image.data[start:stop], status=status, content_type=image.media_type)
-    answer = StreamingHttpResponse(image.part(start, stop), status=status, content_type=image.media_type)
-    answer["Content-Length"] = str(stop - start)
-    return answer
 
 
 def _refused(request: Request, text: str, status: int, *, status_for_pages: int | None = None) -> HttpResponse:
     """Why there is no image: drawn for pages, which would show nothing else, and as text for all others."""
-    answer = _plain(text, status)
+    answer = plain(text, status)
     if _is_asked_by_a_page(request):
         answer.status_code = status_for_pages or status
         answer.content = drawn(text)
@@ -196,24 +199,3 @@ def _is_asked_by_a_page(request: Request) -> bool:
     # Programs send it, too: Django wants one beside a session's cookie.
     is_script = url_has_allowed_host_and_scheme(headers.get("Referer", ""), {request.get_host()})
     return is_browser and (is_image or is_script)
-
-
-def _with_headers(answer: HttpResponseBase, etag: str, in_doubt: bool) -> HttpResponseBase:
-    answer["ETag"] = etag
-    # Asked for again each time, and sent again if it has changed: who may see it can have changed, too. Shared caches
-    # must not keep it.
-    answer["Cache-Control"] = "private, no-cache"
-    answer["Accept-Ranges"] = "bytes"
-    return _harmless(answer)
-
-
-def _plain(text: str, status: int) -> HttpResponse:
-    answer = HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
-    answer["Cache-Control"] = "no-store"
-    return _harmless(answer)
-
-
-def _harmless(answer: _Answer) -> _Answer:
-    answer["X-Content-Type-Options"] = "nosniff"
-    answer["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return answer

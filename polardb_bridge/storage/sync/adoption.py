@@ -22,14 +22,14 @@ from polardb_bridge.choices import ImageDelivery
 from polardb_bridge.errors import BridgeError, RowError
 from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage, PolarDBImportStorageLink
+from polardb_bridge.storage.shown_media import shown_pictures
 from polardb_bridge.storage.sync.models import KnownTable
 from polardb_bridge.storage.sync.task_data import TaskData
-from polardb_bridge.storage.sync.task_pictures import MAX_DATA_URI_BYTES, Shown
+from polardb_bridge.storage.sync.task_pictures import MAX_DATA_URI_BYTES
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import Key, order_of
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.pictures import data_uri, data_uris, picture_of
 from polardb_bridge.table.row_keys import read_keys
 from polardb_bridge.table.rows import read_rows
 
@@ -79,7 +79,7 @@ class Adoption:
             if not orphan.holds_picture or self._holds(orphan.task_id, data, pictures.get(data.row_id))
         ]
 
-    def _holds(self, task_id: int, data: TaskData, picture: Shown) -> bool:
+    def _holds(self, task_id: int, data: TaskData, picture: object) -> bool:
         """Whether a task shows this picture, or all that a row without one holds."""
         shown = Task.objects.filter(pk=task_id).values_list("data", flat=True).first() or {}
         if self._storage.has_picture:
@@ -113,7 +113,7 @@ class Adoption:
             if link and link.storage_id in is_here and isinstance(link.row_id, kind):
                 named = None if is_here[link.storage_id] else name or ""
                 found.setdefault(link.row_id, Orphan(task_id, count > 0, holds_picture=False, name=named))
-            elif isinstance(row_id, kind) and (may_be_addresses or picture.startswith("data:image/")):
+            elif isinstance(row_id, kind) and (may_be_addresses or picture.startswith("data:")):
                 found.setdefault(row_id, Orphan(task_id, count > 0, holds_picture=True))
         return found
 
@@ -132,19 +132,28 @@ class Adoption:
 
     def _pictures(
         self, rows: Mapping[Key, TaskData], source: ConnectionParameters, table: sa.Table
-    ) -> dict[Key, Shown]:
+    ) -> dict[Key, object]:
         """The rows' pictures as tasks hold them."""
-        pictures = {row_id: data.image for row_id, data in rows.items()}
+        pictures: dict[Key, object] = {row_id: data.image for row_id, data in rows.items()}
         if self._storage.delivery_in_use != ImageDelivery.LINK:
             return pictures
+        shown = shown_pictures(self._storage)
         linked = [row_id for row_id, image in pictures.items() if self._storage.can_resolve_url(image)]
         with (
             connect(source) as connection,
-            closing(read_rows(connection, table, sorted(linked, key=order_of), max_bytes=MAX_DATA_URI_BYTES)) as stored,
+            closing(
+                read_rows(
+                    connection,
+                    table,
+                    sorted(linked, key=order_of),
+                    max_bytes=MAX_DATA_URI_BYTES,
+                    with_images=[shown.field],
+                )
+            ) as stored,
         ):
             for row in stored:
                 with suppress(RowError):
-                    picture = picture_of(row)
-                    is_list = picture.source.kind.is_list
-                    pictures[row.key.id] = data_uris(picture) if is_list else data_uri(picture)
+                    picture = row.pictures[shown.field]
+                    read = shown.data_uris if picture.source.kind.is_list else shown.data_uri
+                    pictures[row.key.id] = read(picture)
         return pictures

@@ -5,29 +5,28 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from polardb_bridge.choices import ExistingAnnotations, ImageDelivery
+from polardb_bridge.choices import ExistingAnnotations
 from polardb_bridge.errors import RowError
-from polardb_bridge.storage.links import ImageLink
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.sync.compared import LinkedRow
 from polardb_bridge.storage.sync.existing_results import ExistingResult, read_existing
 from polardb_bridge.storage.sync.read_ahead import read_ahead
 from polardb_bridge.storage.sync.report import SyncReport
-from polardb_bridge.storage.sync.task_pictures import MAX_DATA_URI_BYTES, Shown, shown_picture
+from polardb_bridge.storage.sync.task_pictures import MAX_DATA_URI_BYTES, Shown, TaskPictures
 from polardb_bridge.table.connection import connect
 from polardb_bridge.table.digests import read_digests
-from polardb_bridge.table.field_values import empty_values, nothing_to_label
+from polardb_bridge.table.field_values import empty_values
 from polardb_bridge.table.fields import ROW_FIELDS
 from polardb_bridge.table.horizon import Horizon
 from polardb_bridge.table.keys import Key
 from polardb_bridge.table.mapping import TableMapping, mapping_of
 from polardb_bridge.table.parameters import ConnectionParameters
-from polardb_bridge.table.pictures import find_pictures
+from polardb_bridge.table.reading_pictures import find_pictures
 from polardb_bridge.table.row_contents import RowContents
 from polardb_bridge.table.row_keys import RowKey
 from polardb_bridge.table.rows import IMAGES_BATCH_SIZE, SourceRow, read_rows
@@ -40,8 +39,8 @@ MAX_BATCH_BYTES = 8 * 1024 * 1024
 class TaskData:
     """The data of a row's task.
 
-    image: None if rows hold none; a list if they hold lists. fields: what else tasks show, by name; fields_size: the
-    bytes of these.
+    image: the first that rows hold, or a list; None if they hold none. more: the others, by field. fields: what else
+    tasks show, by name; fields_size: the bytes of these.
     digest: of the row, if it can change and keep its version. existing: the result that the row holds already;
     is_refused: it holds one that cannot be used.
     revision: how often the task was refreshed, with this time. size: about the bytes of the data.
@@ -49,30 +48,32 @@ class TaskData:
 
     row_id: Key
     version: int
-    image: Shown
+    image: Shown | None
     original_name: str
     digest: str = ""
     revision: int = 0
     existing: ExistingResult | None = None
     is_refused: bool = False
+    more: Mapping[str, Shown] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     fields_size: int = 0
 
     def values(self, image_field: str) -> dict[str, object]:
         image = {} if self.image is None else {image_field: self.image}
-        return {**self.fields, **image, "original_name": self.original_name, "id": self.row_id}
+        return {**self.fields, **image, **self.more, "original_name": self.original_name, "id": self.row_id}
 
     @property
     def size(self) -> int:
-        images = self.image if isinstance(self.image, list) else [self.image or ""]
-        return sum(map(len, images)) + self.fields_size + len(self.original_name)
+        shown = (self.image or "", *self.more.values())
+        size = sum(sum(map(len, each)) if isinstance(each, list) else len(each) for each in shown)
+        return size + self.fields_size + len(self.original_name)
 
 
 def task_fields(storage: PolarDBImportStorage) -> tuple[str, ...]:
     """What `TaskData.values` has."""
     mapping = storage.table_mapping
-    image = (storage.image_field,) if mapping.picture else ()
-    return (*image, *(name for name in mapping.fields if name != mapping.picture_field), *ROW_FIELDS)
+    pictures = [storage.image_field if name == mapping.picture_field else name for name in mapping.pictures]
+    return (*pictures, *(name for name in mapping.fields if name not in mapping.pictures), *ROW_FIELDS)
 
 
 def read_task_data(
@@ -92,7 +93,7 @@ def read_task_data(
         BridgeError: the table cannot be read.
     """
     reader = _Reader(storage, source, table, linked, horizon, report)
-    if not reader.reads_images and not reader.mapping.fields:
+    if not reader.pictures.read and not reader.mapping.fields:
         return _batches(reader.linked_images(keys))
     # Rows are read and checked while the batch before is written.
     return read_ahead(_batches(reader.contents(keys)))
@@ -122,15 +123,9 @@ class _Reader:
     def mapping(self) -> TableMapping:
         return mapping_of(self.table)
 
-    @property
-    def is_inside(self) -> bool:
-        """Whether tasks hold the images themselves."""
-        return self.mapping.picture is not None and self.storage.delivery_in_use != ImageDelivery.LINK
-
-    @property
-    def reads_images(self) -> bool:
-        """Whether they are read for their tasks: lists always, since a task has an address for each image."""
-        return self.is_inside or (self.mapping.picture is not None and self.mapping.picture.kind.is_list)
+    @cached_property
+    def pictures(self) -> TaskPictures:
+        return TaskPictures(self.storage)
 
     def linked_images(self, keys: Sequence[RowKey]) -> Iterator[TaskData]:
         for start in range(0, len(keys), MAX_BATCH_ROWS):
@@ -145,7 +140,8 @@ class _Reader:
                     continue
                 known = existing.get(key.id, _NOTHING)
                 revision = self._revision(key.id)
-                yield TaskData(key.id, key.version, self._link(key), key.original_name, digest, revision, *known)
+                image, more = self.pictures.split(self.pictures.links(key, revision))
+                yield TaskData(key.id, key.version, image, key.original_name, digest, revision, *known, more=more)
 
     def _digests(self, ids: Sequence[Key]) -> dict[Key, tuple[RowKey, str]]:
         """Rows as they are with their digests: they may have changed since their keys were read."""
@@ -167,52 +163,45 @@ class _Reader:
                         [key.id for key in part],
                         max_bytes=MAX_DATA_URI_BYTES,
                         digests_after=self.horizon.doubtful_after,
-                        with_image=self.reads_images,
+                        with_images=self.pictures.read,
                         with_texts=bool(self.mapping.fields),
                     )
                 ) as rows:
                     # `map` and `filter` hold no row while the next one is read: one of them can be large.
                     yield from filter(None, map(partial(self._decoded, existing, undecided), rows))
                 ids = [contents.row.key.id for contents in undecided]
-                pictures = find_pictures(connection, self.table, ids) if ids else {}
+                found = find_pictures(connection, self.table, ids) if ids else {}
             for contents in undecided:
-                picture = pictures.get(contents.row.key.id)
-                if picture and not contents.is_address_before(self.mapping.place_of(picture)):
-                    yield self._task_data(contents, self._link(contents.row.key), existing)
-                elif contents.address:
-                    yield self._task_data(contents, contents.address.value, existing)
+                key = contents.row.key
+                try:
+                    pictures = self.pictures.of_found(contents, self._revision(key.id), found.get(key.id, {}))
+                except RowError as error:
+                    self._refuse(contents.row, error)
                 else:
-                    self._refuse(contents.row, nothing_to_label(self.mapping))
+                    yield self._task_data(contents, pictures, existing)
 
     def _decoded(
         self, existing: Mapping[Key, _Existing], undecided: list[RowContents], row: SourceRow
     ) -> TaskData | None:
         """undecided: for rows of which one has to know whether they have a picture, which is not looked at here."""
         self.report.rows += 1
-        mapping = self.mapping
         try:
-            contents = RowContents.of(mapping, row)
-            if self.reads_images:
-                link = partial(self._link, row.key)
-                image = shown_picture(mapping, contents, link, is_inside=self.is_inside)
-            elif not mapping.picture:
-                if not contents.values:
-                    raise nothing_to_label(mapping)
-                image = None
-            elif contents.is_address_before(min(map(mapping.place_of, mapping.pictures))):
-                image = contents.address and contents.address.value
-            elif contents.values and not contents.address:
-                image = self._link(row.key)
-            else:
-                undecided.append(contents)
-                return None
+            contents = RowContents.of(self.mapping, row)
+            read = self.pictures.of_row if self.pictures.read else self.pictures.of_unread
+            pictures = read(contents, self._revision(row.key.id))
         except RowError as error:
             self._refuse(row, error)
             return None
-        return self._task_data(contents, image, existing)
+        if pictures is None:
+            undecided.append(contents)
+            return None
+        return self._task_data(contents, pictures, existing)
 
-    def _task_data(self, contents: RowContents, image: Shown, existing: Mapping[Key, _Existing]) -> TaskData:
+    def _task_data(
+        self, contents: RowContents, pictures: Mapping[str, Shown], existing: Mapping[Key, _Existing]
+    ) -> TaskData:
         key = contents.row.key
+        image, more = self.pictures.split(pictures)
         return TaskData(
             key.id,
             key.version,
@@ -221,15 +210,13 @@ class _Reader:
             contents.row.digest,
             self._revision(key.id),
             *existing.get(key.id, _NOTHING),
+            more=more,
             fields={**empty_values(self.mapping), **contents.values},
             fields_size=contents.size,
         )
 
     def _refuse(self, row: SourceRow, error: RowError) -> None:
         self.report.add_error(row.key.id, row.key.original_name, error)
-
-    def _link(self, key: RowKey, page: int | None = None) -> str:
-        return ImageLink(self.storage.pk, key.id, key.version, self._revision(key.id), page).url
 
     def _revision(self, row_id: Key) -> int:
         link = self.linked.get(row_id)

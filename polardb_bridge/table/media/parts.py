@@ -19,7 +19,13 @@ _GAPS = (b"\r\n", b"\n", b"\r")
 
 
 class Parts(Protocol):
-    """How parts of a file are read. size: of the file, in bytes; None if only the server can tell."""
+    """How parts of a file are read.
+
+    head: bytes of the column before it. size: of the file, in bytes; None if only the server can tell.
+    """
+
+    @property
+    def head(self) -> int: ...
 
     @property
     def size(self) -> int | None: ...
@@ -41,12 +47,13 @@ class IrregularError(Exception):
 
 @dataclass(frozen=True)
 class FileParts:
-    """The column holds the file."""
+    """The column holds the file, behind the first `head` bytes."""
 
     size: int
+    head: int = 0
 
     def select(self, raw: sa.ColumnElement[Any], start: int, stop: int) -> sa.ColumnElement[Any]:
-        return sa.func.substr(raw, start + 1, stop - start)
+        return sa.func.substr(raw, self.head + start + 1, stop - start)
 
     def decode(self, data: bytes, start: int, stop: int) -> bytes:
         if len(data) != stop - start:
@@ -115,18 +122,19 @@ class ServerParts:
         return data
 
 
-def parts_of_base64(start: bytes, end: bytes, size: int) -> tuple[Parts, bytes]:
+def parts_of_base64(start: bytes, end: bytes, size: int, skipped: int = 0) -> tuple[Parts, bytes]:
     """Where the parts of a file in base64 are, and how the file begins.
 
-    start, end: of the text, each some lines long. size: of the text, in bytes.
+    start, end: of the text, each some lines long. size: of the text, in bytes. skipped: bytes of the column before it.
 
     Raises:
         RowError: it is no base64.
     """
     body = base64_text.without_head(start)
-    head = len(start) - len(body)
+    behind = len(start) - len(body)
+    head = skipped + behind
     first = _first_bytes(body)
-    length = size - head - (len(end) - len(end.rstrip(base64_text.ENDS)))
+    length = size - behind - (len(end) - len(end.rstrip(base64_text.ENDS)))
     return _regular(head, body, end.rstrip(base64_text.ENDS), length) or ServerParts(head), first
 
 
