@@ -80,6 +80,10 @@ test-labeling: setup ## each type of labeling by mouse, and the templates of Lab
 test-images: setup ## 50,000 damaged images, and the images of two packages judged by Chromium; some minutes
 	$(PYTEST) tests/images --timeout=3600
 
+.PHONY: test-media
+test-media: setup ## videos of 200 MB out of rows: twenty viewers, readers who do not read, a server that goes away; some minutes
+	$(PYTEST) tests/media --log-cli-level=INFO --timeout=1200
+
 .PHONY: bench-deployments
 bench-deployments: setup ## how long a deploy takes, and what twenty deployments cost the requests of one
 	.venv/bin/python -m bench.deployments
