@@ -141,7 +141,9 @@ class TaskPictures:
         if not self._is_list(field):
             inside = pictures.data_uri(stored) if self.is_inside else None
             return inside or self._link(field, row.key, revision)
-        items = pictures.data_uris(stored) if self.is_inside or not stored.size else [None] * len(picture_items(stored))
+        items: list[str | None] = [None] * len(picture_items(stored))
+        if self.is_inside or not items:
+            items = pictures.data_uris(stored)
         return [item or self._link(field, row.key, revision, page) for page, item in enumerate(items)]
 
     def split(self, pictures: Mapping[str, Shown]) -> tuple[Shown | None, dict[str, Shown]]:
