@@ -31,7 +31,7 @@ CHANGES = [
     "/polardb/templates/check",
 ]
 ODD = (
-    '{"type": "ObjectDetection",  "labels": ["猫", "<b>&\\"🐈"], "ours": {"n": 12345678901234567890}, "layout": "side"}'
+    '{"type": "ObjectDetection",  "labels": ["猫", "<b>&\\"🐈"], "title": "&lt;12345678901234567890", "layout": "side"}'
 )
 
 
