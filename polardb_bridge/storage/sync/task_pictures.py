@@ -33,6 +33,10 @@ class TaskPictures:
 
     storage: PolarDBImportStorage
 
+    def __post_init__(self) -> None:
+        # Asked now: the thread that reads rows ahead asks Label Studio's database nothing.
+        _ = self._ends
+
     @cached_property
     def mapping(self) -> TableMapping:
         return self.storage.table_mapping
