@@ -4,6 +4,8 @@ export PORT
 # Tests that do not look at the clock run beside one another, each process with databases of its own.
 PYTEST = .venv/bin/python -m pytest
 PARALLEL = -n logical --maxprocesses 4 --dist worksteal
+# Each file has servers and a browser of its own.
+BROWSER = -n 2 --dist loadfile
 
 .PHONY: demo demo-clean setup test lint
 demo: ## photos in a table, Label Studio on http://localhost:8080
@@ -18,7 +20,7 @@ setup: ## install what the tests and lint need
 
 test: setup ## all tests but those of faults, with Label Studio on SQLite and on PostgreSQL
 	$(PYTEST) $(PARALLEL) tests/unit tests/integration tests/security
-	$(PYTEST) tests/browser -m "not long"
+	$(PYTEST) $(BROWSER) tests/browser -m "not long"
 	TEST_DATABASE=postgresql $(PYTEST) $(PARALLEL) tests/integration tests/security
 
 lint: setup ## formatting, style, types, architecture, dependencies, Dockerfile

@@ -97,8 +97,8 @@ def test_any_table_is_recognized_changed_and_labeled(
 
     row(step, ODD).get_by_label("Field of the task").fill("1 2")
     expect(row(step, ODD).get_by_role("alert")).to_contain_text("cannot be a field's name")
-    used_for(step, "price").select_option("version")
-    expect(row(step, "price").get_by_role("alert")).to_contain_text("price")
+    used_for(step, "place").select_option("name")
+    expect(row(step, "place").get_by_role("alert")).to_contain_text("place")
     expect(row(step, ODD).get_by_role("alert")).to_contain_text("cannot be a field's name")
     expect(row(step, ODD).get_by_label("Field of the task")).to_have_attribute("aria-invalid", "true")
     looked_at(storage_page, "wrong")
@@ -110,7 +110,11 @@ def test_any_table_is_recognized_changed_and_labeled(
     page.set_viewport_size({"width": 1280, "height": 1000})
     row(step, ODD).get_by_label("Field of the task").fill("weird")
     used_for(step, "price").select_option("field")
-    used_for(step, "changed_at").select_option("version")
+    used_for(step, "title").select_option("name")
+    step.get_by_label("Filter").fill("sku > 'odd")
+    expect(step.locator("#polardb-filter-reason")).to_contain_text("filter")
+    step.get_by_label("Filter").fill("sku < 1000")
+    expect(line).to_contain_text("Rows become tasks if sku < 1000.")
     expect(step.get_by_role("alert").filter(has_text=".")).to_have_count(0)
     expect(line).to_contain_text("weird from <b>w:e=i,r`d</b>")
 

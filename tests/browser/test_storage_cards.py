@@ -161,7 +161,7 @@ def test_wizard_and_cards_speak_chinese(
     page.locator("button[aria-label='添加来源存储']:visible:enabled").click()
     page.get_by_test_id("storage-provider-polardb").click()
     page.get_by_role("button", name="下一步").click()
-    expect(page.get_by_text("PolarDB、MySQL 或 MariaDB 中每行一张图片的表")).to_be_visible()
+    expect(page.get_by_text("PolarDB、MySQL 或 MariaDB 的表：每一行是一个任务")).to_be_visible()
     page.get_by_role("button", name="测试连接").click()
     expect(storage_page.field("host")).to_contain_text("请填写主机")
     storage_page.fill(title="Delete", **vars(account))

@@ -180,7 +180,7 @@ def test_what_will_surprise_people_is_said_when_the_connection_is_tested(
     else:
         photos.execute(f"UPDATE {account.table} SET annotation_data = '[]'")
         photos.execute(f"ALTER TABLE {account.table} MODIFY annotation_data json NOT NULL")
-        mend, said = "MODIFY annotation_data json", "'annotation_data' is NOT NULL: if the last annotation"
+        mend, said = "MODIFY annotation_data json", "'annotation_data' is NOT NULL and has no default"
     storage_page.choose_provider(direction)
     storage_page.fill(title="Animals table", **vars(account))
     storage_page.test_connection()
