@@ -19,6 +19,8 @@ _BY_TAG = {
     "Pdf": {Medium.PDF},
     FETCHED_TEXT: {Medium.TEXT},
 }
+# They decode sounds by themselves, from an address.
+_PLAYERS_OF_SOUNDS = {"Audio", "AudioPlus"}
 # How addresses end, for programs that look at that: what comes is told by its bytes.
 _EXTENSIONS = {Medium.AUDIO: "wav", Medium.VIDEO: "mp4", Medium.TEXT: "txt", Medium.PDF: "pdf"}
 
@@ -32,6 +34,11 @@ def accepted_media(label_config: str | None, field: str) -> frozenset[Medium]:
     return frozenset(accepted) or ANY
 
 
+@lru_cache(maxsize=256)
+def _is_heard(label_config: str | None, field: str) -> bool:
+    return bool(_PLAYERS_OF_SOUNDS & shown_fields(label_config).get(field, set()))
+
+
 def extension_of(accepted: frozenset[Medium]) -> str:
     """How the address of such a field ends."""
     return next((end for medium, end in _EXTENSIONS.items() if medium in accepted and accepted != ANY), "jpg")
@@ -43,4 +50,5 @@ def shown_pictures(storage: PolarDBImportStorage, field: str | None = None) -> P
     first = mapping.picture_field
     name = field or first or PICTURE
     shown = storage.image_field if name == first else name
-    return Pictures(storage.source_table, name, accepted_media(storage.project.label_config, shown))
+    config = storage.project.label_config
+    return Pictures(storage.source_table, name, accepted_media(config, shown), _is_heard(config, shown))

@@ -23,14 +23,18 @@ from polardb_bridge.table.stored_pictures import PictureColumns, StoredPicture
 from polardb_bridge.table.unpacking import MAX_UNPACKED_BYTES, unpack, unpack_pieces
 
 # The editor takes these by an address only.
-_BY_ADDRESS = (Medium.TEXT, Medium.PDF)
+_BY_ADDRESS = (Medium.AUDIO, Medium.TEXT, Medium.PDF)
 
 
 @dataclass(frozen=True)
 class Pictures(PictureColumns):
-    """What one field of tasks shows of the rows of a table. accepted: what that may be."""
+    """What one field of tasks shows of the rows of a table. accepted: what that may be.
+
+    is_heard: whether it is played as a sound, a video's too.
+    """
 
     accepted: frozenset[Medium] = IMAGES
+    is_heard: bool = False
 
     def decode(
         self, stored: StoredPicture, page: int | None = None, *, max_bytes: int = MAX_UNPACKED_BYTES
@@ -58,7 +62,7 @@ class Pictures(PictureColumns):
             RowError: as `decode`.
         """
         if stored.source.kind is FieldKind.BYTES:
-            return _data_uri(self.decode(stored))
+            return self._data_uri(self.decode(stored))
         with named(stored.source):
             return self._data_uri_of(_unpacked(stored))
 
@@ -107,7 +111,12 @@ class Pictures(PictureColumns):
         return decode.first_that_works(text, lambda plain: self._shown(binascii.a2b_base64(plain)))
 
     def _data_uri_of(self, text: str | bytes | None) -> str | None:
-        return decode.data_uri(text) if self.accepted == IMAGES else _data_uri(self._decode_text(text))
+        return decode.data_uri(text) if self.accepted == IMAGES else self._data_uri(self._decode_text(text))
+
+    def _data_uri(self, shown: DecodedImage) -> str | None:
+        if self.is_heard or medium_of(shown.media_type) in _BY_ADDRESS:
+            return None
+        return f"data:{shown.media_type};base64,{base64.b64encode(shown.data).decode('ascii')}"
 
     def _shown(self, data: bytes) -> DecodedImage:
         if is_image(data, self.accepted):
@@ -149,12 +158,6 @@ def _item(source: Field, number: int) -> Iterator[None]:
     except RowError as error:
         what = str(error).replace("base64_data", "it")
         raise RowError(f"{source.column}, item {number}: {what}") from None
-
-
-def _data_uri(shown: DecodedImage) -> str | None:
-    if medium_of(shown.media_type) in _BY_ADDRESS:
-        return None
-    return f"data:{shown.media_type};base64,{base64.b64encode(shown.data).decode('ascii')}"
 
 
 def _filled_list(stored: StoredPicture) -> list[str]:

@@ -104,9 +104,12 @@ def test_a_video_plays_and_seeks(storage_page: StoragePage, media: Source, accou
     expect(page.get_by_text("error rendering your video")).to_have_count(0)
 
 
-def test_a_sound_is_drawn_and_labeled(storage_page: StoragePage, media: Source, account: Account) -> None:
+@pytest.mark.parametrize("delivery", ["link", "data_uri"])
+def test_a_sound_is_drawn_and_labeled(
+    storage_page: StoragePage, media: Source, account: Account, delivery: str
+) -> None:
     config = '<Audio name="a" value="$audio"/>' + CHOICES.format(name="a")
-    project = project_of(storage_page, account, config, audio="sound:base64")
+    project = project_of(storage_page, account, config, delivery, audio="sound:base64")
     page = open_task(storage_page, project)
     # The editor shows how long it is when it has decoded it.
     expect(page.get_by_role("textbox", name="__:__:__:___").last).to_have_value("00:00:02:000")

@@ -126,12 +126,20 @@ def test_small_ones_are_inside_of_tasks(api: Any, source: Source, project: Proje
     put(source, 1, photo=PNG, sound=base64.encodebytes(WAV), film=VIDEO[:9000], notes=CSV, paper=PDF)
     storage = begin_labeling(api, source, project, "data_uri")
     data = data_of()
-    for field, media_type, content in (("image", "image/png", PNG), ("audio", "audio/wav", WAV)):
-        assert data[field] == f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+    assert data["image"] == f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     assert data["clip"].startswith("data:video/mp4;base64,")
     # The editor fetches these by an address only.
+    assert data["audio"] == f"/data/polardb/?d={storage.pk}/1/1577836801/audio.wav"
+    assert body(api.get(data["audio"])) == WAV
     assert data["notes"] == f"/data/polardb/?d={storage.pk}/1/1577836801/notes.txt"
     assert data["paper"].endswith("/paper.pdf")
+
+
+def test_a_video_that_is_heard_too_has_an_address(api: Any, source: Source, project: Project) -> None:
+    project.label_config = '<View><Video name="v" value="$clip"/><Audio name="a" value="$clip"/></View>'
+    project.save()
+    begin_labeling(api, source, project, "data_uri", data={"clip": "film:bytes"})
+    assert data_of()["clip"].endswith("/clip.mp4")
 
 
 @pytest.mark.parametrize("delivery", ["link", "data_uri"])
