@@ -34,8 +34,15 @@ BLOCK = mp4(200)[:200] + b"".join(hashlib.sha256(b"%d" % number).digest() for nu
 COUNT = 200
 SIZE = len(BLOCK) * COUNT
 VIEWERS = 20
+THREADS = 8  # of the process that serves them (conftest.py)
 MAX_MB = 100
 MAX_FIRST_S = 2.0
+# Those who read nothing are cut off after five seconds, and others are refused meanwhile.
+MAX_BESIDE_S = 15.0
+AT_WORK = (
+    "SELECT COUNT(*) FROM information_schema.PROCESSLIST"
+    " WHERE DB = DATABASE() AND ID <> CONNECTION_ID() AND COMMAND <> 'Sleep'"
+)
 CONFIG = '<View><Video name="clip" value="$clip"/></View>'
 
 
@@ -119,7 +126,7 @@ def test_twenty_viewers_of_a_video_of_200_mb(label_studio: LabelStudio, address:
     [process] = label_studio.children()
     url = label_studio.url + address
     session = label_studio.session(EMAIL, PASSWORD)
-    session.get(f"{label_studio.url}/api/tasks?page_size=1", timeout=60)  # what is done at a first request only
+    session.get(f"{label_studio.url}/api/projects?page_size=1", timeout=60)  # what is done at a first request only
     Path(f"/proc/{process}/clear_refs").write_text("5")
     idle = memory_mb(process, "VmRSS")
     first = seek(session, url, 0)
@@ -165,15 +172,18 @@ def test_readers_who_do_not_read_stop_nobody(
         own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         own.sendall(f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nCookie: {cookies}\r\n\r\n".encode())
         sockets.append(own)
+    # As many as there are threads are being served.
+    assert {own.recv(12) for own in sockets[:THREADS]} == {b"HTTP/1.1 200"}
     begun = time.monotonic()
-    assert session.get(f"{label_studio.url}/api/tasks?page_size=1", timeout=60).status_code == 200
-    assert time.monotonic() - begun < 45
+    assert session.get(f"{label_studio.url}/api/projects?page_size=1", timeout=60).status_code == 200
+    took = time.monotonic() - begun
+    logger.info("%.1f s for a page beside 50 readers who do not read", took)
+    assert took < MAX_BESIDE_S
     with connect(database) as connection:
-        held = connection.exec_driver_sql(
-            "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
-            " AND COMMAND <> 'Sleep'"
-        ).scalar_one()
-    assert held <= 2, "more connections are at work than slices are read at once"
+        give_up = time.monotonic() + 10
+        while held := connection.exec_driver_sql(AT_WORK).scalar_one():
+            assert time.monotonic() < give_up, f"{held} connections are at work while nobody reads"
+            time.sleep(0.1)
     for own in sockets:
         own.close()
     seek(session, label_studio.url + address, 5)

@@ -13,11 +13,13 @@ from typing import Any
 
 from polardb_bridge.errors import RetryableError
 
-# What is sent at once, and how long it may take; a reader who takes none of it in that time is gone.
+# What is sent at once, and how long it may take; a reader who takes none of it in that time is gone. Beside others who
+# are being waited for, it may take less: they would hold all threads together until then.
 PIECE_BYTES = 64 * 1024
 PIECE_TIME_LIMIT_S = 5.0
+_HASTY_TIME_LIMIT_S = 2.0
 # After so many seconds of sending, whoever has taken less than this is slow.
-_GRACE_S = 3.0
+_GRACE_S = 1.0
 _SLOW_BYTES_PER_S = 64 * 1024
 # Of a server's eight threads (polardb-bridge start).
 MAX_SLOW = 4
@@ -33,8 +35,10 @@ class _Reader:
 
     @property
     def is_slow(self) -> bool:
-        waited = self.waited + (time.monotonic() - self.since if self.since is not None else 0.0)
-        return waited > _GRACE_S and self.sent < waited * _SLOW_BYTES_PER_S
+        now = time.monotonic() - self.since if self.since is not None else 0.0
+        waited = self.waited + now
+        # What fills the buffers of both systems, some MB, counts as sent: who has stopped reading shows by the piece.
+        return now > _GRACE_S or (waited > _GRACE_S and self.sent < waited * _SLOW_BYTES_PER_S)
 
 
 _readers: set[_Reader] = set()
@@ -44,6 +48,13 @@ _lock = threading.Lock()
 def _slow() -> int:
     with _lock:
         return sum(reader.is_slow for reader in _readers)
+
+
+def _patience() -> float:
+    """Seconds that the next piece of a reader may take."""
+    with _lock:
+        waiting = sum(reader.since is not None for reader in _readers)
+    return _HASTY_TIME_LIMIT_S if waiting >= MAX_SLOW else PIECE_TIME_LIMIT_S
 
 
 def check_room() -> None:
@@ -59,14 +70,14 @@ def paced(parts: Iterator[bytes], socket: Any) -> Iterator[bytes]:
         RetryableError: the reader is slow, and others are, too.
     """
     reader = _Reader()
-    if socket is not None:
-        socket.settimeout(PIECE_TIME_LIMIT_S)  # gunicorn sets it anew for each request
     with _lock:
         _readers.add(reader)
     try:
         for part in parts:
             for start in range(0, len(part), PIECE_BYTES):
                 piece = part[start : start + PIECE_BYTES]
+                if socket is not None:
+                    socket.settimeout(_patience())  # gunicorn sets it anew for each request
                 reader.since = time.monotonic()
                 yield piece
                 reader.waited += time.monotonic() - reader.since
