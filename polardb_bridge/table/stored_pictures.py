@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from polardb_bridge.choices import FieldKind
 from polardb_bridge.table.fields import Field
 from polardb_bridge.table.mapping import mapping_of
-from polardb_bridge.table.text import as_bytes, literal
+from polardb_bridge.table.text import as_bytes, literal, quoted
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class PictureColumns:
 
     def start(self, length: int) -> sa.ColumnElement[bytes]:
         """So many of the picture's first bytes."""
-        return self._of_first(lambda source: picture_piece(source, 1, length))
+        return self._of_first(lambda source: _start(source, length))
 
     def end(self, length: int) -> sa.ColumnElement[bytes]:
         """So many of its last bytes."""
@@ -96,9 +96,20 @@ def picture_piece(source: Field, first: int, length: int) -> sa.ColumnElement[by
 
 
 def raw_bytes(source: Field) -> sa.ColumnElement[bytes]:
-    """A column's own bytes, with what stands before the picture; a BLOB is taken as it is: a cast would copy it."""
-    column = literal(source.column)
-    return column if source.is_bytes else sa.cast(column, sa.LargeBinary())
+    """A column's own bytes, with what stands before the picture.
+
+    A BLOB is taken as it is, and a text not by a cast: that would copy it once more, hundreds of MB for each part.
+    """
+    if source.is_bytes:
+        return literal(source.column)
+    return sa.literal_column(f"CONVERT({quoted(source.column)} USING binary)", sa.LargeBinary())
+
+
+def _start(source: Field, length: int) -> sa.ColumnElement[bytes]:
+    if source.is_bytes:
+        return picture_piece(source, 1, length)
+    # Characters, of which those of base64 have a byte each.
+    return sa.cast(sa.func.left(literal(source.column), length), sa.LargeBinary())
 
 
 def _size(source: Field) -> sa.ColumnElement[int]:
