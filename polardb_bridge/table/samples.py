@@ -95,10 +95,16 @@ def _packed(value: bytes) -> Sample | None:
             return Sample("pictures", FieldKind.BYTES, found, packing=packing)
         if len(start) >= _FEW_BYTES and image_format(first_bytes(start)):
             return Sample("pictures", FieldKind.BASE64, image_format(first_bytes(start)) or "", packing=packing)
-        if start and _is_readable(start) and (len(start) >= _FEW_BYTES or packing is not Packing.DEFLATE):
+        if start and _is_readable(start) and (packing is not Packing.DEFLATE or _is_deflated(value, start)):
             inner = _text(start)
             return Sample(inner.what, inner.kind, packing=packing)
     return None
+
+
+def _is_deflated(value: bytes, start: bytes) -> bool:
+    """Whether `start` is more than random bytes unpack to now and then: that is short, or a few characters repeated."""
+    has_frame = len(value) > 1 and value[0] & 0x0F == 8 and int.from_bytes(value[:2], "big") % 31 == 0  # RFC 1950
+    return len(start) >= _FEW_BYTES and (has_frame or len(set(start)) >= _FEW_BYTES // 2)
 
 
 def _is_readable(start: bytes) -> bool:
