@@ -16,6 +16,8 @@ from polardb_bridge.table.sql import check_condition, check_query
 
 # The version that is made of all that tasks show.
 DIGEST = VersionKind.DIGEST.value
+# What can be nothing else than a column's name; all else in the place of a version may be SQL.
+_PLAIN_NAME = re.compile(r"[\w$ ]*")
 _PARTS = {"key", "kinds", "data", "name", "version", "version_kind", "result", "held", "query", "filter", "guarded"}
 
 
@@ -40,7 +42,7 @@ class AskedMapping:
     @property
     def may_run_sql(self) -> bool:
         """Whether it has SQL of people in it, as far as can be told without the table."""
-        return bool(self.query or self.filter or not re.fullmatch(r"[\w$ ]*", self.version or ""))
+        return bool(self.query or self.filter or not is_plain_name(self.version or ""))
 
     @property
     def is_nothing(self) -> bool:
@@ -92,6 +94,19 @@ class AskedMapping:
             "condition": self.filter or None,
         }
 
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        parts = {
+            "key": self.key and list(self.key),
+            "data": self.data and {name: str(read) for name, read in self.data.items()},
+            "name": self.name,
+            "version": self.version,
+            "result": self.results and dict(self.results),
+            "query": self.query or None,
+            "filter": self.filter or None,
+        }
+        return {part: value for part, value in parts.items() if value is not None}
+
     @classmethod
     def from_json(cls, value: Any) -> AskedMapping:
         """Read the JSON of a mapping, or a part of it.
@@ -120,6 +135,11 @@ class AskedMapping:
             query=check_query(value["query"]) if value.get("query") else "",
             filter=check_condition(value["filter"]) if value.get("filter") else "",
         )
+
+
+def is_plain_name(version: str) -> bool:
+    """Whether a version is the name of a column, there or not, and no SQL."""
+    return bool(_PLAIN_NAME.fullmatch(version))
 
 
 def _not_a_mapping() -> InvalidInputError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -10,7 +9,7 @@ from functools import partial
 from polardb_bridge.characters import escaped
 from polardb_bridge.choices import FieldKind, VersionKind
 from polardb_bridge.errors import InvalidInputError
-from polardb_bridge.table.asked_mapping import DIGEST, NOTHING_ASKED, AskedMapping
+from polardb_bridge.table.asked_mapping import DIGEST, NOTHING_ASKED, AskedMapping, is_plain_name
 from polardb_bridge.table.columns import TIMES
 from polardb_bridge.table.fields import UTC, Field, columns_of, pictures_in
 from polardb_bridge.table.found import FoundTable
@@ -89,7 +88,7 @@ def _version(asked: str | None, found: FoundTable, taken: set[str]) -> tuple[str
         return asked, VersionKind.TIME if column.type in TIMES else VersionKind.VALUE
     if asked.lower() == DIGEST:
         return None, VersionKind.DIGEST
-    if re.fullmatch(r"[\w$ ]*", asked):
+    if is_plain_name(asked):
         return asked, VersionKind.VALUE  # a name, and of no column: `columns.problems_of` says so
     return check_condition(asked, "version"), VersionKind.SQL
 

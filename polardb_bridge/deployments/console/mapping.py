@@ -22,7 +22,6 @@ from polardb_bridge.storage.image_field import image_field
 from polardb_bridge.storage.mapping_step import Look, look
 from polardb_bridge.storage.ui.editor import editor_script
 from polardb_bridge.table import catalog
-from polardb_bridge.table.asked_mapping import AskedMapping
 from polardb_bridge.table.catalog import Offer
 from polardb_bridge.table.choosing import to_ask_for
 from polardb_bridge.table.templates import Template
@@ -83,27 +82,13 @@ def _unfit(found: Look, configs: dict[str, tuple[Template, str | None]]) -> dict
 
 def _to_send(request: HttpRequest, found: Look, configs: dict[str, tuple[Template, str | None]]) -> dict[str, Any]:
     # What is wrong is sent as it is, and DEPLOY says why it refuses that.
-    value = _as_json(to_ask_for(found.mapping, found.found)) if found.mapping else found.answer["mapping"]
+    value = to_ask_for(found.mapping, found.found).to_json() if found.mapping else found.answer["mapping"]
     text = json.dumps(value) if value else ""
     templates = [Offer(pk, escaped(each.name)) for pk, (each, _) in configs.items()]
     source = request.POST.get("source", "")
     form = DeployForm(templates, [Offer(source, source, 0)], {**request.POST.dict(), "mapping": text})
     is_complete = found.mapping is not None and form.is_valid()
     return {"asked": text, "statement": f"{form.statement()};" if is_complete else ""}
-
-
-def _as_json(asked_for: AskedMapping) -> dict[str, Any]:
-    """As `AskedMapping.from_json` reads it."""
-    data, result = asked_for.data, asked_for.results
-    parts = {
-        "key": asked_for.key and list(asked_for.key),
-        "data": data and {name: str(read) for name, read in data.items()},
-        "name": asked_for.name,
-        "version": asked_for.version,
-        "result": result and dict(result),
-        "filter": asked_for.filter or None,
-    }
-    return {part: value for part, value in parts.items() if value is not None}
 
 
 @require_GET
