@@ -19,7 +19,7 @@ from polardb_bridge.table.key_columns import key_of
 from polardb_bridge.table.keys import Key, problem_of
 from polardb_bridge.table.mapping import TableMapping, mapping_of
 from polardb_bridge.table.schema import source_table
-from polardb_bridge.table.text import quoted
+from polardb_bridge.table.text import as_bytes
 
 # Of a field of a task, and of a column's first value.
 FIELD_CHARACTERS = 200
@@ -72,7 +72,8 @@ def first_values(connection: sa.Connection, found: FoundTable) -> dict[str, str 
     names = [name for name, column in found.columns.items() if column.type not in BYTES and kinds_for(column.type)]
     if not names:
         return {}
-    query = sa.select(*(_start(name, VALUE_CHARACTERS) for name in names)).select_from(sa.table(found.name)).limit(1)
+    starts = [as_bytes(name, VALUE_CHARACTERS + 1) for name in names]
+    query = sa.select(*starts).select_from(sa.table(found.name)).limit(1)
     row = connection.execute(query.order_by(*(sa.column(name) for name in found.key))).first()
     return {name: None if value is None else _first(value) for name, value in zip(names, row or (), strict=False)}
 
@@ -83,17 +84,9 @@ def _first(value: bytes) -> str:
 
 
 def _start_of(field: Field) -> sa.ColumnElement[bytes]:
-    # What is packed, or stands behind a header, has no start that people could read.
-    return sa.literal(b"") if field.is_bytes else _start(field.column, FIELD_CHARACTERS)
-
-
-def _start(name: str, characters: int) -> sa.ColumnElement[bytes]:
-    """As bytes of UTF-8, and one character more than asked for: who reads it sees whether there are more."""
-    start = f"LEFT({quoted(name)}, {characters + 1})"
-    return sa.case(
-        (sa.literal_column(f"CHARSET({quoted(name)}) = 'binary'"), sa.cast(sa.literal_column(start), sa.LargeBinary())),
-        else_=sa.cast(sa.literal_column(f"CONVERT({start} USING utf8mb4)"), sa.LargeBinary()),
-    )
+    # What is packed, or stands behind a header, has no start that people could read. One character more than is shown
+    # tells whether there are more.
+    return sa.literal(b"") if field.is_bytes else as_bytes(field.column, FIELD_CHARACTERS + 1)
 
 
 def _split(values: Sequence[Any]) -> tuple[int, bytes | None, list[bytes | None]]:

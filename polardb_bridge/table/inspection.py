@@ -20,7 +20,7 @@ from polardb_bridge.table.found import Column, FoundTable
 from polardb_bridge.table.key_counts import find_key
 from polardb_bridge.table.mapping import DOCUMENTED, TableMapping
 from polardb_bridge.table.samples import READ_LENGTH, Sample, by_type, look_at
-from polardb_bridge.table.text import quoted
+from polardb_bridge.table.text import as_bytes
 
 LOOKED_AT_ROWS = 20
 _NAMES = ("original_name", "title", "name", "file_name", "filename", "caption", "subject", "label")
@@ -118,14 +118,10 @@ def _first_rows(connection: sa.Connection, found: FoundTable) -> list[tuple[byte
     return [tuple(row) for row in connection.execute(ordered)]
 
 
-def _start_of(name: str, column: Column) -> sa.ColumnElement[bytes | None]:
-    value: sa.ColumnElement[bytes | None] = sa.column(name)
-    if column.type in BYTES:
-        return sa.func.left(value, READ_LENGTH)
-    if column.type in TEXTS | {"json"}:
-        start: sa.ColumnElement[str] = sa.literal_column(f"CONVERT(LEFT({quoted(name)}, {READ_LENGTH}) USING utf8mb4)")
-        return sa.cast(start, sa.LargeBinary())
-    return sa.case((value.is_not(None), sa.literal(b"1")))
+def _start_of(name: str, column: Column) -> sa.ColumnElement[bytes]:
+    if column.type in TEXTS | BYTES | {"json"}:
+        return as_bytes(name, READ_LENGTH)
+    return sa.case((sa.column(name).is_not(None), sa.literal(b"1")))
 
 
 def _seen(name: str, column: Column, values: Sequence[bytes]) -> SeenColumn:

@@ -26,14 +26,18 @@ def literal(name: str) -> sa.ColumnElement[Any]:
     return sa.literal_column(quoted(name))
 
 
-def as_bytes(name: str) -> sa.ColumnElement[bytes]:
+def as_bytes(name: str, length: int | None = None) -> sa.ColumnElement[bytes]:
     """The text of a column of any type in UTF-8, as bytes: the driver would refuse a whole page for one bad row.
 
     Bytes that hold a text stay as they are: converting would put something else, or NULL, for what is not valid.
+
+    length: of its start, in characters, or in bytes of what is bytes; None: all of it.
     """
-    converted: sa.ColumnElement[str] = sa.literal_column(f"CONVERT({quoted(name)} USING utf8mb4)")
+    text = quoted(name) if length is None else f"LEFT({quoted(name)}, {length})"
+    value: sa.ColumnElement[str] = sa.literal_column(text)
+    converted: sa.ColumnElement[str] = sa.literal_column(f"CONVERT({text} USING utf8mb4)")
     return sa.case(
-        (sa.func.charset(literal(name)) == "binary", sa.cast(literal(name), sa.LargeBinary())),
+        (sa.func.charset(literal(name)) == "binary", sa.cast(value, sa.LargeBinary())),
         else_=sa.cast(converted, sa.LargeBinary()),
     )
 
