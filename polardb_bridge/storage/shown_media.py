@@ -7,6 +7,7 @@ from functools import lru_cache
 from polardb_bridge.storage.image_field import FETCHED_TEXT, shown_fields
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.table.fields import PICTURE
+from polardb_bridge.table.mapping import mapping_of
 from polardb_bridge.table.media.kinds import ANY, Medium
 from polardb_bridge.table.pictures import Pictures
 
@@ -46,9 +47,9 @@ def extension_of(accepted: frozenset[Medium]) -> str:
 
 def shown_pictures(storage: PolarDBImportStorage, field: str | None = None) -> Pictures:
     """Where the rows of a storage hold what tasks show in a field of its mapping; the first one if none is named."""
-    mapping = storage.table_mapping
-    first = mapping.picture_field
+    table = storage.source_table
+    first = mapping_of(table).picture_field
     name = field or first or PICTURE
     shown = storage.image_field if name == first else name
     config = storage.project.label_config
-    return Pictures(storage.source_table, name, accepted_media(config, shown), _is_heard(config, shown))
+    return Pictures(table, name, accepted_media(config, shown), _is_heard(config, shown))

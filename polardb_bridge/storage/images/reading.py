@@ -17,7 +17,6 @@ from polardb_bridge.errors import RetryableError
 from polardb_bridge.storage.images.streaming import PART_TIME_LIMIT_S, Connect, MediumStream
 from polardb_bridge.storage.models import PolarDBImportStorage
 from polardb_bridge.storage.primary import connect_to_primary
-from polardb_bridge.storage.shown_media import shown_pictures
 from polardb_bridge.table.budget import DISCARD
 from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.table.images.decode import DecodedImage
@@ -70,23 +69,23 @@ Picture = DecodedImage | LargeImage | MediumStream
 
 def read(
     storage: PolarDBImportStorage,
+    pictures: Pictures,
     row_id: Key,
     since_version: int = 0,
     *,
-    field: str | None = None,
     page: int | None = None,
     in_doubt: bool = False,
 ) -> Picture:
     """The present picture of a row; one that is older than `since_version` only if the primary has no newer one.
 
-    field: of the mapping; the first of pictures if none is named. page: which of a list, from 0; None: the first, if
+    pictures: of the storage (`shown_media.shown_pictures`). page: which of a list, from 0; None: the first, if
     all can be shown. in_doubt: the row can change and keep its version.
 
     Raises:
         RowError: there is no such row, or it holds nothing that can be shown.
         BridgeError: the table cannot be read.
     """
-    reader = _Reader(storage, shown_pictures(storage, field), row_id, page, in_doubt)
+    reader = _Reader(storage, pictures, row_id, page, in_doubt)
     with time_limit(_allowed_s(MAX_BYTES_IN_MEMORY), 2 * PIECE_BYTES) as limit:
         try:
             return reader.read(limit, since_version)

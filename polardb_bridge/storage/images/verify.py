@@ -138,7 +138,7 @@ def _look(storage: PolarDBImportStorage, links: Sequence[PolarDBImportStorageLin
     for row_id in large:
         for pictures in fields:
             try:
-                image = read(storage, row_id, field=pictures.field)
+                image = read(storage, pictures, row_id)
             except RowError as error:
                 problems[row_id] = unreadable.problem_of(pictures, error)
             else:

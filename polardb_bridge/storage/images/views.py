@@ -34,6 +34,7 @@ from polardb_bridge.table.images.decode import DecodedImage
 from polardb_bridge.table.keys import shown_key
 from polardb_bridge.table.large_media import ChangedError
 from polardb_bridge.table.media.kinds import Medium
+from polardb_bridge.table.pictures import Pictures
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +93,9 @@ class ImageView(APIView):
         try:
             kept = None if in_doubt else _cache.get(present)
             try:
-                answer = _answer(request, kept or _read(found, present, in_doubt), present, in_doubt)
+                answer = _answer(request, kept or _read(found, pictures, present, in_doubt), present, in_doubt)
             except ChangedError:  # since it was kept, or just now
-                answer = _answer(request, _read(found, present, in_doubt), present, in_doubt)
+                answer = _answer(request, _read(found, pictures, present, in_doubt), present, in_doubt)
         except RowError as error:
             unreadable.remember(found, unreadable.problem_of(pictures, error))
             text = f"Row {shown_key(link.row_id)}: {error}."
@@ -119,9 +120,8 @@ def _holds(storage: PolarDBImportStorage, link: ImageLink) -> bool:
     return any(source.kind.is_list == (link.page is not None) for source in sources)
 
 
-def _read(found: PolarDBImportStorageLink, present: ImageLink, in_doubt: bool) -> Picture:
-    field = present.field or None
-    image = read(found.storage, present.row_id, found.version, field=field, page=present.page, in_doubt=in_doubt)
+def _read(found: PolarDBImportStorageLink, pictures: Pictures, present: ImageLink, in_doubt: bool) -> Picture:
+    image = read(found.storage, pictures, present.row_id, found.version, page=present.page, in_doubt=in_doubt)
     if not in_doubt and not isinstance(image, LargeImage):
         _cache.put(present, image)
     return image
