@@ -56,12 +56,6 @@ def things(labeling: Labeling) -> Labeling:
     return labeling
 
 
-def add(things: Labeling, key: int, **values: Any) -> None:
-    names = ["id", *values]
-    marks = ", ".join(f":{name}" for name in names)
-    things.execute(f"INSERT INTO things ({', '.join(names)}) VALUES ({marks})", id=key, **values)
-
-
 def images(things: Labeling, field: str = "image") -> dict[int, Any]:
     return {key: task[field] for key, task in things.data().items()}
 
@@ -78,7 +72,7 @@ class TestHeaders:
         bmp = image_bytes("BMP")
         things.mapping["data"] = {"image": "photo:bytes@78"}
         for key, photo in ((1, OLE + bmp), (2, OLE), (3, OLE[:20]), (4, b""), (5, None), (6, bmp), (7, OLE + RED)):
-            add(things, key, photo=photo)
+            things.insert(key, photo=photo)
         return things
 
     def test_what_stands_before_a_picture_is_left_out(self, employees: Labeling) -> None:
@@ -119,11 +113,11 @@ class TestPacked:
     @DELIVERIES
     def test_each_way_is_unpacked(self, things: Labeling, delivery: str) -> None:
         things.mapping["data"] = {"image": "photo:bytes|gzip"}
-        add(things, 1, photo=gzip.compress(RED))
-        add(things, 2, photo=gzip.compress(RED)[:-9])
-        add(things, 3, photo=RED)
-        add(things, 4, photo=gzip.compress(bytes(100 * 1024 * 1024)))
-        add(things, 5, photo=gzip.compress(b"no picture"))
+        things.insert(1, photo=gzip.compress(RED))
+        things.insert(2, photo=gzip.compress(RED)[:-9])
+        things.insert(3, photo=RED)
+        things.insert(4, photo=gzip.compress(bytes(100 * 1024 * 1024)))
+        things.insert(5, photo=gzip.compress(b"no picture"))
         things.begin(image_delivery=delivery)
         found = images(things)
         problems = "\n".join(row.problem for row in verify(things.storage).unreadable) + things.storage.traceback
@@ -157,8 +151,8 @@ class TestPacked:
         buffer = io.BytesIO()
         Image.new("RGB", (3000, 2500), "red").save(buffer, "BMP")
         assert len(buffer.getvalue()) > 16 * 1024 * 1024
-        add(things, 1, photo=gzip.compress(buffer.getvalue(), 1))
-        add(things, 2, photo=gzip.compress(buffer.getvalue(), 1)[:-20])
+        things.insert(1, photo=gzip.compress(buffer.getvalue(), 1))
+        things.insert(2, photo=gzip.compress(buffer.getvalue(), 1)[:-20])
         things.mapping["data"] = {"image": "photo:bytes|gzip"}
         things.begin(image_delivery="link")
         found = images(things)
@@ -176,8 +170,8 @@ class TestPacked:
         things.execute("INSERT INTO things (id, photo, thumb) VALUES (1, COMPRESS('Grün 😀'), :doc)",
                        doc=b"abc" + zlib.compress(b'{"a": [1]}'))  # fmt: skip
         things.execute("INSERT INTO things (id, photo) VALUES (2, COMPRESS('')), (3, 'plain'), (4, NULL)")
-        add(things, 5, photo=(16777217).to_bytes(4, "little") + zlib.compress(b"x" * 16777217))
-        add(things, 6, photo=(5).to_bytes(4, "little") + zlib.compress(b"a\0b\xff."))
+        things.insert(5, photo=(16777217).to_bytes(4, "little") + zlib.compress(b"x" * 16777217))
+        things.insert(6, photo=(5).to_bytes(4, "little") + zlib.compress(b"a\0b\xff."))
         things.begin()
         assert things.data() == {1: {"text": "Grün 😀", "doc": {"a": [1]}}, 2: {"text": "", "doc": None}}
         listed = things.storage.traceback
@@ -201,8 +195,8 @@ class TestLists:
     def documents(self, things: Labeling) -> Labeling:
         things.show(PAGES)
         things.mapping["data"] = {"pages": "scans:base64s"}
-        add(things, 1, scans=json.dumps([base64_text(RED), BLUE_URI, base64_text(GREEN)]))
-        add(things, 2, scans=f"{RED_URI},{BLUE_URI}")
+        things.insert(1, scans=json.dumps([base64_text(RED), BLUE_URI, base64_text(GREEN)]))
+        things.insert(2, scans=f"{RED_URI},{BLUE_URI}")
         return things
 
     def test_pictures_become_a_list_inside_of_the_task(self, documents: Labeling) -> None:
@@ -244,7 +238,7 @@ class TestLists:
 
     @DELIVERIES
     def test_one_bad_picture_is_named_by_its_number(self, documents: Labeling, delivery: str) -> None:
-        add(documents, 3, scans=json.dumps([base64_text(RED), "rubbish!", base64_text(RED)[:60]]))
+        documents.insert(3, scans=json.dumps([base64_text(RED), "rubbish!", base64_text(RED)[:60]]))
         documents.begin(image_delivery=delivery)
         found = images(documents, "pages")
         if delivery == "data_uri":
@@ -263,7 +257,7 @@ class TestLists:
     def test_what_is_no_list_is_listed(self, documents: Labeling, delivery: str) -> None:
         bad = ("{}", "[1]", "[null]", '[["a"]]', "[]", "", None, json.dumps(["a"] * 100_000), '["a"', "[" * 5000)
         for key, scans in enumerate(bad, start=3):
-            add(documents, key, scans=scans)
+            documents.insert(key, scans=scans)
         documents.begin(image_delivery=delivery)
         assert sorted(documents.data()) == [1, 2]
         listed = documents.storage.traceback
@@ -296,7 +290,7 @@ class TestLists:
     def test_a_json_column_and_a_preview(self, documents: Labeling) -> None:
         documents.mapping["data"] = {"pages": "doc:base64s"}
         documents.execute("DELETE FROM things")
-        add(documents, 1, doc=json.dumps([base64_text(RED), base64_text(BLUE)]))
+        documents.insert(1, doc=json.dumps([base64_text(RED), base64_text(BLUE)]))
         documents.begin(image_delivery="data_uri")
         assert images(documents, "pages") == {1: [RED_URI, BLUE_URI]}
         documents.api.delete(f"/api/storages/polardb/{documents.storage.pk}")
@@ -307,11 +301,11 @@ class TestLists:
     def test_lists_of_addresses(self, things: Labeling) -> None:
         things.show(PAGES)
         things.mapping["data"] = {"pages": "url:urls(https://shop.example.com/media)", "title": "title:text"}
-        add(things, 1, url='["https://a.example/1,2.jpg", "b/2.jpg"]')
-        add(things, 2, url="s3://bucket/1.jpg, //b.example/2.jpg,")
-        add(things, 3, url='["javascript:alert(1)"]', title="Three")
-        add(things, 4, title="Four")
-        add(things, 5)
+        things.insert(1, url='["https://a.example/1,2.jpg", "b/2.jpg"]')
+        things.insert(2, url="s3://bucket/1.jpg, //b.example/2.jpg,")
+        things.insert(3, url='["javascript:alert(1)"]', title="Three")
+        things.insert(4, title="Four")
+        things.insert(5)
         things.begin()
         assert images(things, "pages") == {
             1: ["https://a.example/1,2.jpg", "https://shop.example.com/media/b/2.jpg"],
@@ -342,12 +336,12 @@ class TestFirstOfSeveral:
     def attachments(self, things: Labeling) -> Labeling:
         """Files as Odoo and Discourse hold them: in the row, or somewhere else."""
         things.mapping["data"] = {"image": "photo:bytes,url:url"}
-        add(things, 1, photo=RED)
-        add(things, 2, url="https://a.example/2.jpg")
-        add(things, 3, photo=BLUE, url="https://a.example/3.jpg")
-        add(things, 4, photo=b"", url="https://a.example/4.jpg")
-        add(things, 5, photo=b"", url="")
-        add(things, 6, url="javascript:alert(6)")
+        things.insert(1, photo=RED)
+        things.insert(2, url="https://a.example/2.jpg")
+        things.insert(3, photo=BLUE, url="https://a.example/3.jpg")
+        things.insert(4, photo=b"", url="https://a.example/4.jpg")
+        things.insert(5, photo=b"", url="")
+        things.insert(6, url="javascript:alert(6)")
         return things
 
     @DELIVERIES
@@ -367,9 +361,9 @@ class TestFirstOfSeveral:
     @DELIVERIES
     def test_the_order_is_that_of_the_mapping(self, attachments: Labeling, delivery: str) -> None:
         attachments.mapping["data"] = {"image": "url:url,photo:bytes,thumb:base64", "title": "title:text"}
-        add(attachments, 7, thumb=base64_text(GREEN).encode())
-        add(attachments, 8, title="Eight")
-        add(attachments, 9, url="https://a.example/9.jpg", photo=b"rubbish that nobody sees")
+        attachments.insert(7, thumb=base64_text(GREEN).encode())
+        attachments.insert(8, title="Eight")
+        attachments.insert(9, url="https://a.example/9.jpg", photo=b"rubbish that nobody sees")
         attachments.begin(image_delivery=delivery)
         found = images(attachments)
         assert sorted(found) == [1, 2, 3, 4, 7, 8, 9]
@@ -410,8 +404,8 @@ class TestFirstOfSeveral:
     def test_lists_and_addresses_stand_in_for_each_other(self, things: Labeling) -> None:
         things.show(PAGES)
         things.mapping["data"] = {"pages": "scans:base64s,url:urls"}
-        add(things, 1, scans=json.dumps([base64_text(RED)]))
-        add(things, 2, scans="[]", url="https://a.example/1.jpg,https://a.example/2.jpg")
+        things.insert(1, scans=json.dumps([base64_text(RED)]))
+        things.insert(2, scans="[]", url="https://a.example/1.jpg,https://a.example/2.jpg")
         things.begin(image_delivery="link")
         found = images(things, "pages")
         assert found[2] == ["https://a.example/1.jpg", "https://a.example/2.jpg"]

@@ -55,12 +55,6 @@ def things(labeling: Labeling) -> Labeling:
     return labeling
 
 
-def add(things: Labeling, key: int, **values: Any) -> None:
-    names = ["id", *values]
-    marks = ", ".join(f":{name}" for name in names)
-    things.execute(f"INSERT INTO things ({', '.join(names)}) VALUES ({marks})", id=key, **values)
-
-
 def body(answer: Any) -> bytes:
     return b"".join(answer.streaming_content) if answer.streaming else answer.content
 
@@ -69,7 +63,7 @@ def begin_with_film(things: Labeling, read: str, stored: bytes) -> str:
     """The address of the only row's film."""
     things.show(FILM)
     things.mapping["data"] = {"clip": read}
-    add(things, 1, film=stored)
+    things.insert(1, film=stored)
     things.begin(image_delivery="link")
     found: str = things.data()[1]["clip"]
     return found
@@ -150,12 +144,12 @@ def test_each_field_has_what_its_row_holds_for_it(things: Labeling, delivery: st
     }
     scans = json.dumps([base64_text(RED), base64_text(BLUE)])
     voice = base64.b64encode(SOUND)
-    add(things, 1, scans=scans, links=FAR, voice=voice, url=FAR, photo=RED, title="all")
-    add(things, 2, links=f"{FAR},{FAR}", sound=gzip.compress(SOUND), photo=BLUE)
-    add(things, 3, scans="[]", url=FAR)
-    add(things, 4, scans="", links="", sound=b"", voice=None, photo=b"", url="")
-    add(things, 5, title="bare")
-    add(things, 6, scans='["no picture"]', photo=RED)
+    things.insert(1, scans=scans, links=FAR, voice=voice, url=FAR, photo=RED, title="all")
+    things.insert(2, links=f"{FAR},{FAR}", sound=gzip.compress(SOUND), photo=BLUE)
+    things.insert(3, scans="[]", url=FAR)
+    things.insert(4, scans="", links="", sound=b"", voice=None, photo=b"", url="")
+    things.insert(5, title="bare")
+    things.insert(6, scans='["no picture"]', photo=RED)
     things.begin(image_delivery=delivery)
     data = things.data()
     is_inside = delivery == "data_uri"
@@ -201,7 +195,7 @@ def test_a_change_in_any_column_of_any_field_refreshes_the_task(things: Labeling
         "cover": "url:url,photo:bytes",
     }
     things.mapping |= {"data": data, "version": None}
-    add(things, 1, scans=base64_text(RED), links=FAR, voice=base64.b64encode(SOUND), photo=RED)
+    things.insert(1, scans=base64_text(RED), links=FAR, voice=base64.b64encode(SOUND), photo=RED)
     things.begin(image_delivery=delivery)
     for column, value in (
         ("photo", BLUE),

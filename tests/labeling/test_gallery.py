@@ -10,15 +10,13 @@ from typing import Any
 
 import label_studio as installed
 import pytest
-import requests
 import yaml
 from playwright.sync_api import BrowserContext, expect
 
 from polardb_bridge.errors import InvalidInputError
 from polardb_bridge.labeling import labeling_config
-from polardb_bridge.table.connection import begin, dispose
-from support.labeling_world import World, new_database, open_first_task, provision, run_code
-from support.source_data import Source, url_of
+from polardb_bridge.table.connection import begin
+from support.labeling_world import World, open_first_task, provision, run_code, served
 from support.storage_page import LabelStudio
 
 pytestmark = pytest.mark.browser
@@ -59,33 +57,23 @@ def _column(value: Any, server: str) -> tuple[str, str, str]:
 
 @pytest.fixture(scope="module")
 def world(serve: Callable[..., LabelStudio], server_url: str) -> Iterator[World]:
-    parameters = new_database(server_url)
-    source = Source.create(parameters)
-    label_studio = serve(has_administrator=True, POLARDB_URL=url_of(parameters))
-    maps = {}
-    for name, sample in run_code(label_studio, _SAMPLES.format(configs=json.dumps(GALLERY))).items():
-        columns = {field: _column(value, label_studio.url) for field, value in sample.items() if field != "id"}
-        typed = "".join(f", `c_{field}` {column[0]}" for field, column in columns.items())
-        with begin(parameters) as connection:
-            connection.exec_driver_sql(
-                f"CREATE TABLE `{name}` (id INT AUTO_INCREMENT PRIMARY KEY, title VARCHAR(80){typed}, annotation_data "
-                "JSON, annotation_count INT NOT NULL DEFAULT 0) CHARACTER SET utf8mb4"
-            )
-            names = ", ".join(f"`c_{field}`" for field in columns)
-            places = ", ".join(["%s"] * len(columns))
-            values = tuple(column[2] for column in columns.values())
-            connection.exec_driver_sql(f"INSERT INTO `{name}` (title, {names}) VALUES ('sample', {places})", values)
-        maps[name] = ", ".join(f"{field}=c_{field}:{column[1]}" for field, column in columns.items())
-    templates = {name: {"label_config": config} for name, config in GALLERY.items()}
-    yield provision(label_studio, source, templates, maps)
-    dispose()
-    with begin(parameters) as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {parameters.database}")
-
-
-@pytest.fixture(scope="module")
-def session(world: World) -> requests.Session:
-    return world.session()
+    with served(serve, server_url) as (label_studio, source):
+        maps = {}
+        for name, sample in run_code(label_studio, _SAMPLES.format(configs=json.dumps(GALLERY))).items():
+            columns = {field: _column(value, label_studio.url) for field, value in sample.items() if field != "id"}
+            typed = "".join(f", `c_{field}` {column[0]}" for field, column in columns.items())
+            with begin(source.parameters) as connection:
+                connection.exec_driver_sql(
+                    f"CREATE TABLE `{name}` (id INT AUTO_INCREMENT PRIMARY KEY, title VARCHAR(80){typed}, "
+                    "annotation_data JSON, annotation_count INT NOT NULL DEFAULT 0) CHARACTER SET utf8mb4"
+                )
+                names = ", ".join(f"`c_{field}`" for field in columns)
+                places = ", ".join(["%s"] * len(columns))
+                values = tuple(column[2] for column in columns.values())
+                connection.exec_driver_sql(f"INSERT INTO `{name}` (title, {names}) VALUES ('sample', {places})", values)
+            maps[name] = ", ".join(f"{field}=c_{field}:{column[1]}" for field, column in columns.items())
+        templates = {name: {"label_config": config} for name, config in GALLERY.items()}
+        yield provision(label_studio, source, templates, maps)
 
 
 def test_most_of_the_gallery_can_be_a_template() -> None:
@@ -93,10 +81,8 @@ def test_most_of_the_gallery_can_be_a_template() -> None:
 
 
 @pytest.mark.parametrize("name", GALLERY)
-def test_a_template_of_the_gallery_is_shown_and_submitted(
-    name: str, world: World, session: requests.Session, context: BrowserContext
-) -> None:
-    screen = open_first_task(world, name, context, session)
+def test_a_template_of_the_gallery_is_shown_and_submitted(name: str, world: World, context: BrowserContext) -> None:
+    screen = open_first_task(world, name, context)
     expect(screen.page.locator("[class*=error-message], .lsf-errors")).to_have_count(0)
     choice = screen.page.get_by_role("checkbox").or_(screen.page.get_by_role("radio")).locator("visible=true")
     if "<Choices" in GALLERY[name] and choice.count():

@@ -6,16 +6,19 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import requests
 from playwright.sync_api import BrowserContext
 
 from dev.label_studio import run_command
-from polardb_bridge.table.connection import begin, connect
+from polardb_bridge.table.connection import begin, connect, dispose
 from polardb_bridge.table.parameters import ConnectionParameters
+from support.labeling_actions import ACTIONS
 from support.labeling_screen import LabelingScreen
 from support.media_tables import create, fields_of
 from support.source_data import Source, url_of
@@ -47,6 +50,7 @@ class World:
     source: Source
     projects: Mapping[str, int]
 
+    @cached_property
     def session(self) -> requests.Session:
         return self.label_studio.session(*ADMINISTRATOR)
 
@@ -63,12 +67,18 @@ class World:
             time.sleep(0.1)
 
 
-def new_database(server_url: str) -> ConnectionParameters:
+@contextmanager
+def served(serve: Callable[..., LabelStudio], server_url: str) -> Iterator[tuple[LabelStudio, Source]]:
+    """A Label Studio with an administrator, and a new database that its commands work on; it is dropped afterwards."""
     admin = ConnectionParameters.from_url(server_url)
-    name = f"bridge_{secrets.token_hex(4)}"
+    parameters = replace(admin, database=f"bridge_{secrets.token_hex(4)}")
     with begin(admin) as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-    return replace(admin, database=name)
+        connection.exec_driver_sql(f"CREATE DATABASE {parameters.database} CHARACTER SET utf8mb4")
+    source = Source.create(parameters)
+    yield serve(has_administrator=True, POLARDB_URL=url_of(parameters)), source
+    dispose()
+    with begin(parameters) as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {parameters.database}")
 
 
 def populate(label_studio: LabelStudio, source: Source, templates: Mapping[str, Any]) -> World:
@@ -103,15 +113,26 @@ def run_code(label_studio: LabelStudio, code: str) -> Any:
     return json.loads(line.removeprefix("made "))
 
 
-def open_first_task(world: World, name: str, context: BrowserContext, session: requests.Session) -> LabelingScreen:
-    """The first task of a project, opened by the user of the session."""
-    url, project = world.label_studio.url, world.projects[name]
+def open_first_task(world: World, name: str, context: BrowserContext) -> LabelingScreen:
+    """The first task of a project, opened by the administrator."""
+    url, project, session = world.label_studio.url, world.projects[name], world.session
     cookies = [{"name": each.name, "value": each.value or "", "url": url} for each in session.cookies]
     context.add_cookies(cookies)  # type: ignore[arg-type]
     tasks = session.get(f"{url}/api/tasks?project={project}&fields=all", timeout=60).json()["tasks"]
     screen = LabelingScreen(context.new_page(), url)
     screen.open(project, min(task["id"] for task in tasks))
     return screen
+
+
+def label_by_mouse(world: World, title: str, context: BrowserContext) -> Any:
+    """Label the first task of an example of the documentation as a person does; what is submitted, and in the row."""
+    act, kinds = ACTIONS[title]
+    screen = open_first_task(world, name_of(title), context)
+    act(screen)
+    result = screen.submit()
+    assert [region["type"] for region in result] == kinds
+    assert world.wait_for_result(name_of(title)) == result
+    return result
 
 
 def name_of(title: str) -> str:

@@ -9,12 +9,9 @@ import sqlalchemy as sa
 from projects.models import Project
 from tasks.models import Task
 
-from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
-from polardb_bridge.storage.sync.report import SyncReport
-from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import begin, connect
-from polardb_bridge.webhooks.delivery import deliver_due
 from support.source_data import Source
+from support.things import MadeStorages
 
 TEXT = (
     '<View><Text name="text" value="$text"/><Choices name="mood" toName="text"><Choice value="good"/>'
@@ -35,7 +32,7 @@ MOOD = {
 
 
 @dataclass
-class OwnSource:
+class OwnSource(MadeStorages):
     """mapping: as the API takes it. table: what the storage says beside it."""
 
     api: Any
@@ -78,23 +75,10 @@ class OwnSource:
         assert answer.status_code == 400, answer.content
         return str(answer.json())
 
-    def sync(self) -> SyncReport:
-        return run_sync(self.storage, force=True)
-
     def counts(self) -> tuple[int, int, int, int, int]:
         """Of a sync: tasks created, refreshed, removed, kept outside the filter; rows listed."""
         report = self.sync()
         return report.created, report.updated, report.removed, report.outside, report.failed
-
-    @property
-    def storage(self) -> PolarDBImportStorage:
-        found: PolarDBImportStorage = PolarDBImportStorage.objects.get()
-        return found
-
-    @property
-    def target(self) -> PolarDBExportStorage:
-        found: PolarDBExportStorage = PolarDBExportStorage.objects.get()
-        return found
 
     def tasks(self) -> dict[Any, Task]:
         return {task.data["id"]: task for task in self.project.tasks.order_by("pk")}
@@ -110,10 +94,6 @@ class OwnSource:
             self.deliver()
         annotation: int = answer.json()["id"]
         return annotation
-
-    def deliver(self) -> None:
-        reports = deliver_due()
-        assert not any(report.error for report in reports.values()), reports
 
     def execute(self, *statements: str) -> None:
         with begin(self.source.parameters) as connection:

@@ -11,14 +11,36 @@ from projects.models import Project
 from tasks.models import Task
 
 from polardb_bridge.storage.models import PolarDBExportStorage, PolarDBImportStorage
+from polardb_bridge.storage.sync.report import SyncReport
 from polardb_bridge.storage.sync.run import run_sync
 from polardb_bridge.table.connection import begin, connect
 from polardb_bridge.webhooks.delivery import deliver_due
 from support.source_data import Source
 
 
+class MadeStorages:
+    """A source, and perhaps a target, which are the only ones."""
+
+    def sync(self) -> SyncReport:
+        return run_sync(self.storage, force=True)
+
+    def deliver(self) -> None:
+        reports = deliver_due()
+        assert not any(report.error for report in reports.values()), reports
+
+    @property
+    def storage(self) -> PolarDBImportStorage:
+        found: PolarDBImportStorage = PolarDBImportStorage.objects.get()
+        return found
+
+    @property
+    def target(self) -> PolarDBExportStorage:
+        found: PolarDBExportStorage = PolarDBExportStorage.objects.get()
+        return found
+
+
 @dataclass
-class Labeling:
+class Labeling(MadeStorages):
     """A project whose storages were made over HTTP, as its members would, of the table `things`."""
 
     api: Any
@@ -37,19 +59,6 @@ class Labeling:
             assert made.status_code == 201, made.content
         self.sync()
 
-    def sync(self) -> Any:
-        return run_sync(self.storage, force=True)
-
-    @property
-    def storage(self) -> PolarDBImportStorage:
-        found: PolarDBImportStorage = PolarDBImportStorage.objects.get()
-        return found
-
-    @property
-    def target(self) -> PolarDBExportStorage:
-        found: PolarDBExportStorage = PolarDBExportStorage.objects.get()
-        return found
-
     def data(self) -> dict[int, dict[str, Any]]:
         """What the tasks hold beside the row's key and name, by key."""
         tasks = [dict(task.data) for task in Task.objects.order_by("pk")]
@@ -67,13 +76,15 @@ class Labeling:
         self.deliver()
         return annotation
 
-    def deliver(self) -> None:
-        reports = deliver_due()
-        assert not any(report.error for report in reports.values()), reports
-
     def execute(self, statement: str, **values: Any) -> None:
         with begin(self.source.parameters) as connection:
             connection.execute(sa.text(statement), values)
+
+    def insert(self, key: int, **values: Any) -> None:
+        """A row of `things`."""
+        names = ["id", *values]
+        marks = ", ".join(f":{name}" for name in names)
+        self.execute(f"INSERT INTO things ({', '.join(names)}) VALUES ({marks})", id=key, **values)
 
     def rows(self) -> list[dict[str, Any]]:
         with connect(self.source.parameters) as connection:
