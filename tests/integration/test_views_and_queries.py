@@ -197,7 +197,9 @@ def test_a_query_that_writes_is_stopped_by_its_session(source: Source, user: Any
             " BEGIN INSERT INTO notes VALUES (1); RETURN ''; END",
         )
     except BridgeError as refused:
-        pytest.skip(f"the server lets nobody make such a function: {refused}")
+        if "1418" not in str(refused):
+            raise
+        pytest.skip(f"a server with a binary log lets nobody make such a function: {refused}")
     made = things.add()
     if made.status_code == 201:
         with pytest.raises(BridgeError, match="may only read"):
