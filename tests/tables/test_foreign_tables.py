@@ -44,5 +44,5 @@ def test_a_statement_has_results_written_into_both(table: ForeignTable, source: 
 def test_what_cannot_be_written_is_pointed_to_a_result_table(
     table: ForeignTable, source: Source, user: Any, api: Any
 ) -> None:
-    with pytest.raises(CommandError, match="result table"):
+    with pytest.raises(CommandError, match=r"is a view, and results are not written into its rows: .*--result-table"):
         Labeled.by_command(Made.create(table, source), api)
